@@ -1,0 +1,131 @@
+"""perturbx explains any text model by asking it about perturbed inputs.
+
+The public names are imported on first use, so ``import perturbx`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from perturbx._version import __version__
+
+if TYPE_CHECKING:
+    from perturbx.exceptions import (
+        ArgumentError,
+        BudgetExceeded,
+        CapabilityError,
+        Interrupted,
+        MaskingError,
+        MissingExtraError,
+        PerturbxError,
+        PoorFitWarning,
+        RateLimitError,
+        ScoringError,
+        SegmentationError,
+        SurrogateError,
+        TableError,
+        TruncationWarning,
+    )
+    from perturbx.explainers.base import BaseExplainer
+    from perturbx.explainers.explain import explain, make_explainer
+    from perturbx.explainers.game import explain_game
+    from perturbx.explainers.lasso import LassoExplainer
+    from perturbx.explainers.lime import LimeExplainer
+    from perturbx.explainers.occlusion import OcclusionExplainer
+    from perturbx.explainers.partition import PartitionExplainer
+    from perturbx.explainers.shapley import ShapleyExplainer
+    from perturbx.explanation import Explanation
+    from perturbx.explanations import Explanations
+    from perturbx.score_table import ScoreTable
+    from perturbx.scorers.as_scorer import as_scorer
+    from perturbx.surrogates.attribution import Attribution
+    from perturbx.units.template import Template
+    from perturbx.units.tree import Tree
+    from perturbx.units.units import Units
+
+_HOME = {
+    **dict.fromkeys(
+        (
+            "ArgumentError",
+            "BudgetExceeded",
+            "CapabilityError",
+            "Interrupted",
+            "MaskingError",
+            "MissingExtraError",
+            "PerturbxError",
+            "PoorFitWarning",
+            "RateLimitError",
+            "ScoringError",
+            "SegmentationError",
+            "SurrogateError",
+            "TableError",
+            "TruncationWarning",
+        ),
+        "perturbx.exceptions",
+    ),
+    "Attribution": "perturbx.surrogates.attribution",
+    "BaseExplainer": "perturbx.explainers.base",
+    "Explanation": "perturbx.explanation",
+    "Explanations": "perturbx.explanations",
+    "LassoExplainer": "perturbx.explainers.lasso",
+    "LimeExplainer": "perturbx.explainers.lime",
+    "OcclusionExplainer": "perturbx.explainers.occlusion",
+    "PartitionExplainer": "perturbx.explainers.partition",
+    "ScoreTable": "perturbx.score_table",
+    "ShapleyExplainer": "perturbx.explainers.shapley",
+    "Template": "perturbx.units.template",
+    "Tree": "perturbx.units.tree",
+    "Units": "perturbx.units.units",
+    "as_scorer": "perturbx.scorers.as_scorer",
+    "explain": "perturbx.explainers.explain",
+    "explain_game": "perturbx.explainers.game",
+    "make_explainer": "perturbx.explainers.explain",
+}
+
+__all__ = [
+    "ArgumentError",
+    "Attribution",
+    "BaseExplainer",
+    "BudgetExceeded",
+    "CapabilityError",
+    "Explanation",
+    "Explanations",
+    "Interrupted",
+    "LassoExplainer",
+    "LimeExplainer",
+    "MaskingError",
+    "MissingExtraError",
+    "OcclusionExplainer",
+    "PartitionExplainer",
+    "PerturbxError",
+    "PoorFitWarning",
+    "RateLimitError",
+    "ScoreTable",
+    "ScoringError",
+    "SegmentationError",
+    "ShapleyExplainer",
+    "SurrogateError",
+    "TableError",
+    "Template",
+    "Tree",
+    "TruncationWarning",
+    "Units",
+    "__version__",
+    "as_scorer",
+    "explain",
+    "explain_game",
+    "make_explainer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'perturbx' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,110 @@
+"""Coalitions as bits: eight units a byte for transport, 64 a word for comparison."""
+
+from __future__ import annotations
+
+import torch
+
+
+def pack(masks: torch.Tensor) -> torch.Tensor:
+    """Return the rows of a boolean matrix as bits, eight units a byte, on the same device.
+
+    Parameters
+    ----------
+    masks : torch.Tensor of bool, (n_masks, n_units)
+        True = kept.
+
+    Returns
+    -------
+    torch.Tensor of uint8, (n_masks, ceil(n_units / 8))
+        Unit ``u`` is bit ``u % 8`` of byte ``u // 8``; the bits left over are 0.
+
+    Examples
+    --------
+    >>> pack(torch.tensor([[True, False, True]]))
+    tensor([[5]], dtype=torch.uint8)
+    """
+    bits = torch.nn.functional.pad(masks.to(torch.uint8), (0, -masks.shape[1] % 8))
+    packed = bits[:, 0::8].clone()
+    for bit in range(1, 8):
+        packed |= bits[:, bit::8] << bit
+    return packed
+
+
+def unpack(packed: torch.Tensor, n_units: int) -> torch.Tensor:
+    """Return the boolean matrix that `pack` packed, on the device where the bits are.
+
+    Parameters
+    ----------
+    packed : torch.Tensor of uint8, (n_masks, ceil(n_units / 8))
+        What `pack` returned.
+    n_units : int
+        Number of units: the bits beyond are dropped.
+
+    Returns
+    -------
+    torch.Tensor of bool, (n_masks, n_units)
+        True = kept.
+
+    Examples
+    --------
+    >>> unpack(torch.tensor([[5]], dtype=torch.uint8), 3)
+    tensor([[ True, False,  True]])
+    """
+    places = torch.arange(8, dtype=torch.uint8, device=packed.device)
+    bits = (packed[:, :, None] >> places) & 1
+    return bits.bool().flatten(1)[:, :n_units].contiguous()
+
+
+def words(masks: torch.Tensor) -> torch.Tensor:
+    """Return the rows of a boolean matrix as int64 words that are equal where the rows are.
+
+    Parameters
+    ----------
+    masks : torch.Tensor of bool, (n_masks, n_units)
+        True = kept.
+
+    Returns
+    -------
+    torch.Tensor of int64, (n_masks, max(1, ceil(n_units / 64)))
+        64 units a word.
+    """
+    packed = pack(masks)
+    width = 8 * max(1, -(-packed.shape[1] // 8))
+    return torch.nn.functional.pad(packed, (0, width - packed.shape[1])).view(torch.int64)
+
+
+def distinct_rows(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find the distinct rows of an integer matrix, in the order in which they first appear.
+
+    Parameters
+    ----------
+    keys : torch.Tensor of int64, (n_rows, n_words)
+        For example what `words` returns; at least one column.
+
+    Returns
+    -------
+    first : torch.Tensor of int64, (n_distinct,)
+        Where each distinct row appears first, ascending.
+    inverse : torch.Tensor of int64, (n_rows,)
+        Which of the distinct rows each row is: ``keys == keys[first][inverse]``.
+
+    Examples
+    --------
+    >>> distinct_rows(torch.tensor([[7], [3], [7]]))
+    (tensor([0, 1]), tensor([0, 1, 0]))
+    """
+    n_rows = keys.shape[0]
+    found, group = torch.unique(keys[:, 0], return_inverse=True)
+    # Columns are folded in one by one: two sorts of one column each are an order of magnitude
+    # faster than one sort of whole rows, and most rows differ in their first word already.
+    for column in keys.T[1:]:
+        if len(found) == n_rows:
+            break
+        values, other = torch.unique(column, return_inverse=True)
+        found, group = torch.unique(group * len(values) + other, return_inverse=True)
+    first = torch.full((len(found),), n_rows)
+    first.scatter_reduce_(0, group, torch.arange(n_rows), "amin")
+    order = torch.argsort(first)
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order))
+    return first[order], rank[group]

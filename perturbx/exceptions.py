@@ -1,0 +1,111 @@
+"""The errors and warnings of perturbx.
+
+Every error is a :class:`PerturbxError`::
+
+    PerturbxError
+    ├── ArgumentError (ValueError)        a bad argument, named in the message
+    ├── SegmentationError (ValueError)    a text that cannot be cut into units
+    ├── MaskingError (ValueError)         a mask that cannot be applied
+    ├── ScoringError (RuntimeError)       the model failed; `.tables` holds what was paid for
+    │   ├── RateLimitError                the server asked for a pause that was too long
+    │   ├── BudgetExceeded                a hard limit on calls, tokens or money was reached
+    │   └── CapabilityError               the model cannot give what was asked for
+    ├── SurrogateError (ValueError)       a table that this surrogate cannot be fitted to
+    ├── TableError (ValueError)           a table that cannot be read, merged or replayed
+    └── MissingExtraError (ImportError)   an optional package is needed
+
+:class:`Interrupted` is a ``KeyboardInterrupt`` (Ctrl-C) that carries the tables scored so far.
+Warnings: :class:`PoorFitWarning`, :class:`TruncationWarning`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from perturbx.score_table import ScoreTable
+
+
+class PerturbxError(Exception):
+    """The root of all errors of perturbx."""
+
+
+class ArgumentError(PerturbxError, ValueError):
+    """A bad argument. The message names it, what came, and what was expected."""
+
+
+class SegmentationError(PerturbxError, ValueError):
+    """A text that cannot be cut into units."""
+
+
+class MaskingError(PerturbxError, ValueError):
+    """A mask that cannot be applied to these units or this model."""
+
+
+class ScoringError(PerturbxError, RuntimeError):
+    """The model failed, or returned something that is no score.
+
+    Attributes
+    ----------
+    tables : list of ScoreTable
+        One table per text, with every score paid for until the failure. Give them to
+        ``explain(texts, tables=...)`` and no call is made twice.
+    """
+
+    def __init__(self, message: str, tables: Sequence[ScoreTable] = ()) -> None:
+        super().__init__(message)
+        self.tables: list[ScoreTable] = list(tables)
+
+
+class RateLimitError(ScoringError):
+    """The server asked for a longer pause than is allowed."""
+
+
+class BudgetExceeded(ScoringError):  # noqa: N818 - the established name of this condition
+    """A hard limit on calls, tokens or money was reached."""
+
+
+class CapabilityError(ScoringError):
+    """The model cannot give what was asked for (a link, a masker, log-probabilities)."""
+
+
+class SurrogateError(PerturbxError, ValueError):
+    """A table that this surrogate cannot be fitted to."""
+
+
+class TableError(PerturbxError, ValueError):
+    """A table that cannot be read, merged or replayed."""
+
+
+class MissingExtraError(PerturbxError, ImportError):
+    """An optional package is needed.
+
+    Parameters
+    ----------
+    package : str
+        The package that could not be imported.
+    extra : str
+        The extra of perturbx that installs it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is needed for this and is not installed: pip install 'perturbx[{extra}]'"
+        )
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while scoring; ``tables`` holds every score paid for until then."""
+
+    def __init__(self, tables: Sequence[ScoreTable] = ()) -> None:
+        super().__init__("interrupted; the scores paid for are in .tables")
+        self.tables: list[ScoreTable] = list(tables)
+
+
+class PoorFitWarning(UserWarning):
+    """The surrogate predicts unseen masks badly (out-of-fold r2 below 0.5)."""
+
+
+class TruncationWarning(UserWarning):
+    """A text is longer than the model's window; what lies beyond is not explained."""

@@ -1,0 +1,132 @@
+"""`explain_game`: any set function on boolean masks."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+from perturbx.coalitions import LeaveOneOut, PlayerCount, Uniform
+from perturbx.coalitions import Owen as OwenSampler
+from perturbx.exceptions import ArgumentError, PoorFitWarning, ScoringError
+from perturbx.explainers.base import POOR_FIT
+from perturbx.explainers.budget import resolve_budget, resolve_seed
+from perturbx.explainers.design import Design, shapley_design
+from perturbx.score_table import ScoreTable
+from perturbx.scorers.outputs import checked
+from perturbx.surrogates import Banzhaf, Lasso, Owen
+from perturbx.surrogates import LeaveOneOut as LeaveOneOutSurrogate
+from perturbx.surrogates.attribution import Attribution
+from perturbx.typing import MaskMatrix, RandomState, ValueFunction
+from perturbx.units.tree import Tree
+
+SHAPLEY = ("auto", "exact", "leverage", "kernel", "permutation")
+OTHERS = ("owen", "banzhaf", "lasso", "leave_one_out")
+
+
+def explain_game(
+    value_function: ValueFunction,
+    n_units: int,
+    *,
+    budget: int | str = "auto",
+    estimator: str = "auto",
+    random_state: RandomState = None,
+    tree: Tree | None = None,
+) -> Attribution:
+    """Attribute a set function to its players: retrieved documents, tools, columns of a table.
+
+    Parameters
+    ----------
+    value_function : callable
+        Gets masks ``(m, n_units)`` of bool, True = the player takes part; all of them distinct
+        and in one call. Returns ``(m,)`` or ``(m, n_outputs)`` numbers.
+    n_units : int
+        The number of players.
+    budget : int or {"auto", "fast", "normal", "high"}, default="auto"
+        Most masks: a number, or 10 ("auto", "normal"), 5 or 20 a player.
+    estimator : str, default="auto"
+        Shapley values: "auto", "exact", "leverage", "kernel", "permutation"; or "owen",
+        "banzhaf", "lasso", "leave_one_out".
+    random_state : int, numpy Generator or RandomState, or None, default=None
+        An int makes runs equal.
+    tree : Tree, optional
+        The hierarchy for "owen"; a balanced one by default.
+
+    Returns
+    -------
+    Attribution
+        Values ``(n_units, n_outputs)`` with their standard errors.
+
+    Raises
+    ------
+    ArgumentError
+        An argument is not what it should be.
+    ScoringError
+        The value function fails, or returns something that is no score.
+
+    Examples
+    --------
+    >>> import perturbx as px
+    >>> glove_game = lambda masks: masks[:, 0] & (masks[:, 1] | masks[:, 2])
+    >>> px.explain_game(glove_game, 3).values.ravel().round(3)
+    array([0.667, 0.167, 0.167])
+    """
+    if isinstance(n_units, bool) or not isinstance(n_units, (int, np.integer)) or n_units < 0:
+        raise ArgumentError(f"n_units: expected a number of players; got {n_units!r}")
+    if tree is not None and tree.n_units != n_units:
+        raise ArgumentError(f"tree: has {tree.n_units} leaves for {n_units} players")
+    design = _game_design(estimator, budget, int(n_units), tree)
+    generator = torch.Generator().manual_seed(resolve_seed(random_state))
+    coalitions = design.sampler.sample(PlayerCount(int(n_units), tree), design.budget, generator)
+    masks: MaskMatrix = coalitions.masks.numpy()
+    scores = checked(_call(value_function, masks), len(masks), source="value_function")
+    table = ScoreTable(
+        masks=masks,
+        scores=scores,
+        output_names=tuple(map(str, range(scores.shape[1]))),
+        counts=coalitions.counts.numpy(),
+        probabilities=(
+            None if coalitions.probabilities is None else coalitions.probabilities.numpy()
+        ),
+        walks=None if coalitions.walks is None else coalitions.walks.numpy(),
+        design=coalitions.design,
+        paired=coalitions.paired,
+        exhaustive=coalitions.exhaustive,
+    )
+    (attribution,) = design.surrogate.fit([table])
+    if attribution.r2 is not None and attribution.r2 < POOR_FIT:
+        warnings.warn(
+            f"the attribution predicts unseen masks badly (r2 = {attribution.r2:.2f}, below "
+            f"{POOR_FIT}): single players do not tell the story; a larger budget may",
+            PoorFitWarning,
+            stacklevel=2,
+        )
+    return attribution
+
+
+def _game_design(estimator: str, budget: int | str, n_units: int, tree: Tree | None) -> Design:
+    if estimator in SHAPLEY:
+        return shapley_design(estimator, budget, n_units)
+    calls = resolve_budget(budget, n_units)
+    if estimator == "owen":
+        return Design(OwenSampler(), Owen(tree), calls)
+    if estimator == "banzhaf":
+        return Design(Uniform(), Banzhaf(), calls)
+    if estimator == "lasso":
+        return Design(Uniform(), Lasso(), calls)
+    if estimator == "leave_one_out":
+        return Design(LeaveOneOut(), LeaveOneOutSurrogate(), calls)
+    raise ArgumentError(
+        f"estimator: expected one of {', '.join(SHAPLEY + OTHERS)}; got {estimator!r}"
+    )
+
+
+def _call(value_function: ValueFunction, masks: MaskMatrix) -> Any:
+    try:
+        return value_function(masks.copy())
+    except Exception as error:
+        raise ScoringError(
+            f"value_function: raised {type(error).__name__} for {masks.shape} masks: {error}"
+        ) from error

@@ -1,0 +1,285 @@
+"""`Explanation`: what the user holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from perturbx.exceptions import ArgumentError, TableError
+from perturbx.score_table import ScoreTable
+from perturbx.surrogates.attribution import Attribution
+from perturbx.typing import FloatArray, Link, Surrogate
+from perturbx.units.units import Units
+
+if TYPE_CHECKING:
+    import lime.explanation
+    import matplotlib.axes
+    import pandas as pd
+    import shap
+
+FORMAT = "perturbx.Explanation/1"
+_ATTRIBUTION_ARRAYS = ("values", "base_values", "std_errors", "covariance", "r2_by_output")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """The units of one text, what each is worth to the model, and how sure that is.
+
+    Parameters
+    ----------
+    units : Units
+        The units of the text.
+    table : ScoreTable
+        Every mask and score behind it, in the scorer's own numbers.
+    attribution : Attribution
+        The fit: values, errors, goodness of fit.
+    output_names : tuple of str
+        The explained outputs, one per column of `values`.
+    link : {"identity", "probability", "log_prob", "log_odds"}
+        The scale of the values.
+    """
+
+    units: Units
+    table: ScoreTable
+    attribution: Attribution
+    output_names: tuple[str, ...]
+    link: Link = "identity"
+
+    @property
+    def text(self) -> str:
+        """The explained text."""
+        return self.units.text
+
+    @property
+    def values(self) -> FloatArray:
+        """The worth of each unit, ``(n_units, n_outputs)``."""
+        return self.attribution.values
+
+    @property
+    def base_values(self) -> FloatArray:
+        """The prediction with every unit removed, ``(n_outputs,)``."""
+        return self.attribution.base_values
+
+    @property
+    def std_errors(self) -> FloatArray:
+        """The standard error of each value, ``(n_units, n_outputs)``."""
+        return self.attribution.std_errors
+
+    @property
+    def r2(self) -> float | None:
+        """Out-of-fold R² of the surrogate; None where it has no meaning."""
+        return self.attribution.r2
+
+    @property
+    def n_calls(self) -> int:
+        """The number of distinct variants scored for this text."""
+        return self.attribution.n_calls
+
+    @property
+    def method(self) -> str:
+        """The surrogate's name."""
+        return self.attribution.method
+
+    @property
+    def scores(self) -> FloatArray:
+        """The model's score ``(n_outputs,)`` of the whole text, on the scale of `link`."""
+        return self.table.linked(self.link).select(self.output_names).full_scores
+
+    @property
+    def top_output(self) -> str:
+        """The explained output with the highest score on the whole text."""
+        return self.output_names[int(np.argmax(self.scores))]
+
+    def column(self, output: str | int | None = None) -> int:
+        """Return the column of an output: its name, its position, or None for `top_output`.
+
+        Raises
+        ------
+        ArgumentError
+            An output of that name or position was not explained.
+        """
+        if output is None:
+            output = self.top_output
+        if isinstance(output, int) and -len(self.output_names) <= output < len(self.output_names):
+            return output % len(self.output_names)
+        if isinstance(output, str) and output in self.output_names:
+            return self.output_names.index(output)
+        raise ArgumentError(
+            f"output: expected one of {list(self.output_names)} or its position; got {output!r}"
+        )
+
+    def __repr__(self) -> str:
+        words = self.text if len(self.text) <= 40 else self.text[:37] + "..."
+        fit = "" if self.r2 is None else f", r2={self.r2:.2f}"
+        return (
+            f"Explanation({words!r}, {self.units.n_units} {self.units.level}, outputs="
+            f"{list(self.output_names)}, method={self.method!r}, n_calls={self.n_calls}{fit})"
+        )
+
+    def __str__(self) -> str:
+        from perturbx.reports.terminal import render_terminal
+
+        return render_terminal(self)
+
+    def _repr_html_(self) -> str:
+        from perturbx.reports.html import render_html
+
+        return render_html([self], standalone=False)
+
+    def as_list(
+        self, output: str | int | None = None, *, n: int | None = None
+    ) -> list[tuple[str, float]]:
+        """Return ``(label, value)`` pairs, the largest absolute value first, as lime does.
+
+        Parameters
+        ----------
+        output : str or int, optional
+            The output; `top_output` by default.
+        n : int, optional
+            How many pairs; all by default.
+        """
+        values = self.values[:, self.column(output)]
+        order = np.argsort(-np.abs(values), kind="stable")[:n]
+        return [(self.units.labels[i], float(values[i])) for i in order]
+
+    def summary(self, output: str | int | None = None) -> str:
+        """Return two or three plain sentences with the numbers in them."""
+        from perturbx.reports.words import summarize
+
+        return summarize(self, output)
+
+    def plot(
+        self,
+        kind: Literal["bar", "waterfall"] = "bar",
+        *,
+        output: str | int | None = None,
+        n: int = 12,
+        ax: matplotlib.axes.Axes | None = None,
+    ) -> matplotlib.axes.Axes:
+        """Draw the `n` largest values with their errors; return the axes (extra ``plots``)."""
+        from perturbx.reports.plots import plot
+
+        return plot(self, kind, output=output, n=n, ax=ax)
+
+    def to_html(self, path: str | PathLike[str] | None = None) -> str:
+        """Return a self-contained HTML page, and write it to `path` where given."""
+        from perturbx.reports.html import render_html
+
+        page = render_html([self], standalone=True)
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8")
+        return page
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row per unit and output (extra ``pandas``)."""
+        from perturbx.interop.pandas import to_pandas
+
+        return to_pandas([self])
+
+    def to_shap(self) -> shap.Explanation:
+        """Return a ``shap.Explanation`` that shap's plots accept."""
+        from perturbx.interop.shap import to_shap
+
+        return to_shap([self])[0]
+
+    def to_lime(self) -> lime.explanation.Explanation:
+        """Return a ``lime.explanation.Explanation``."""
+        from perturbx.interop.lime import to_lime
+
+        return to_lime(self)
+
+    def refit(
+        self,
+        surrogate: str | Surrogate,
+        *,
+        link: Link | None = None,
+        outputs: str | Sequence[str] | None = None,
+    ) -> Explanation:
+        """Return another surrogate's view of the same table: no call to the model is made.
+
+        Parameters
+        ----------
+        surrogate : str or Surrogate
+            "leverage", "banzhaf", "lasso", ..., or an object with ``fit``.
+        link : str, optional
+            Another link; this explanation's own by default.
+        outputs : str or sequence of str, optional
+            Other outputs; this explanation's own by default.
+
+        Raises
+        ------
+        SurrogateError
+            The table lacks what the surrogate needs.
+        """
+        from perturbx.surrogates import as_surrogate
+
+        link = self.link if link is None else link
+        view = self.table.linked(link).select(self.output_names if outputs is None else outputs)
+        (attribution,) = as_surrogate(surrogate).fit([view])
+        return replace(self, attribution=attribution, output_names=view.output_names, link=link)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as plain values, ready for JSON."""
+        fit = self.attribution
+        arrays = {name: getattr(fit, name) for name in _ATTRIBUTION_ARRAYS}
+        return {
+            "format": FORMAT,
+            "text": self.text,
+            "pieces": list(self.units.pieces),
+            "output_names": list(self.output_names),
+            "link": self.link,
+            "method": fit.method,
+            "n_calls": fit.n_calls,
+            "r2": fit.r2,
+            "additivity": fit.additivity,
+            **{name: None if a is None else a.tolist() for name, a in arrays.items()},
+            "table": self.table.to_dict(),
+        }
+
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the explanation with its table as JSON, and write it to `path` where given."""
+        text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Explanation:
+        """Return the explanation that `to_dict` wrote.
+
+        Raises
+        ------
+        TableError
+            The record is not one of those.
+        """
+        if record.get("format") != FORMAT:
+            raise TableError(f"record: expected format {FORMAT}, got {record.get('format')!r}")
+        table = ScoreTable.from_dict(record["table"])
+        n_outputs = len(record["output_names"])
+        arrays: dict[str, Any] = {
+            name: None if record[name] is None else np.array(record[name], dtype=np.float64)
+            for name in _ATTRIBUTION_ARRAYS
+        }
+        for name in ("values", "std_errors"):
+            arrays[name] = arrays[name].reshape(-1, n_outputs)
+        attribution = Attribution(
+            method=record["method"],
+            n_calls=record["n_calls"],
+            r2=record["r2"],
+            additivity=record["additivity"],
+            **arrays,
+        )
+        if table.units is None:
+            raise TableError("record: the table has no units, so there is no text to explain")
+        return cls(table.units, table, attribution, tuple(record["output_names"]), record["link"])
+
+    @classmethod
+    def from_json(cls, text: str) -> Explanation:
+        """Return the explanation that `to_json` wrote (the text of it, not a path)."""
+        return cls.from_dict(json.loads(text))

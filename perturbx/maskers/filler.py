@@ -1,0 +1,93 @@
+"""`Filler`: a string that stands in for what is removed, on tokens and in strings alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from perturbx.exceptions import MaskingError
+from perturbx.maskers.tokenized import plain_ids
+
+Per: TypeAlias = Literal["token", "unit"]
+"""One replacement for each token of a unit, or one for the unit."""
+
+
+@dataclass(frozen=True)
+class Filler:
+    """What stands in for a removed unit.
+
+    Parameters
+    ----------
+    text : str
+        The string; the name of a special token stands for that token.
+    per : {"token", "unit"}
+        One for each token of the unit, or one for the unit (for each of its spans).
+    """
+
+    text: str
+    per: Per
+
+    def ids(self, tokenizer: Any, before: str) -> list[int]:
+        """Return the tokens of one copy.
+
+        Tokenizers that write the space into the token that follows it (byte-level, metaspace)
+        have other tokens after a space than without one: the string is tokenized behind what it
+        follows, of which nothing but that space stays.
+
+        Parameters
+        ----------
+        tokenizer : transformers tokenizer
+            The tokenizer.
+        before : str
+            The character that comes before; "" at the start of a text.
+
+        Returns
+        -------
+        list of int
+        """
+        if self.text in tokenizer.all_special_tokens:
+            return [int(tokenizer.convert_tokens_to_ids(self.text))]
+        lead, gap = ("a", " ") if before == " " else (before, "")
+        head = plain_ids(tokenizer, lead)
+        whole = plain_ids(tokenizer, lead + gap + self.text)
+        if head and whole[: len(head)] == head:
+            return whole[len(head) :]
+        return plain_ids(tokenizer, self.text)
+
+    def texts(self, cores: Sequence[str], tokenizer: Any = None) -> list[str]:
+        """Return what replaces each of the strings `cores`.
+
+        Parameters
+        ----------
+        cores : sequence of str
+            Removed text, without the white space at its ends.
+        tokenizer : transformers tokenizer, optional
+            Needed for ``per="token"``, to count the tokens of each core.
+
+        Returns
+        -------
+        list of str
+
+        Raises
+        ------
+        MaskingError
+            If the tokenizer is needed and missing.
+        """
+        if self.per == "unit":
+            return [self.text] * len(cores)
+        if tokenizer is None:
+            raise MaskingError(
+                f'per: "token" puts one {self.text!r} for each token, and there is no tokenizer '
+                f'to say what the tokens are; give one, or take per="unit"'
+            )
+        joint = self._joint(tokenizer)
+        return [joint.join([self.text] * max(1, len(plain_ids(tokenizer, core)))) for core in cores]
+
+    def _joint(self, tokenizer: Any) -> str:
+        """Return what stands between two copies so that they are read as two copies."""
+        one = self.ids(tokenizer, before="")
+        special = self.text in tokenizer.all_special_tokens
+        return (
+            "" if special and plain_ids(tokenizer, f"{self.text} {self.text}") != one * 2 else " "
+        )

@@ -1,0 +1,105 @@
+"""`Removal`: what all maskers share, and the rule that decides between tokens and strings."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+
+from perturbx.maskers.filler import Filler
+from perturbx.maskers.text_encoding import TextEncoding, encode_text
+from perturbx.maskers.token_encoding import TokenEncoding, encode_tokens
+from perturbx.maskers.tokenized import segment_texts, tokenize, window
+from perturbx.maskers.variants import Variants
+from perturbx.units.units import Units
+
+
+class Removal(ABC):
+    """A masker that leaves a removed unit out or puts a fixed string in its place.
+
+    **The rule.** Where a tokenizer is given and every token of the text lies in one unit (or in
+    the frame), the tokens are masked, and nothing is tokenized again. Otherwise (no tokenizer;
+    units inside of tokens, such as characters of a word) strings are edited, and whoever scores
+    them tokenizes each variant again.
+
+    Where the tokens are masked they are what is meant. For word-piece tokenizers and units that
+    end at white space both ways give the same ids. For byte-pair and sentence-piece tokenizers
+    they can differ: there an edited string may merge into other tokens.
+
+    A text longer than the model's window is cut to it first, on either way, so that it is the
+    text that the model reads which is explained.
+    """
+
+    @abstractmethod
+    def filler(self, tokenizer: Any = None) -> Filler | None:
+        """Return what stands in for a removed unit; None where nothing does.
+
+        Parameters
+        ----------
+        tokenizer : transformers tokenizer, optional
+            The model's tokenizer.
+
+        Raises
+        ------
+        MaskingError
+            If the tokenizer is needed and does not have it.
+        """
+
+    def encode(
+        self, units: Units, tokenizer: Any = None, max_tokens: int | None = None
+    ) -> TokenEncoding | TextEncoding:
+        """Return the text ready for masking.
+
+        Parameters
+        ----------
+        units : Units
+            The units of one text, or of a pair.
+        tokenizer : transformers tokenizer, optional
+            Fast or slow; None for a model that takes strings.
+        max_tokens : int, optional
+            The window of the model in tokens, special tokens included; None for no limit.
+
+        Returns
+        -------
+        TokenEncoding or TextEncoding
+            By the rule above. ``n_truncated`` says how many tokens lie beyond the window,
+            ``units_read`` which units the model reads at all.
+
+        Raises
+        ------
+        MaskingError
+            If the tokenizer lacks the token to put in, if the window does not hold the special
+            tokens, or if a replacement could make a variant longer than the window.
+        """
+        segment_texts(units)
+        filler = self.filler(tokenizer)
+        if tokenizer is None:
+            return encode_text(units, filler)
+        tokens = tokenize(units, tokenizer, max_tokens)
+        return encode_tokens(units, tokens, filler, tokenizer, max_tokens) or encode_text(
+            units,
+            filler,
+            tokenizer,
+            read=window(units, tokens),
+            n_truncated=tokens.n_truncated,
+        )
+
+    def variants(self, units: Units, masks: Any, tokenizer: Any = None) -> Variants:
+        """Return what the model sees for each row of `masks`.
+
+        Parameters
+        ----------
+        units : Units
+            The units of one text, or of a pair.
+        masks : array of bool, (m, n_units)
+            True = kept; a torch tensor on any device, or anything that makes one.
+        tokenizer : transformers tokenizer, optional
+            See `encode`.
+
+        Returns
+        -------
+        Variants
+            The strings, or the token ids on the device of the masks.
+        """
+        return self.encode(units, tokenizer).variants(torch.as_tensor(masks))

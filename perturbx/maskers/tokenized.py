@@ -1,0 +1,204 @@
+"""A text tokenized once: its ids, where each token lies in the text, and whose it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perturbx.exceptions import ArgumentError, MaskingError
+from perturbx.maskers.alignment import UNKNOWN, align
+from perturbx.typing import IntArray, Span
+from perturbx.units.units import FRAME, Units
+
+_NOT_EXTRA = {"input_ids", "attention_mask", "special_tokens_mask", "offset_mapping"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, eq=False)
+class Tokenized:
+    """The tokens of one text, special tokens included, cut to the window of the model.
+
+    Parameters
+    ----------
+    ids : numpy.ndarray of int64, (n_tokens,)
+        What the tokenizer returns for the text as it is.
+    spans : numpy.ndarray of int64, (n_tokens, 2), optional
+        The characters of each token; empty for special tokens. None where a slow tokenizer
+        could not be followed.
+    extras : mapping of str to numpy.ndarray of int64 (n_tokens,)
+        The other inputs of the model (``token_type_ids``).
+    n_truncated : int
+        The number of tokens that lie beyond the window.
+    """
+
+    ids: IntArray
+    spans: IntArray | None
+    extras: Mapping[str, IntArray]
+    n_truncated: int = 0
+
+
+def tokenize(units: Units, tokenizer: Any, max_tokens: int | None = None) -> Tokenized:
+    """Tokenize the text of `units` once, as the tokenizer does it for the model.
+
+    Parameters
+    ----------
+    units : Units
+        One text, or a pair of texts.
+    tokenizer : transformers tokenizer
+        Fast or slow.
+    max_tokens : int, optional
+        The window of the model, special tokens included. A longer text is cut by the tokenizer's
+        own truncation (of a pair, the longer text first).
+
+    Returns
+    -------
+    Tokenized
+
+    Raises
+    ------
+    ArgumentError
+        If `max_tokens` is not a positive number.
+    MaskingError
+        If the special tokens alone do not fit into the window.
+    """
+    texts = segment_texts(units)
+    encoded = _call(tokenizer, texts)
+    n_tokens = len(encoded["input_ids"])
+    if max_tokens is not None and max_tokens < 1:
+        raise ArgumentError(f"max_tokens: expected a positive number or None, got {max_tokens!r}")
+    if max_tokens is not None and n_tokens > max_tokens:
+        encoded = _call(tokenizer, texts, truncation="longest_first", max_length=max_tokens)
+        if len(encoded["input_ids"]) > max_tokens:
+            raise MaskingError(
+                f"max_tokens: the tokenizer cannot cut the text to {max_tokens} tokens: its own "
+                f"special tokens take up to {tokenizer.num_special_tokens_to_add(len(texts) > 1)}"
+            )
+    ids: list[int] = encoded["input_ids"]
+    return Tokenized(
+        ids=np.array(ids, dtype=np.int64),
+        spans=_spans(units, tokenizer, encoded),
+        extras={
+            name: np.array(values, dtype=np.int64)
+            for name, values in encoded.items()
+            if name not in _NOT_EXTRA and len(values) == len(ids)
+        },
+        n_truncated=n_tokens - len(ids),
+    )
+
+
+def plain_ids(tokenizer: Any, text: str) -> list[int]:
+    """Return the ids of `text` alone, without special tokens."""
+    ids: list[int] = tokenizer(readable(text), add_special_tokens=False, verbose=False)["input_ids"]
+    return ids
+
+
+def readable(text: str) -> str:
+    """Return `text` with U+FFFD for each lone surrogate, which no tokenizer can read."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def segment_texts(units: Units) -> list[str]:
+    """Return the text, or the two texts, that the model takes.
+
+    Raises
+    ------
+    MaskingError
+        If there are more than two.
+    """
+    if len(units.segments) > 2:
+        raise MaskingError(
+            f"units: a model takes one text or a pair, got {len(units.segments)} segments"
+        )
+    return [readable(units.text[start:stop]) for start, stop in units.segments]
+
+
+def owning_spans(units: Units, token_spans: IntArray) -> IntArray | None:
+    """Return which of ``units.spans`` owns each token.
+
+    A token belongs where its first character that is not white space lies, a token of white space
+    alone where its first character lies.
+
+    Parameters
+    ----------
+    units : Units
+        The units.
+    token_spans : numpy.ndarray of int64, (n_tokens, 2)
+        The characters of each token.
+
+    Returns
+    -------
+    numpy.ndarray of int64, (n_tokens,), or None
+        The number of the span; `FRAME` for special tokens and for the frame. None where a token
+        straddles: where its characters other than white space are not all of one unit.
+    """
+    starts, stops = token_spans[:, 0], token_spans[:, 1]
+    span_of_char = np.full(len(units.text) + 1, FRAME)
+    for i, (start, stop) in enumerate(units.spans):
+        span_of_char[start:stop] = i
+    # FRAME is -1, so that it picks the entry appended last.
+    unit_of_char = np.append(np.array(units.unit_of_span, dtype=np.int64), FRAME)[span_of_char]
+
+    solid = np.array([i for i, c in enumerate(units.text) if not c.isspace()] + [len(units.text)])
+    first, after = np.searchsorted(solid, starts), np.searchsorted(solid, stops)
+    changes = np.append(0, np.cumsum(np.diff(unit_of_char[solid]) != 0))
+    is_solid = after > first
+    if np.any(changes[first[is_solid]] != changes[after[is_solid] - 1]):
+        return None
+    owners = span_of_char[np.where(is_solid, solid[first], starts)]
+    return np.where(stops > starts, owners, FRAME)
+
+
+def window(units: Units, tokens: Tokenized) -> tuple[Span, ...]:
+    """Return the part of each segment that the model reads."""
+    if tokens.n_truncated == 0 or tokens.spans is None:
+        return units.segments
+    return tuple(_read_part(segment, tokens.spans) for segment in units.segments)
+
+
+def _read_part(segment: Span, token_spans: IntArray) -> Span:
+    start, stop = segment
+    starts, stops = token_spans[:, 0], token_spans[:, 1]
+    inside = (stops > starts) & (starts >= start) & (stops <= stop)
+    if not inside.any():
+        return start, start
+    return int(starts[inside].min()), int(stops[inside].max())
+
+
+def _call(tokenizer: Any, texts: Sequence[str], **options: Any) -> Any:
+    """Call the tokenizer; ``verbose=False`` keeps it from warning of a text that we cut."""
+    return tokenizer(
+        *texts,
+        verbose=False,
+        return_special_tokens_mask=True,
+        return_offsets_mapping=tokenizer.is_fast,
+        **options,
+    )
+
+
+def _spans(units: Units, tokenizer: Any, encoded: Any) -> IntArray | None:
+    """Return the characters of `units.text` of each token."""
+    if not tokenizer.is_fast:
+        aligned = align(units.text, units.segments, _pieces(tokenizer, encoded))
+        return None if aligned is None else np.array(aligned, dtype=np.int64).reshape(-1, 2)
+    spans = np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
+    for i, segment in enumerate(encoded.sequence_ids()):
+        spans[i] = 0 if segment is None else spans[i] + units.segments[segment][0]
+    return spans
+
+
+def _pieces(tokenizer: Any, encoded: Any) -> list[str | None]:
+    """Return what each token of a slow tokenizer reads."""
+    return [
+        None
+        if special
+        else UNKNOWN
+        if token_id == tokenizer.unk_token_id
+        else tokenizer.convert_tokens_to_string([tokenizer.convert_ids_to_tokens(token_id)])
+        for token_id, special in zip(
+            encoded["input_ids"], encoded["special_tokens_mask"], strict=True
+        )
+    ]

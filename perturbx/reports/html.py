@@ -1,0 +1,217 @@
+"""Explanations as HTML: a page of its own, or a fragment for a notebook. No script, no network."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from functools import cache
+from html import escape
+from importlib import resources
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from perturbx.reports.output_view import OutputView, output_views
+from perturbx.reports.safe_text import one_line, segment_parts, visible
+from perturbx.units.units import FRAME
+
+if TYPE_CHECKING:
+    from perturbx.explanation import Explanation
+
+_ROWS = 10
+_LABEL_LIMIT = 60
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{style}</style>
+</head>
+<body class="perturbx">
+<main>
+<h1>{title}</h1>
+{cards}
+</main>
+</body>
+</html>
+"""
+_FRAGMENT = """<div class="perturbx" lang="en">
+<style>
+{style}</style>
+{cards}
+</div>
+"""
+
+
+def render_html(explanations: Sequence[Explanation], *, standalone: bool) -> str:
+    """Return the explanations as HTML, a card for each text.
+
+    Every unit is tinted by its value, blue where it raises the score and orange where it lowers
+    it, and underlined by it: a solid line up, a dotted line down. The value with its standard
+    error shows on hover, and on focus by keyboard, click or tap. Tabs switch between outputs.
+
+    Parameters
+    ----------
+    explanations : sequence of Explanation
+        One per text.
+    standalone : bool
+        A whole page; else a fragment, whose rules touch nothing around it. The names of a
+        fragment's tabs are random, as one document may hold several.
+    """
+    style = _style()
+    prefix = "px" if standalone else f"px-{secrets.token_hex(4)}"
+    many = len(explanations) > 1
+    cards = [
+        _card(explanation, f"{prefix}-{i}", f"Text {i + 1}" if many else "")
+        for i, explanation in enumerate(explanations)
+    ]
+    body = "\n".join(cards) or '<p class="px-empty">No texts were explained.</p>'
+    if not standalone:
+        return _FRAGMENT.format(style=style, cards=body)
+    title = f"Explanations of {len(explanations)} texts" if many else "Explanation"
+    return _PAGE.format(title=title, style=style, cards=body)
+
+
+@cache
+def _style() -> str:
+    return (resources.files("perturbx.reports") / "style.css").read_text(encoding="utf-8")
+
+
+def _card(explanation: Explanation, name: str, heading: str) -> str:
+    views = output_views(explanation)
+    head = f"<h2>{heading}</h2>\n" if heading else ""
+    if len(views) == 1:
+        panel = _panel(explanation, views[0], only=True)
+        return f'<section class="px-card">\n{head}{panel}\n</section>'
+    shown = explanation.column()
+    tabs = "\n".join(
+        f'<input class="px-pick" type="radio" name="{name}" id="{name}-{j}"'
+        f"{' checked' if j == shown else ''}>"
+        f'<label class="px-tab" for="{name}-{j}"><b>{_bdi(view.name)}</b> '
+        f"{view.number(view.score)}</label>\n{_panel(explanation, view, only=False)}"
+        for j, view in enumerate(views)
+    )
+    return f'<section class="px-card">\n{head}<div class="px-tabs">\n{tabs}\n</div>\n</section>'
+
+
+def _panel(explanation: Explanation, view: OutputView, *, only: bool) -> str:
+    blocks = [_header(explanation, view), _text(explanation, view)]
+    if view.largest:
+        blocks += [_legend(view), _top(explanation, view)]
+    return f'<div class="{"px-only" if only else "px-panel"}">\n' + "\n".join(blocks) + "\n</div>"
+
+
+def _header(explanation: Explanation, view: OutputView) -> str:
+    badge = '<span class="px-badge">predicted</span>' if view.predicted else ""
+    fit = escape(view.fit)
+    facts = {
+        view.scale: view.number(view.score),
+        "base value": view.number(view.base_value),
+        "method": escape(explanation.method),
+        "calls": f"{explanation.n_calls}",
+        "fit": f'<span class="px-poor">{fit}</span>' if fit.startswith("poor") else fit,
+    }
+    pairs = "".join(f"<div><dt>{term}</dt><dd>{fact}</dd></div>" for term, fact in facts.items())
+    return (
+        f'<p class="px-title"><b>{_bdi(view.name)}</b>{badge}</p>\n'
+        f'<dl class="px-facts">{pairs}</dl>'
+    )
+
+
+def _text(explanation: Explanation, view: OutputView) -> str:
+    units = explanation.units
+    if not units.text:
+        return '<p class="px-empty">The text is empty.</p>'
+    tips = [
+        f"{one_line(label, _LABEL_LIMIT)}: {view.with_error(unit)}"
+        for unit, label in enumerate(units.labels)
+    ]
+    language = f' lang="{escape(units.locale)}"' if units.locale else ""
+    segments = []
+    for parts in segment_parts(units):
+        spans = "".join(
+            f'<span class="px-frame">{_escaped(part)}</span>'
+            if owner == FRAME
+            else _unit(part, tips[owner], float(view.strengths[owner]))
+            for owner, part in parts
+        )
+        segments.append(f'<div class="px-text" dir="auto"{language}>{spans}</div>')
+    return "\n".join(segments)
+
+
+def _unit(part: str, tip: str, strength: float) -> str:
+    """Return the part tinted, but for the white space at its ends."""
+    core = part.strip() or part
+    before, _, after = part.partition(core)
+    sign = " px-up" if strength > 0 else " px-down" if strength < 0 else ""
+    tip = escape(tip)
+    return (
+        f'{_escaped(before)}<span class="px-unit{sign}" style="--w:{abs(strength):.2f}" '
+        f'tabindex="0" title="{tip}" data-tip="{tip}">{_escaped(core)}</span>{_escaped(after)}'
+    )
+
+
+def _legend(view: OutputView) -> str:
+    low, high = view.signed(-view.largest), view.signed(view.largest)
+    return (
+        f'<div class="px-legend"><span>lowers it {low}</span><span class="px-ramp"></span>'
+        f"<span>{high} raises it</span></div>"
+    )
+
+
+def _top(explanation: Explanation, view: OutputView) -> str:
+    labels, order = explanation.units.labels, view.order[:_ROWS]
+    reach = [
+        (view.values[i] - error, view.values[i] + error)
+        for i in order
+        for error in [_finite(view.std_errors[i])]
+    ]
+    low, high = min(0.0, *(a for a, _ in reach)), max(0.0, *(b for _, b in reach))
+
+    def at(value: float) -> float:
+        return 100 * (value - low) / (high - low)
+
+    rows = []
+    for unit in order:
+        value, error = float(view.values[unit]), _finite(view.std_errors[unit])
+        left, right = sorted((at(0.0), at(value)))
+        sign = "px-up" if value > 0 else "px-down"
+        whisker = (
+            f'<span class="px-whisker" style="left:{at(value - error):.1f}%;'
+            f'width:{at(value + error) - at(value - error):.1f}%"></span>'
+            if error
+            else ""
+        )
+        unclear = "" if view.clear[unit] else ' class="px-unclear"'
+        rows.append(
+            f'<tr><th scope="row">{_bdi(labels[unit])}</th>'
+            f"<td{unclear}>{view.signed(value)}</td>"
+            f'<td class="px-error">{view.error(view.std_errors[unit])}</td>'
+            f'<td class="px-chart"><span class="px-axis" style="--zero:{at(0.0):.1f}%">'
+            f'<span class="px-bar {sign}" style="left:{left:.1f}%;width:{right - left:.1f}%">'
+            f"</span>{whisker}</span></td></tr>"
+        )
+    count, total, std_error = view.rest(_ROWS)
+    if count:
+        rows.append(
+            f'<tr class="px-rest"><th scope="row">{count} other{"s" * (count != 1)}, together</th>'
+            f"<td>{view.signed(total)}</td>"
+            f'<td class="px-error">{view.error(std_error)}</td><td></td></tr>'
+        )
+    note = "± is one standard error, as are the whiskers" if view.std_errors.any() else ""
+    caption = f"<caption>{note}</caption>" if note else ""
+    return f'<table class="px-top">{caption}<tbody>\n' + "\n".join(rows) + "\n</tbody></table>"
+
+
+def _finite(error: float) -> float:
+    return float(error) if isfinite(error) else 0.0
+
+
+def _escaped(text: str) -> str:
+    return escape(visible(text))
+
+
+def _bdi(label: str) -> str:
+    """Return a label whose direction does not touch what stands beside it."""
+    return f"<bdi>{escape(one_line(label, _LABEL_LIMIT))}</bdi>"

@@ -1,0 +1,174 @@
+"""`OutputView`: what every report says about one output, in the same words and digits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import floor, isfinite, log10
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from perturbx.typing import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from perturbx.explanation import Explanation
+    from perturbx.typing import MaskMatrix
+
+POOR_FIT = 0.5
+GOOD_FIT = 0.8
+
+_SCALE_OF_LINK = {"probability": "probability", "log_prob": "log-probability"}
+_SCALE_OF_KIND = {**_SCALE_OF_LINK, "logit": "logit"}
+
+
+@dataclass(frozen=True, eq=False)
+class OutputView:
+    """One output of one explanation.
+
+    Parameters
+    ----------
+    name : str
+        The output.
+    values, std_errors : numpy.ndarray, (n_units,)
+        The worth of each unit for it, with errors.
+    base_value, score : float
+        The prediction without any unit, and with all of them.
+    scale : str
+        What the numbers are: "probability", "log-odds", "logit", "log-probability", "score".
+    predicted : bool
+        It is the class that the model chooses.
+    alone : bool
+        The model has no other output.
+    r2 : float or None
+        How well the surrogate predicts what it was not fitted to.
+    exact : bool
+        Nothing was estimated.
+    covariance : numpy.ndarray, (n_units, n_units), optional
+        The covariance of the values' errors.
+    """
+
+    name: str
+    values: FloatArray
+    std_errors: FloatArray
+    base_value: float
+    score: float
+    scale: str
+    predicted: bool
+    alone: bool
+    r2: float | None
+    exact: bool
+    covariance: FloatArray | None = None
+
+    @cached_property
+    def order(self) -> IntArray:
+        """The units, the largest absolute value first."""
+        return np.argsort(-np.abs(self.values), kind="stable")
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest absolute value; 0 where there is none."""
+        return float(np.abs(self.values).max(initial=0.0))
+
+    @cached_property
+    def strengths(self) -> FloatArray:
+        """Each value as a share of the largest, ``(n_units,)`` between -1 and 1."""
+        return self.values / self.largest if self.largest else np.zeros_like(self.values)
+
+    @cached_property
+    def clear(self) -> MaskMatrix:
+        """Which values ``(n_units,)`` differ from 0 by more than two standard errors."""
+        return np.abs(self.values) > 2 * self.std_errors
+
+    @cached_property
+    def _decimals(self) -> int:
+        """Three digits of the largest value, so that all numbers of a table line up."""
+        size = self.largest or max(abs(self.score), abs(self.base_value)) or 1.0
+        return min(max(2 - floor(log10(size)), 0), 6)
+
+    def number(self, value: float, *, sign: str = "-") -> str:
+        """Return `value` in the digits of this output; ``sign="+"`` marks the positive, too."""
+        if value and self.largest and not 1e-6 <= self.largest < 1e9:
+            return f"{value:{sign}.2e}"
+        shown = f"{value:{sign}.{self._decimals}f}"
+        return shown if float(shown) else f"{0:.{self._decimals}f}"
+
+    def signed(self, value: float) -> str:
+        """Return `value` with its sign."""
+        return self.number(value, sign="+")
+
+    def error(self, std_error: float) -> str:
+        """Return "± 0.012", or nothing where the value is exact or its error unknown."""
+        if not std_error or not isfinite(std_error):
+            return ""
+        shown = self.number(std_error)
+        return f"± {shown if float(shown) else f'{std_error:.0e}'}"
+
+    def with_error(self, unit: int) -> str:
+        """Return the value of a unit with its error, as in "+0.123 ± 0.045"."""
+        value, error = self.signed(self.values[unit]), self.error(self.std_errors[unit])
+        return f"{value} {error}".rstrip()
+
+    def rest(self, n: int) -> tuple[int, float, float]:
+        """Return the count, the sum and its standard error of all but the `n` largest values.
+
+        The error is not a number where the values' covariance is not known.
+        """
+        others = self.order[n:]
+        total = float(self.values[others].sum())
+        if self.exact:
+            return len(others), total, 0.0
+        if self.covariance is None:
+            return len(others), total, float("nan")
+        variance = self.covariance[np.ix_(others, others)].sum()
+        return len(others), total, float(np.sqrt(max(variance, 0.0)))
+
+    @property
+    def fit(self) -> str:
+        """The goodness of fit in a word or two, with its number."""
+        if self.exact:
+            return "exact"
+        if self.r2 is None:
+            return "not measured"
+        words = "poor fit" if self.r2 < POOR_FIT else "good fit" if self.r2 >= GOOD_FIT else "fair"
+        return f"{words}, r² {self.r2:.2f}"
+
+
+def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
+    """Return a view of every explained output, in their order."""
+    table, fit = explanation.table, explanation.attribution
+    linked = table.linked(explanation.link)
+    winner = linked.output_names[int(np.argmax(linked.full_scores))]
+    scores = linked.select(explanation.output_names).full_scores
+    if explanation.link == "log_odds":
+        scale = "log-odds"
+    elif explanation.link == "identity":
+        scale = _SCALE_OF_KIND.get(table.kind, "score")
+    else:
+        scale = _SCALE_OF_LINK[explanation.link]
+    return tuple(
+        OutputView(
+            name=name,
+            values=fit.values[:, column],
+            std_errors=fit.std_errors[:, column],
+            base_value=float(fit.base_values[column]),
+            score=float(scores[column]),
+            scale=scale,
+            predicted=name == winner and table.exclusive and table.n_outputs > 1,
+            alone=table.n_outputs == 1,
+            r2=_known(fit.r2 if fit.r2_by_output is None else float(fit.r2_by_output[column])),
+            exact=fit.r2 is None and not fit.std_errors.any(),
+            covariance=None if fit.covariance is None else fit.covariance[column],
+        )
+        for column, name in enumerate(explanation.output_names)
+    )
+
+
+def _known(r2: float | None) -> float | None:
+    """Return None for the R² of an output that never changes, which has no number."""
+    return r2 if r2 is not None and isfinite(r2) else None
+
+
+def output_view(explanation: Explanation, output: str | int | None = None) -> OutputView:
+    """Return the view of one output: its name, its position, or None for the highest score."""
+    return output_views(explanation)[explanation.column(output)]

@@ -1,0 +1,114 @@
+"""An explanation in two or three plain sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from perturbx.reports.output_view import GOOD_FIT, POOR_FIT, OutputView, output_view
+from perturbx.reports.safe_text import one_line
+
+if TYPE_CHECKING:
+    from perturbx.explanation import Explanation
+
+_NAMED_EACH_WAY = 2
+_SHARE_OF = 3
+
+
+def summarize(explanation: Explanation, output: str | int | None = None) -> str:
+    """Return the explanation of one output in two or three sentences with its numbers.
+
+    A unit is said to push the score only where its value is more than two standard errors
+    from 0.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        What is told.
+    output : str or int, optional
+        The output; the one with the highest score by default.
+
+    Raises
+    ------
+    ArgumentError
+        The output was not explained.
+    """
+    view = output_view(explanation, output)
+    sentences = [_prediction(explanation, view), *_units(explanation, view), _fit(explanation, view)]
+    return " ".join(sentences)
+
+
+def _prediction(explanation: Explanation, view: OutputView) -> str:
+    verb, joint = ("predicts", " with") if view.predicted else ("gives", "")
+    article = "" if view.scale == "log-odds" else "a "
+    return (
+        f"The model {verb} {one_line(view.name)}{joint} {article}{view.scale} of "
+        f"{view.number(view.score)}; the explanation starts from {view.number(view.base_value)}, "
+        f"with no {_noun(explanation)} kept."
+    )
+
+
+def _units(explanation: Explanation, view: OutputView) -> list[str]:
+    noun = _noun(explanation)
+    n_units = explanation.units.n_units
+    if not n_units:
+        return [f"The text has no {noun} that could be removed, so there is nothing to explain."]
+    if not view.largest:
+        return [f"The value of every {noun} is 0."]
+    pushes = [
+        f"{_listed(explanation, view, units)} {'push' if len(units) > 1 else 'pushes'} it {where}"
+        for where, units in (("up", _leading(view, 1)), ("down", _leading(view, -1)))
+        if units
+    ]
+    if not pushes:
+        return [
+            f"No {noun} has a value above twice its standard error, so none can be told "
+            f"from 0 with these calls; the largest is {_listed(explanation, view, [view.order[0]])}."
+        ]
+    said = "; ".join(pushes)
+    said = said[0].upper() + said[1:]
+    if n_units <= _SHARE_OF:
+        return [f"{said}."]
+    sizes = np.abs(view.values[view.order])
+    share = sizes[:_SHARE_OF].sum() / sizes.sum()
+    return [
+        f"{said}; the {_SHARE_OF} largest of the {n_units} {_noun(explanation, n_units)} make up "
+        f"{share:.0%} of all movement (the sum of the absolute values)."
+    ]
+
+
+def _leading(view: OutputView, sign: int) -> list[int]:
+    """Return the few largest units of one sign whose value is clearly not 0."""
+    return [i for i in view.order if np.sign(view.values[i]) == sign and view.clear[i]][:_NAMED_EACH_WAY]
+
+
+def _listed(explanation: Explanation, view: OutputView, units: list[int]) -> str:
+    labels = explanation.units.labels
+    named = [f"“{one_line(labels[unit], 40)}” ({view.with_error(unit)})" for unit in units]
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+
+
+def _fit(explanation: Explanation, view: OutputView) -> str:
+    n_calls = explanation.n_calls
+    calls = f"{n_calls} call" + "s" * (n_calls != 1)
+    if view.exact:
+        return f"The values are exact ({explanation.method}, {calls})."
+    if view.r2 is None:
+        return f"How well they fit was not measured ({explanation.method}, {calls})."
+    r2 = f"r² {view.r2:.2f}; {explanation.method}, {calls}"
+    if view.r2 >= GOOD_FIT:
+        return f"The values predict the score of texts not used to fit them well ({r2})."
+    if view.r2 >= POOR_FIT:
+        return f"The values predict the score of texts not used to fit them fairly well ({r2})."
+    return (
+        f"The fit is poor: the values predict the score of texts not used to fit them badly "
+        f"({r2}), so treat them with caution."
+    )
+
+
+def _noun(explanation: Explanation, count: int = 1) -> str:
+    """Return what a unit is called, as in "word" for the level "words"."""
+    level = explanation.units.level
+    plural = level if level.endswith("s") else "units"
+    return plural[:-1] if count == 1 else plural

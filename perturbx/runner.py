@@ -1,0 +1,344 @@
+"""The runner: many texts, one stream of distinct variants through the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from perturbx.coalitions.coalitions import pack, unpack
+from perturbx.exceptions import ScoringError
+from perturbx.maskers.variants import Variants
+from perturbx.scorers.scores import Scores
+from perturbx.typing import Encoding, IntArray, ScoreKind, ScoreMatrix, Scorer
+
+FIRST_BATCH = 2_048
+"""Tokens (characters for strings) of the first batch; the budget grows from there."""
+
+WORTHWHILE = 1.05
+"""A larger batch is kept where it scores at least this many times as much a second."""
+
+PLAN_CHUNK = 2_000_000
+"""Tokens held at once while the variants are hashed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One text made ready, and the masks to ask about.
+
+    Parameters
+    ----------
+    encoding : Encoding
+        The text, ready for masking.
+    masks : torch.Tensor of bool, (n_masks, n_units)
+        The coalitions, on the CPU.
+    """
+
+    encoding: Encoding
+    masks: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came back for one job.
+
+    Parameters
+    ----------
+    scores : numpy.ndarray, (n_masks, n_outputs)
+        The scores; rows that were not reached hold NaN.
+    scored : numpy.ndarray of bool, (n_masks,)
+        The rows that were reached.
+    variant_of_row : numpy.ndarray of int64, (n_masks,)
+        Which distinct variant each row is, over all jobs of the run.
+    variances : numpy.ndarray, (n_masks, n_outputs), optional
+        Where the model is noisy.
+    """
+
+    scores: ScoreMatrix
+    scored: Any
+    variant_of_row: IntArray
+    variances: ScoreMatrix | None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """All results of a run, whole or cut short.
+
+    Parameters
+    ----------
+    results : list of Result
+        One per job, in order.
+    kind, exclusive
+        What the scores are (see `Scores`).
+    n_outputs : int or None
+        Number of outputs; None where not one variant was scored.
+    n_calls : int
+        Distinct variants scored.
+    batch_tokens : int
+        The token budget that the run ended with.
+    failure : BaseException, optional
+        What cut the run short.
+    """
+
+    results: list[Result]
+    kind: ScoreKind
+    exclusive: bool
+    n_outputs: int | None
+    n_calls: int
+    batch_tokens: int
+    failure: BaseException | None
+
+
+class Runner:
+    """Scores the distinct variants of many texts, longest first, in batches of equal cost.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model.
+    batch_tokens : int or "auto"
+        Most tokens (characters for strings, padding included) in one batch. "auto" doubles it
+        while that makes the model faster. A batch that runs out of memory is halved.
+    progress : bool
+        Show a bar on standard error once a run takes longer than a second.
+    """
+
+    def __init__(
+        self, scorer: Scorer, *, batch_tokens: int | Literal["auto"] = "auto", progress: bool = True
+    ) -> None:
+        self.scorer = scorer
+        self.batch_tokens = batch_tokens
+        self.progress = progress
+
+    def run(self, jobs: Sequence[Job]) -> Outcome:
+        """Score every distinct variant of the jobs once.
+
+        Parameters
+        ----------
+        jobs : sequence of Job
+            Texts with their masks.
+
+        Returns
+        -------
+        Outcome
+            Where the model raises, returns no scores, or is interrupted, what was scored until
+            then, with the reason as `failure`.
+        """
+        device = getattr(self.scorer, "device", torch.device("cpu"))
+        plan = _Plan(jobs, device)
+        ledger = _Ledger(len(plan))
+        throttle = _Throttle(self.batch_tokens)
+        failure: BaseException | None = None
+        with tqdm(
+            total=len(plan), desc="scoring", unit="call", delay=1, disable=not self.progress
+        ) as bar:
+            try:
+                self._stream(plan, ledger, throttle, bar)
+            except (Exception, KeyboardInterrupt) as error:
+                failure = error
+        return ledger.outcome(plan, throttle.budget, failure)
+
+    def _stream(self, plan: _Plan, ledger: _Ledger, throttle: _Throttle, bar: Any) -> None:
+        done = 0
+        while done < len(plan):
+            size = throttle.rows(plan.lengths[done:])
+            variants = plan.variants(done, done + size)
+            start = time.perf_counter()
+            try:
+                scores = self.scorer.score(variants)
+            except (RuntimeError, MemoryError) as error:
+                if not _out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise ScoringError(
+                        "the model runs out of memory on a single variant of "
+                        f"{int(plan.lengths[done])} tokens or characters; use a smaller dtype or "
+                        "device with more memory"
+                    ) from error
+                throttle.halve(size, int(plan.lengths[done]))
+                _free_memory()
+                continue
+            seconds = time.perf_counter() - start
+            ledger.add(done, size, scores)
+            throttle.note(size * int(plan.lengths[done]), seconds)
+            done += size
+            bar.update(size)
+
+
+class _Plan:
+    """The distinct variants of all jobs, longest first."""
+
+    def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
+        self.jobs = jobs
+        self.device = device
+        keys, lengths, owners = [], [], []
+        for number, job in enumerate(jobs):
+            row_lengths = job.encoding.lengths(job.masks)
+            lengths.append(row_lengths.cpu().numpy().astype(np.int32))
+            keys.append(self._keys(job, int(row_lengths.max()) if len(row_lengths) else 1))
+            owners.append(np.full(len(job.masks), number, dtype=np.int32))
+        self.bounds = np.cumsum([0, *(len(job.masks) for job in jobs)])
+        all_keys = np.concatenate(keys) if keys else np.empty((0, 2), dtype=np.int64)
+        _, first, inverse = np.unique(
+            all_keys.view("i8,i8").ravel(), return_index=True, return_inverse=True
+        )
+        flat_lengths = np.concatenate(lengths) if lengths else np.empty(0, dtype=np.int32)
+        flat_owners = np.concatenate(owners) if owners else np.empty(0, dtype=np.int32)
+        order = np.lexsort((first, flat_owners[first], -flat_lengths[first]))
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        self.rows = first[order]
+        self.owners = flat_owners[self.rows]
+        self.lengths = np.maximum(flat_lengths[self.rows], 1)
+        self.slot_of_row = rank[inverse.ravel()]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _keys(self, job: Job, width: int) -> IntArray:
+        step = max(1, PLAN_CHUNK // max(width, 1))
+        keys = [
+            key
+            for start in range(0, len(job.masks), step)
+            for key in job.encoding.variants(self._to_device(job.masks[start : start + step])).keys()
+        ]
+        return np.frombuffer(b"".join(keys), dtype=np.int64).reshape(-1, 2)
+
+    def _to_device(self, masks: torch.Tensor) -> torch.Tensor:
+        if self.device.type == "cpu":
+            return masks
+        return unpack(pack(masks).to(self.device, non_blocking=True), masks.shape[1])
+
+    def variants(self, start: int, stop: int) -> Variants:
+        """Return the variants of the slots from `start` to `stop`, in order."""
+        owners = self.owners[start:stop]
+        local = self.rows[start:stop] - self.bounds[owners]
+        edges = np.flatnonzero(np.diff(owners)) + 1
+        groups = zip(np.split(owners, edges), np.split(local, edges), strict=True)
+        return Variants.concatenate(
+            [
+                self.jobs[group[0]].encoding.variants(
+                    self._to_device(self.jobs[group[0]].masks[torch.from_numpy(rows)])
+                )
+                for group, rows in groups
+            ]
+        )
+
+
+class _Ledger:
+    """Every score that came back, by slot."""
+
+    def __init__(self, n_slots: int) -> None:
+        self.scored = np.zeros(n_slots, dtype=bool)
+        self.scores: ScoreMatrix | None = None
+        self.variances: ScoreMatrix | None = None
+        self.kind: ScoreKind = "value"
+        self.exclusive = True
+
+    def add(self, start: int, size: int, scores: Scores) -> None:
+        """Keep a batch; where it is no batch of scores, keep its sound rows and say what is wrong."""
+        values = scores.values
+        if len(values) != size:
+            raise ScoringError(
+                f"model: returned {len(values)} rows for {size} variants; expected one row each"
+            )
+        if self.scores is None:
+            self.scores = np.full((len(self.scored), values.shape[1]), np.nan)
+            self.kind, self.exclusive = scores.kind, scores.exclusive
+            if scores.variances is not None:
+                self.variances = np.full_like(self.scores, np.nan)
+        if values.shape[1] != self.scores.shape[1]:
+            raise ScoringError(
+                f"model: returned {values.shape[1]} outputs a variant after "
+                f"{self.scores.shape[1]} until now; the number must not change"
+            )
+        sound = np.isfinite(values).all(axis=1)
+        rows = start + np.flatnonzero(sound)
+        self.scores[rows] = values[sound]
+        if self.variances is not None and scores.variances is not None:
+            self.variances[rows] = scores.variances[sound]
+        self.scored[rows] = True
+        if not sound.all():
+            raise ScoringError(
+                f"model: returned NaN or infinity for {int((~sound).sum())} of {size} variants"
+            )
+
+    def outcome(self, plan: _Plan, budget: int, failure: BaseException | None) -> Outcome:
+        """Return the scores job by job."""
+        n_outputs = None if self.scores is None else self.scores.shape[1]
+        scores = np.empty((len(plan), 0)) if self.scores is None else self.scores
+        slices = [
+            plan.slot_of_row[start:stop]
+            for start, stop in zip(plan.bounds[:-1], plan.bounds[1:], strict=True)
+        ]
+        results = [
+            Result(
+                scores=scores[slots],
+                scored=self.scored[slots],
+                variant_of_row=slots,
+                variances=None if self.variances is None else self.variances[slots],
+            )
+            for slots in slices
+        ]
+        return Outcome(
+            results,
+            self.kind,
+            self.exclusive,
+            n_outputs,
+            int(self.scored.sum()),
+            budget,
+            failure,
+        )
+
+
+class _Throttle:
+    """Finds the batch size: doubles the token budget while that raises the throughput."""
+
+    def __init__(self, batch_tokens: int | Literal["auto"]) -> None:
+        self.growing = batch_tokens == "auto"
+        self.budget = FIRST_BATCH if batch_tokens == "auto" else int(batch_tokens)
+        self.best = 0.0
+        self.seen: list[float] = []
+
+    def rows(self, lengths: IntArray) -> int:
+        """Return how many of the next variants (longest first) make a batch."""
+        size = max(1, self.budget // int(lengths[0]))
+        # A remainder below half a batch would be a wasteful batch of its own.
+        return len(lengths) if len(lengths) <= 1.5 * size else size
+
+    def note(self, tokens: int, seconds: float) -> None:
+        """Learn from a finished batch. Two at each size: the first may have to warm up."""
+        if not self.growing or tokens < self.budget / 2:
+            return
+        self.seen.append(tokens / max(seconds, 1e-9))
+        if len(self.seen) < 2:
+            return
+        throughput, self.seen = max(self.seen), []
+        if throughput > WORTHWHILE * self.best:
+            self.best = throughput
+            self.budget *= 2
+        else:
+            self.growing = False
+            self.budget //= 2
+
+    def halve(self, size: int, length: int) -> None:
+        """Shrink after a batch of `size` rows ran out of memory, for good."""
+        self.growing = False
+        self.budget = max(1, size // 2) * length
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    words = str(error).lower()
+    return "out of memory" in words or "not enough memory" in words or "can't allocate" in words
+
+
+def _free_memory() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,365 @@
+"""`ScoreTable`: every coalition paid for, and what the model said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from perturbx.exceptions import ArgumentError, TableError
+from perturbx.scorers.links import apply_link
+from perturbx.typing import FloatArray, IntArray, Link, MaskMatrix, ScoreKind, ScoreMatrix
+from perturbx.units.units import Units
+
+FORMAT = "perturbx.ScoreTable/1"
+
+
+def _not_given() -> IntArray:
+    return np.empty(0, dtype=np.int64)
+
+
+_ARRAYS = ("scores", "variances", "counts", "probabilities", "walks", "variant_of_row")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """Coalitions of one text with their scores: what every surrogate is fitted to.
+
+    Parameters
+    ----------
+    masks : numpy.ndarray of bool, (n_masks, n_units)
+        Distinct coalitions, True = kept.
+    scores : numpy.ndarray of float64, (n_masks, n_outputs)
+        The scorer's own numbers; links are applied at the fit.
+    output_names : tuple of str
+        A name per output.
+    units : Units, optional
+        The units of the text; None for a game without a text.
+    variances : numpy.ndarray, (n_masks, n_outputs), optional
+        Variances of the scores of a noisy model.
+    counts : numpy.ndarray of int64, (n_masks,), optional
+        How often the design drew each row; ones by default.
+    probabilities : numpy.ndarray, (n_masks,), optional
+        Inclusion probabilities of the design.
+    walks : numpy.ndarray of int64, (n_walks, n_units + 1), optional
+        Chains of rows from the empty coalition to the full one.
+    variant_of_row : numpy.ndarray of int64, (n_masks,), optional
+        The distinct variant behind each row: two masks may give the model the same input.
+    design : str
+        The sampler that drew the rows.
+    paired, exhaustive : bool
+        Promises of the design (see `Coalitions`).
+    kind : {"logit", "probability", "log_prob", "value"}
+        What the scores are.
+    exclusive : bool
+        The outputs are classes of which exactly one holds.
+    provenance : mapping
+        Where the scores come from: model, masker, parameters, seed, time. JSON values.
+    """
+
+    masks: MaskMatrix
+    scores: ScoreMatrix
+    output_names: tuple[str, ...]
+    units: Units | None = None
+    variances: ScoreMatrix | None = None
+    counts: IntArray = field(default_factory=_not_given)
+    probabilities: ScoreMatrix | None = None
+    walks: IntArray | None = None
+    variant_of_row: IntArray = field(default_factory=_not_given)
+    design: str = "custom"
+    paired: bool = False
+    exhaustive: bool = False
+    kind: ScoreKind = "value"
+    exclusive: bool = True
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.masks.ndim != 2 or self.masks.dtype != np.bool_:
+            raise TableError(
+                f"masks: expected a boolean matrix, got {self.masks.dtype} {self.masks.shape}"
+            )
+        if self.scores.shape != (len(self.masks), len(self.output_names)):
+            raise TableError(
+                f"scores: expected {(len(self.masks), len(self.output_names))} for "
+                f"{len(self.masks)} masks and {len(self.output_names)} outputs, "
+                f"got {self.scores.shape}"
+            )
+        if not len(self.counts):
+            object.__setattr__(self, "counts", np.ones(len(self.masks), dtype=np.int64))
+        if not len(self.variant_of_row):
+            object.__setattr__(self, "variant_of_row", np.arange(len(self.masks)))
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __repr__(self) -> str:
+        return (
+            f"ScoreTable({len(self)} masks of {self.n_units} units, outputs="
+            f"{list(self.output_names)}, design={self.design!r}, n_calls={self.n_calls})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "provenance": dict(self.provenance)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        object.__setattr__(self, "provenance", MappingProxyType(state["provenance"]))
+
+    @property
+    def n_units(self) -> int:
+        """The number of units."""
+        return int(self.masks.shape[1])
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of outputs."""
+        return len(self.output_names)
+
+    @property
+    def n_calls(self) -> int:
+        """The number of distinct variants scored."""
+        return len(np.unique(self.variant_of_row)) if len(self) else 0
+
+    def row_of(self, kept: bool) -> int | None:
+        """Return the row where every unit is kept (or removed), None where it was not scored."""
+        rows = np.flatnonzero(self.masks.all(axis=1) if kept else ~self.masks.any(axis=1))
+        return int(rows[0]) if len(rows) else None
+
+    @property
+    def full_scores(self) -> FloatArray:
+        """The scores ``(n_outputs,)`` of the whole text.
+
+        Raises
+        ------
+        TableError
+            The whole text was not scored.
+        """
+        row = self.row_of(kept=True)
+        if row is None:
+            raise TableError("masks: the table has no row in which every unit is kept")
+        scores: FloatArray = self.scores[row]
+        return scores
+
+    def linked(self, link: Link) -> ScoreTable:
+        """Return the table with its scores on the scale of `link`."""
+        scores, variances = apply_link(
+            self.scores, self.variances, link=link, kind=self.kind, exclusive=self.exclusive
+        )
+        kind: ScoreKind = self.kind if link == "identity" else "value"
+        return replace(self, scores=scores, variances=variances, kind=kind)
+
+    def select(self, outputs: str | Sequence[str]) -> ScoreTable:
+        """Return the table with only some outputs.
+
+        Parameters
+        ----------
+        outputs : str or sequence of str
+            "all", "predicted" (the one with the highest score on the whole text), or names.
+
+        Raises
+        ------
+        ArgumentError
+            An output of that name is not there.
+        """
+        if isinstance(outputs, str) and outputs == "all":
+            return self
+        if isinstance(outputs, str) and outputs == "predicted":
+            columns = [int(np.argmax(self.full_scores))]
+        else:
+            names = [outputs] if isinstance(outputs, str) else list(outputs)
+            unknown = [name for name in names if name not in self.output_names]
+            if unknown or not names:
+                raise ArgumentError(
+                    f"outputs: expected 'all', 'predicted' or names out of "
+                    f"{list(self.output_names)}; got {outputs!r}"
+                )
+            columns = [self.output_names.index(name) for name in names]
+        return replace(
+            self,
+            scores=self.scores[:, columns],
+            variances=None if self.variances is None else self.variances[:, columns],
+            output_names=tuple(self.output_names[column] for column in columns),
+        )
+
+    def rows(self, kept: Any) -> ScoreTable:
+        """Return the table of some rows (a boolean vector or indices); walks that break are cut."""
+        index = np.arange(len(self))[kept]
+        position = np.full(len(self), -1)
+        position[index] = np.arange(len(index))
+        walks = self.walks
+        if walks is not None:
+            moved = position[walks]
+            whole = np.logical_and.reduce(moved >= 0, axis=1)
+            pairs = np.repeat(whole[0::2] & whole[1::2], 2)
+            walks = moved[pairs]
+        complete = len(index) == len(self)
+        return replace(
+            self,
+            masks=self.masks[index],
+            scores=self.scores[index],
+            variances=None if self.variances is None else self.variances[index],
+            counts=self.counts[index],
+            probabilities=None if self.probabilities is None else self.probabilities[index],
+            walks=walks,
+            variant_of_row=self.variant_of_row[index],
+            paired=self.paired and complete,
+            exhaustive=self.exhaustive and complete,
+        )
+
+    def merge(self, other: ScoreTable) -> ScoreTable:
+        """Return one table with the rows of both; this one's scores win where both have a row.
+
+        Counts add up. The merged rows follow no design with known inclusion probabilities, so
+        those are dropped.
+
+        Raises
+        ------
+        TableError
+            The tables are of different texts, units, outputs, models or maskers.
+        """
+        self._check_mergeable(other)
+        known = {row.tobytes(): i for i, row in enumerate(self.masks)}
+        twin = np.array([known.get(row.tobytes(), -1) for row in other.masks], dtype=np.int64)
+        new = np.flatnonzero(twin < 0)
+        offset = int(self.variant_of_row.max(initial=-1)) + 1
+        alias = {
+            int(other.variant_of_row[i]): int(self.variant_of_row[twin[i]])
+            for i in np.flatnonzero(twin >= 0)
+        }
+        variants = [alias.get(int(v), offset + int(v)) for v in other.variant_of_row[new]]
+        position = twin.copy()
+        position[new] = len(self) + np.arange(len(new))
+        counts = np.concatenate([self.counts, other.counts[new]])
+        np.add.at(counts, twin[twin >= 0], other.counts[twin >= 0])
+        variances = (
+            None
+            if self.variances is None or other.variances is None
+            else np.concatenate([self.variances, other.variances[new]])
+        )
+        moved = None if other.walks is None else position[other.walks]
+        walks = [w for w in (self.walks, moved) if w is not None]
+        masks = np.concatenate([self.masks, other.masks[new]])
+        return replace(
+            self,
+            masks=masks,
+            scores=np.concatenate([self.scores, other.scores[new]]),
+            variances=variances,
+            counts=counts,
+            probabilities=None,
+            walks=np.concatenate(walks) if walks else None,
+            variant_of_row=np.concatenate([self.variant_of_row, variants]).astype(np.int64),
+            design=self.design if self.design == other.design else "merged",
+            paired=self.paired and other.paired,
+            exhaustive=self.n_units < 63 and len(masks) == 2**self.n_units,
+        )
+
+    def _check_mergeable(self, other: ScoreTable) -> None:
+        for name in ("units", "n_units", "output_names", "kind", "exclusive"):
+            if getattr(self, name) != getattr(other, name):
+                raise TableError(
+                    f"{name}: both tables must agree to be merged; got "
+                    f"{getattr(self, name)!r} and {getattr(other, name)!r}"
+                )
+        for name in ("model", "masker"):
+            if self.provenance.get(name) != other.provenance.get(name):
+                raise TableError(
+                    f"{name}: both tables must come from the same one to be merged; got "
+                    f"{self.provenance.get(name)!r} and {other.provenance.get(name)!r}"
+                )
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the table to one ``.npz`` file (arrays and JSON, no pickle); return its path."""
+        record, arrays = self._split()
+        target = Path(path)
+        with target.open("wb") as file:
+            np.savez_compressed(file, record=np.array(json.dumps(record)), **arrays)
+        return target
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> ScoreTable:
+        """Return the table that `save` wrote.
+
+        Raises
+        ------
+        TableError
+            The file is not such a table.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                record = json.loads(str(file["record"]))
+                arrays = {name: file[name] for name in file.files if name != "record"}
+            if record.get("format") != FORMAT:
+                raise TableError(f"path: expected format {FORMAT}, got {record.get('format')!r}")
+            return cls._join(record, arrays)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            if isinstance(error, TableError):
+                raise
+            raise TableError(f"path: {path} is not a ScoreTable that perturbx wrote") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table as plain values, ready for JSON."""
+        record, arrays = self._split()
+        return {
+            **record,
+            "arrays": {
+                name: {"dtype": str(array.dtype), "values": array.tolist()}
+                for name, array in arrays.items()
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> ScoreTable:
+        """Return the table that `to_dict` wrote."""
+        arrays = {
+            name: np.array(entry["values"], dtype=entry["dtype"])
+            for name, entry in record["arrays"].items()
+        }
+        return cls._join(record, arrays)
+
+    def _split(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        record = {
+            "format": FORMAT,
+            "n_units": self.n_units,
+            "n_masks": len(self),
+            "output_names": list(self.output_names),
+            "units": None if self.units is None else self.units.to_dict(),
+            "design": self.design,
+            "paired": self.paired,
+            "exhaustive": self.exhaustive,
+            "kind": self.kind,
+            "exclusive": self.exclusive,
+            "provenance": dict(self.provenance),
+        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
+        return record, {"masks": np.packbits(self.masks, axis=1), **arrays}
+
+    @classmethod
+    def _join(cls, record: Mapping[str, Any], arrays: Mapping[str, Any]) -> ScoreTable:
+        n_masks, n_units = record["n_masks"], record["n_units"]
+        packed = arrays["masks"].reshape(n_masks, -1)
+        n_outputs = len(record["output_names"])
+        shaped = {name: arrays[name] for name in _ARRAYS if name in arrays}
+        for name in ("scores", "variances"):
+            if name in shaped:
+                shaped[name] = shaped[name].reshape(n_masks, n_outputs)
+        if "walks" in shaped:
+            shaped["walks"] = shaped["walks"].reshape(-1, n_units + 1)
+        return cls(
+            masks=np.unpackbits(packed, axis=1, count=n_units).astype(bool),
+            output_names=tuple(record["output_names"]),
+            units=None if record["units"] is None else Units.from_dict(record["units"]),
+            design=record["design"],
+            paired=record["paired"],
+            exhaustive=record["exhaustive"],
+            kind=record["kind"],
+            exclusive=record["exclusive"],
+            provenance=record["provenance"],
+            **shaped,
+        )

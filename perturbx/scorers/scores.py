@@ -1,0 +1,43 @@
+"""`Scores`: what the model said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perturbx.exceptions import ScoringError
+from perturbx.typing import ScoreKind, ScoreMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """A row of numbers per variant.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of float64, (n_variants, n_outputs)
+        The scorer's own numbers.
+    variances : numpy.ndarray of float64, (n_variants, n_outputs), optional
+        The variance of each number, where the model itself is noisy.
+    kind : {"logit", "probability", "log_prob", "value"}
+        What the numbers are.
+    exclusive : bool
+        The outputs are classes of which exactly one holds: logits go through a softmax, and
+        through a sigmoid where False.
+    """
+
+    values: ScoreMatrix
+    variances: ScoreMatrix | None = None
+    kind: ScoreKind = "value"
+    exclusive: bool = True
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.dtype != np.float64:
+            raise ScoringError(
+                f"values: expected float64 of shape (n_variants, n_outputs), got "
+                f"{self.values.dtype} of shape {self.values.shape}"
+            )
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])

@@ -1,0 +1,139 @@
+"""Array aliases and the protocols that every part of perturbx speaks.
+
+A part of your own (a segmenter, sampler, masker, scorer or surrogate) needs no base class: it is
+enough to have these methods. ``tests/contracts`` holds the suite that each must pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+    from perturbx.coalitions.coalitions import Coalitions
+    from perturbx.maskers.variants import Variants
+    from perturbx.score_table import ScoreTable
+    from perturbx.scorers.scores import Scores
+    from perturbx.surrogates.attribution import Attribution
+    from perturbx.units.tree import Tree
+    from perturbx.units.units import Units
+
+MaskMatrix: TypeAlias = NDArray[np.bool_]
+"""``(n_masks, n_units)``, True = the unit is kept."""
+
+ScoreMatrix: TypeAlias = NDArray[np.float64]
+"""``(n_masks, n_outputs)``, the scorer's own numbers."""
+
+FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
+
+Span: TypeAlias = tuple[int, int]
+"""``(start, stop)`` in characters (Unicode code points), half open."""
+
+TextInput: TypeAlias = str | tuple[str, str]
+"""What is explained: a text, or a pair of texts for a model that compares two."""
+
+ScoreKind: TypeAlias = Literal["logit", "probability", "log_prob", "value"]
+"""What a scorer's number is. ``value``: any number (a regression, a similarity, a margin)."""
+
+Link: TypeAlias = Literal["identity", "probability", "log_prob", "log_odds"]
+"""The scale on which a score is explained; ``identity`` is the scorer's own number."""
+
+InputKind: TypeAlias = Literal["tokens", "text"]
+
+RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | None
+
+ValueFunction: TypeAlias = Callable[[MaskMatrix], Any]
+"""A set function: masks ``(m, n)`` to values ``(m,)`` or ``(m, k)``."""
+
+
+class Players(Protocol):
+    """Whatever has units that can be kept or removed: `Units`, or a plain count of them."""
+
+    @property
+    def n_units(self) -> int:
+        """Return the number of units."""
+
+    @property
+    def tree(self) -> Tree | None:
+        """Return the hierarchy over the units, if there is one."""
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """Cuts a text into units."""
+
+    def __call__(self, text: TextInput) -> Units:
+        """Return the units of `text`; their pieces give the text back to the character."""
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Chooses which coalitions are asked about."""
+
+    def sample(self, players: Players, budget: int, generator: torch.Generator) -> Coalitions:
+        """Return at most `budget` distinct coalitions, the same ones for the same generator."""
+
+
+@runtime_checkable
+class Encoding(Protocol):
+    """One text made ready for masking: tokenized (or cut into strings) once."""
+
+    @property
+    def units(self) -> Units:
+        """Return the units of the text."""
+
+    @property
+    def kind(self) -> InputKind:
+        """Return what the variants are."""
+
+    def lengths(self, masks: torch.Tensor) -> torch.Tensor:
+        """Return the length ``(m,)`` of each variant, in tokens or characters."""
+
+    def variants(self, masks: torch.Tensor) -> Variants:
+        """Return what the model sees for each row of the boolean ``(m, n_units)`` masks."""
+
+
+@runtime_checkable
+class Masker(Protocol):
+    """Says what a removed unit looks like."""
+
+    def encode(
+        self, units: Units, tokenizer: Any = None, max_tokens: int | None = None
+    ) -> Encoding:
+        """Return the text ready for masking: as tokens where a tokenizer is given, else strings."""
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """The black box: variants in, numbers out."""
+
+    @property
+    def output_names(self) -> tuple[str, ...] | None:
+        """Return a name per output; None before the first score of a model that has no names."""
+
+    @property
+    def accepts(self) -> tuple[InputKind, ...]:
+        """Return the kinds of variants that it reads, the preferred one first."""
+
+    @property
+    def model_id(self) -> str:
+        """Return a name for the model, for the record."""
+
+    def score(self, variants: Variants) -> Scores:
+        """Return one row of numbers per variant."""
+
+
+@runtime_checkable
+class Surrogate(Protocol):
+    """Turns tables of scores into attributions."""
+
+    name: str
+
+    def fit(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
+        """Return one attribution per table; a batch gives what one by one gives."""
