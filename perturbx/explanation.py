@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -217,12 +217,49 @@ class Explanation:
         SurrogateError
             The table lacks what the surrogate needs.
         """
+        return self.from_table(
+            self.table,
+            surrogate,
+            link=self.link if link is None else link,
+            outputs=self.output_names if outputs is None else outputs,
+        )
+
+    @classmethod
+    def from_table(
+        cls,
+        table: ScoreTable,
+        surrogate: str | Surrogate,
+        *,
+        link: Link = "identity",
+        outputs: str | Sequence[str] = "all",
+    ) -> Explanation:
+        """Return a surrogate's view of a table, a loaded one say: the model is not needed.
+
+        Parameters
+        ----------
+        table : ScoreTable
+            The scores of one text.
+        surrogate : str or Surrogate
+            "leverage", "banzhaf", "lasso", ..., or an object with ``fit``.
+        link : {"identity", "probability", "log_prob", "log_odds"}, default="identity"
+            The scale of the values.
+        outputs : {"all", "predicted"} or sequence of str, default="all"
+            The outputs.
+
+        Raises
+        ------
+        SurrogateError
+            The table lacks what the surrogate needs.
+        TableError
+            The table is of a game without a text.
+        """
         from perturbx.surrogates import as_surrogate
 
-        link = self.link if link is None else link
-        view = self.table.linked(link).select(self.output_names if outputs is None else outputs)
+        if table.units is None:
+            raise TableError("table: has no units, so there is no text to explain")
+        view = table.linked(link).select(outputs)
         (attribution,) = as_surrogate(surrogate).fit([view])
-        return replace(self, attribution=attribution, output_names=view.output_names, link=link)
+        return cls(table.units, table, attribution, view.output_names, link)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain values, ready for JSON."""
@@ -244,7 +281,9 @@ class Explanation:
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
         """Return the explanation with its table as JSON, and write it to `path` where given."""
-        text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+        # An escape can hold a lone surrogate, which UTF-8 cannot.
+        lone = any("\ud800" <= character <= "\udfff" for character in self.text)
+        text = json.dumps(self.to_dict(), ensure_ascii=lone, allow_nan=False)
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
         return text

@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from perturbx.coalitions.coalitions import pack, unpack
+from perturbx.coalitions import pack, unpack
 from perturbx.exceptions import ScoringError
 from perturbx.maskers.variants import Variants
+from perturbx.scorers.outputs import require_finite
 from perturbx.scorers.scores import Scores
 from perturbx.typing import Encoding, IntArray, ScoreKind, ScoreMatrix, Scorer
 
@@ -60,7 +62,7 @@ class Result:
     """
 
     scores: ScoreMatrix
-    scored: Any
+    scored: NDArray[np.bool_]
     variant_of_row: IntArray
     variances: ScoreMatrix | None
 
@@ -79,8 +81,6 @@ class Outcome:
         Number of outputs; None where not one variant was scored.
     n_calls : int
         Distinct variants scored.
-    batch_tokens : int
-        The token budget that the run ended with.
     failure : BaseException, optional
         What cut the run short.
     """
@@ -90,7 +90,6 @@ class Outcome:
     exclusive: bool
     n_outputs: int | None
     n_calls: int
-    batch_tokens: int
     failure: BaseException | None
 
 
@@ -132,23 +131,25 @@ class Runner:
         device = getattr(self.scorer, "device", torch.device("cpu"))
         plan = _Plan(jobs, device)
         ledger = _Ledger(len(plan))
-        throttle = _Throttle(self.batch_tokens)
         failure: BaseException | None = None
         with tqdm(
             total=len(plan), desc="scoring", unit="call", delay=1, disable=not self.progress
         ) as bar:
             try:
-                self._stream(plan, ledger, throttle, bar)
+                for start, stop in plan.streams:
+                    self._stream(plan, start, stop, ledger, bar)
             except (Exception, KeyboardInterrupt) as error:
                 failure = error
-        return ledger.outcome(plan, throttle.budget, failure)
+        return ledger.outcome(plan, failure)
 
-    def _stream(self, plan: _Plan, ledger: _Ledger, throttle: _Throttle, bar: Any) -> None:
-        done = 0
-        while done < len(plan):
-            size = throttle.rows(plan.lengths[done:])
+    def _stream(self, plan: _Plan, start: int, stop: int, ledger: _Ledger, bar: Any) -> None:
+        """Score the slots from `start` to `stop`, all of one kind."""
+        throttle = _Throttle(self.batch_tokens)
+        done = start
+        while done < stop:
+            size = throttle.rows(plan.lengths[done:stop])
             variants = plan.variants(done, done + size)
-            start = time.perf_counter()
+            began = time.perf_counter()
             try:
                 scores = self.scorer.score(variants)
             except (RuntimeError, MemoryError) as error:
@@ -163,15 +164,18 @@ class Runner:
                 throttle.halve(size, int(plan.lengths[done]))
                 _free_memory()
                 continue
-            seconds = time.perf_counter() - start
-            ledger.add(done, size, scores)
+            seconds = time.perf_counter() - began
+            sound = ledger.add(done, size, scores)
+            if not sound.all():
+                owner = plan.owners[done + int(np.argmin(sound))]
+                require_finite(scores.values, f"model (texts[{owner}], masked)", variants.texts)
             throttle.note(size * int(plan.lengths[done]), seconds)
             done += size
             bar.update(size)
 
 
 class _Plan:
-    """The distinct variants of all jobs, longest first."""
+    """The distinct variants of all jobs: token ids before strings, each longest first."""
 
     def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
         self.jobs = jobs
@@ -189,24 +193,27 @@ class _Plan:
         )
         flat_lengths = np.concatenate(lengths) if lengths else np.empty(0, dtype=np.int32)
         flat_owners = np.concatenate(owners) if owners else np.empty(0, dtype=np.int32)
-        order = np.lexsort((first, flat_owners[first], -flat_lengths[first]))
+        is_text = np.array([job.encoding.kind == "text" for job in jobs], dtype=bool)
+        strings = is_text[flat_owners[first]]
+        order = np.lexsort((first, flat_owners[first], -flat_lengths[first], strings))
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order))
         self.rows = first[order]
         self.owners = flat_owners[self.rows]
         self.lengths = np.maximum(flat_lengths[self.rows], 1)
         self.slot_of_row = rank[inverse.ravel()]
+        n_tokens = len(first) - int(strings.sum())
+        self.streams = [(0, n_tokens), (n_tokens, len(first))]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def _keys(self, job: Job, width: int) -> IntArray:
         step = max(1, PLAN_CHUNK // max(width, 1))
-        keys = [
-            key
-            for start in range(0, len(job.masks), step)
-            for key in job.encoding.variants(self._to_device(job.masks[start : start + step])).keys()
-        ]
+        keys: list[bytes] = []
+        for start in range(0, len(job.masks), step):
+            masks = self._to_device(job.masks[start : start + step])
+            keys.extend(job.encoding.variants(masks).keys())
         return np.frombuffer(b"".join(keys), dtype=np.int64).reshape(-1, 2)
 
     def _to_device(self, masks: torch.Tensor) -> torch.Tensor:
@@ -240,8 +247,8 @@ class _Ledger:
         self.kind: ScoreKind = "value"
         self.exclusive = True
 
-    def add(self, start: int, size: int, scores: Scores) -> None:
-        """Keep a batch; where it is no batch of scores, keep its sound rows and say what is wrong."""
+    def add(self, start: int, size: int, scores: Scores) -> NDArray[np.bool_]:
+        """Keep the finite rows of a batch; return which ones those are."""
         values = scores.values
         if len(values) != size:
             raise ScoringError(
@@ -257,18 +264,15 @@ class _Ledger:
                 f"model: returned {values.shape[1]} outputs a variant after "
                 f"{self.scores.shape[1]} until now; the number must not change"
             )
-        sound = np.isfinite(values).all(axis=1)
+        sound: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(values), axis=1)
         rows = start + np.flatnonzero(sound)
         self.scores[rows] = values[sound]
         if self.variances is not None and scores.variances is not None:
             self.variances[rows] = scores.variances[sound]
         self.scored[rows] = True
-        if not sound.all():
-            raise ScoringError(
-                f"model: returned NaN or infinity for {int((~sound).sum())} of {size} variants"
-            )
+        return sound
 
-    def outcome(self, plan: _Plan, budget: int, failure: BaseException | None) -> Outcome:
+    def outcome(self, plan: _Plan, failure: BaseException | None) -> Outcome:
         """Return the scores job by job."""
         n_outputs = None if self.scores is None else self.scores.shape[1]
         scores = np.empty((len(plan), 0)) if self.scores is None else self.scores
@@ -291,7 +295,6 @@ class _Ledger:
             self.exclusive,
             n_outputs,
             int(self.scored.sum()),
-            budget,
             failure,
         )
 

@@ -343,7 +343,7 @@ class ScoreTable:
     @classmethod
     def _join(cls, record: Mapping[str, Any], arrays: Mapping[str, Any]) -> ScoreTable:
         n_masks, n_units = record["n_masks"], record["n_units"]
-        packed = arrays["masks"].reshape(n_masks, -1)
+        packed = arrays["masks"].reshape(n_masks, -(-n_units // 8))
         n_outputs = len(record["output_names"])
         shaped = {name: arrays[name] for name in _ARRAYS if name in arrays}
         for name in ("scores", "variances"):

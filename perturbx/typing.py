@@ -133,7 +133,9 @@ class Scorer(Protocol):
 class Surrogate(Protocol):
     """Turns tables of scores into attributions."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return the name that its attributions carry as `method`."""
 
     def fit(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return one attribution per table; a batch gives what one by one gives."""

@@ -147,12 +147,13 @@ class LimeSizes(BatchSampler):
 class GlimeSizes(BatchSampler):
     """Every coalition is drawn in proportion to LIME's kernel, so the fit needs no weights.
 
-    With r of n units removed the kernel is π = exp(-D² / (2 width²)), D = 100 (1 - √((n-r)/n)),
-    the cosine distance of lime's text explainer; the number removed has weight C(n, r) π(r).
+    With r of n units removed the kernel is π(r) = exp(-D² / (2 kernel_width²)) with the cosine
+    distance D = 100 (1 - √((n - r) / n)) of lime's text explainer; the number of units removed
+    has weight C(n, r) π(r).
 
     Parameters
     ----------
-    width : float, default 25.0
+    kernel_width : float, default 25.0
         The width of the kernel, in the units of D: lime's own is 25.
     n_draws : int, optional
         The most draws. By default ten for each call of the budget; in either case draws end
@@ -171,14 +172,16 @@ class GlimeSizes(BatchSampler):
     (6, 0)
     """
 
-    width: float = 25.0
+    kernel_width: float = 25.0
     n_draws: int | None = None
     name: ClassVar[str] = "glime"
 
     def __post_init__(self) -> None:
         _check_draws(self.n_draws)
-        if not 0.0 < self.width < math.inf:
-            raise ArgumentError(f"width: expected a positive number, got {self.width!r}")
+        if not 0.0 < self.kernel_width < math.inf:
+            raise ArgumentError(
+                f"kernel_width: expected a positive number, got {self.kernel_width!r}"
+            )
 
     def sample_alike(
         self, players: Players, budget: int, generators: Sequence[torch.Generator]
@@ -188,7 +191,7 @@ class GlimeSizes(BatchSampler):
         budget = check_budget(budget, min(2, 1 << n_units), self.name, n_units)
         kept = torch.arange(n_units + 1, dtype=torch.float64)
         distance = 100.0 * (1.0 - (kept / max(n_units, 1)).sqrt())
-        log_kernel = -(distance**2) / (2.0 * self.width**2)
+        log_kernel = -(distance**2) / (2.0 * self.kernel_width**2)
         weights = _weights(_log_combinations(kept, n_units - kept) + log_kernel)
         return draw_single(
             weights,

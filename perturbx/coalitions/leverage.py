@@ -62,8 +62,8 @@ class Leverage(BatchSampler):
             return [all_coalitions(n_units, self.name)] * len(generators)
         n_pairs = budget // 2 - 1
         plan = _Plan.solve(n_units, n_pairs)
-        halves = _draw_halves(plan, generators)
-        return [_coalitions(plan, half, self.name) for half in halves]
+        halves, sizes = _draw_halves(plan, generators)
+        return [_coalitions(plan, *text, self.name) for text in zip(halves, sizes, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -132,88 +132,93 @@ def _combinations(n_units: int) -> Iterator[int]:
         yield of_size
 
 
-def _coalitions(plan: _Plan, half: torch.Tensor, design: str) -> Coalitions:
+def _coalitions(plan: _Plan, half: torch.Tensor, sizes: torch.Tensor, design: str) -> Coalitions:
     """Return the empty and full coalition and each row of `half` with its complement."""
     masks = torch.empty((2 * len(half) + 2, plan.n_units), dtype=torch.bool)
     masks[0], masks[1] = False, True
     masks[2::2] = half
     torch.logical_not(half, out=masks[3::2])
+    probabilities = torch.ones(len(masks), dtype=torch.float64)
+    # Sizes s and n - s share their probability, as a pair shares its fate.
+    probabilities[2:] = plan.probabilities()[sizes].repeat_interleave(2)
     return Coalitions(
         masks=masks,
         counts=torch.ones(len(masks), dtype=torch.int64),
-        probabilities=plan.probabilities()[masks.sum(1)],
+        probabilities=probabilities,
         design=design,
         paired=True,
     )
 
 
-def _draw_halves(plan: _Plan, generators: Sequence[torch.Generator]) -> torch.Tensor:
-    """Return one coalition of each pair, ``(n_texts, n_pairs, n_units)``, in random order."""
+def _draw_halves(
+    plan: _Plan, generators: Sequence[torch.Generator]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return one coalition of each pair, in random order, and their sizes.
+
+    The shapes are ``(n_texts, n_pairs, n_units)`` and ``(n_texts, n_pairs)``.
+    """
     offsets = torch.cat([torch.randint(plan.spread, (1,), generator=g) for g in generators])
     pair_counts = plan.pair_counts(offsets)
-    listed, listed_owners = _pick_listed(plan, pair_counts[:, : plan.n_listed], generators)
-    drawn, drawn_owners = _draw_rest(plan, pair_counts[:, plan.n_listed :], generators)
+    n_texts, n_sizes = pair_counts.shape
+    # The text and the size of every row: text by text, and size by size in each.
+    texts = torch.arange(n_texts).repeat_interleave(pair_counts.sum(1))
+    sizes = torch.arange(1, n_sizes + 1).repeat(n_texts).repeat_interleave(pair_counts.flatten())
 
-    rows = torch.cat([listed, drawn])
-    by_text = torch.argsort(torch.cat([listed_owners, drawn_owners]), stable=True)
-    by_text = by_text.view(len(generators), -1)
-    n_pairs = by_text.shape[1]
+    rows = torch.empty((len(sizes), plan.n_units), dtype=torch.bool)
+    listed = sizes <= plan.n_listed
+    ranks = _pick_ranks(plan, pair_counts[:, : plan.n_listed], generators)
+    rows[listed] = ranked_subsets(plan.n_units, sizes[listed], ranks)
+    rows[~listed] = _draw_distinct(plan.n_units, sizes[~listed], texts[~listed], generators)
+
+    n_pairs = len(sizes) // n_texts
     shuffles = torch.stack([torch.randperm(n_pairs, generator=g) for g in generators])
-    return rows[by_text.gather(1, shuffles)]
+    order = shuffles + n_pairs * torch.arange(n_texts)[:, None]
+    return rows[order], sizes[order]
 
 
-def _pick_listed(
+def _pick_ranks(
     plan: _Plan, pair_counts: torch.Tensor, generators: Sequence[torch.Generator]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pick pairs of the small sizes by random keys: the k least keys are a uniform k-subset."""
+) -> torch.Tensor:
+    """Pick pairs of the small sizes by random keys: the k least keys are a uniform k-subset.
+
+    Ranks below half of C(n, n/2) are the subsets without the last unit: one of each pair.
+    """
     capacities = plan.capacities[: pair_counts.shape[1]]
-    keys = torch.stack(
-        [torch.rand(sum(capacities), generator=g, dtype=torch.float64) for g in generators]
-    )
-    owners, sizes, ranks = [], [], []
-    for index, part in enumerate(keys.split(capacities, dim=1) if capacities else ()):
-        wanted = torch.arange(part.shape[1]) < pair_counts[:, index, None]
+    drawn = [torch.rand(sum(capacities), generator=g, dtype=torch.float64) for g in generators]
+    texts, ranks = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)]
+    for index, keys in enumerate(torch.split(torch.stack(drawn), capacities, dim=1)):
+        wanted = torch.arange(keys.shape[1]) < pair_counts[:, index, None]
         text, place = torch.nonzero(wanted, as_tuple=True)
-        owners.append(text)
-        ranks.append(torch.argsort(part, dim=1, stable=True)[text, place])
-        sizes.append(torch.full_like(text, index + 1))
-    nothing = torch.empty(0, dtype=torch.int64)
-    # Ranks below half of C(n, n/2) are the subsets without the last unit: one of each pair.
-    subsets = ranked_subsets(
-        plan.n_units, torch.cat([nothing, *sizes]), torch.cat([nothing, *ranks])
-    )
-    return subsets, torch.cat([nothing, *owners])
+        texts.append(text)
+        ranks.append(torch.argsort(keys, dim=1, stable=True)[text, place])
+    return torch.cat(ranks)[torch.argsort(torch.cat(texts), stable=True)]
 
 
-def _draw_rest(
-    plan: _Plan, pair_counts: torch.Tensor, generators: Sequence[torch.Generator]
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _draw_distinct(
+    n_units: int, sizes: torch.Tensor, texts: torch.Tensor, generators: Sequence[torch.Generator]
+) -> torch.Tensor:
     """Draw pairs of the large sizes, and again those that repeat, until all are distinct.
 
-    The law of what is left is the same for all coalitions of a size, so it stays uniform.
+    The law of what is kept is the same for all coalitions of a size, so it stays uniform.
     """
-    n_texts, n_sizes = pair_counts.shape
-    first_size = plan.n_listed + 1
-    sizes = torch.arange(first_size, first_size + n_sizes).repeat(n_texts)
-    sizes = sizes.repeat_interleave(pair_counts.flatten())
-    owners = torch.arange(n_texts).repeat_interleave(pair_counts.sum(1))
-
-    rows = _one_of_each_pair(plan.n_units, sizes, owners, generators)
-    keys = torch.cat([words(rows), owners[:, None]], dim=1)
+    rows = _one_of_each_pair(n_units, sizes, texts, generators)
+    keys = torch.cat([words(rows), texts[:, None]], dim=1)
     repeated = _repeats(keys)
     while len(repeated):
-        again = _one_of_each_pair(plan.n_units, sizes[repeated], owners[repeated], generators)
+        again = _one_of_each_pair(n_units, sizes[repeated], texts[repeated], generators)
         rows[repeated] = again
         keys[repeated, :-1] = words(again)
-        repeated = _repeats(keys)
-    return rows, owners
+        # Only rows of the sizes drawn again can repeat now.
+        open_rows = torch.nonzero(torch.isin(sizes, sizes[repeated].unique())).flatten()
+        repeated = open_rows[_repeats(keys[open_rows])]
+    return rows
 
 
 def _one_of_each_pair(
-    n_units: int, sizes: torch.Tensor, owners: torch.Tensor, generators: Sequence[torch.Generator]
+    n_units: int, sizes: torch.Tensor, texts: torch.Tensor, generators: Sequence[torch.Generator]
 ) -> torch.Tensor:
     """Draw uniform subsets, for half of the units the one of the pair without the last unit."""
-    shares = torch.bincount(owners, minlength=len(generators)).tolist()
+    shares = torch.bincount(texts, minlength=len(generators)).tolist()
     rows = random_subsets(n_units, sizes, shares, generators).contiguous()
     even = torch.nonzero(2 * sizes == n_units).flatten()
     rows[even] ^= rows[even, -1:]

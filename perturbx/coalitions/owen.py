@@ -41,7 +41,7 @@ class Owen(BatchSampler):
     >>> generator = torch.Generator().manual_seed(0)
     >>> coalitions = Owen().sample(PlayerCount(8), 30, generator)
     >>> coalitions.design, coalitions.walks.shape
-    ('owen', torch.Size([4, 9]))
+    ('owen', torch.Size([6, 9]))
     >>> exact = Owen().sample(PlayerCount(8), 44, generator)
     >>> exact.design, len(exact)
     ('owen_exact', 44)
@@ -186,14 +186,14 @@ def _unions(groups: Sequence[torch.Tensor], n_units: int) -> torch.Tensor:
 
 def _places(children: Children, n_units: int, keys: torch.Tensor) -> torch.Tensor:
     """Return each leaf's place ``(n_orders, n_units)`` where siblings stand in order of keys."""
-    sizes = [1] * n_units
-    for node in children:
-        sizes.append(sum(sizes[child] for child in node))
+    sizes = torch.ones(n_units + len(children), dtype=torch.int64)
+    for index, node in enumerate(children):
+        sizes[n_units + index] = sizes[torch.tensor(node)].sum()
     places = torch.zeros_like(keys, dtype=torch.int64)
-    for node in range(n_units + len(children) - 1, n_units - 1, -1):
-        siblings = torch.tensor(children[node - n_units])
+    for index in range(len(children) - 1, -1, -1):
+        siblings = torch.tensor(children[index])
         order = torch.argsort(keys[:, siblings], dim=1, stable=True)
-        lengths = torch.tensor(sizes)[siblings][order]
+        lengths = sizes[siblings][order]
         before = torch.zeros_like(order).scatter_(1, order, lengths.cumsum(1) - lengths)
-        places[:, siblings] = places[:, node, None] + before
+        places[:, siblings] = places[:, n_units + index, None] + before
     return places[:, :n_units]

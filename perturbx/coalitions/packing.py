@@ -23,10 +23,12 @@ def pack(masks: torch.Tensor) -> torch.Tensor:
     >>> pack(torch.tensor([[True, False, True]]))
     tensor([[5]], dtype=torch.uint8)
     """
-    bits = torch.nn.functional.pad(masks.to(torch.uint8), (0, -masks.shape[1] % 8))
-    packed = bits[:, 0::8].clone()
-    for bit in range(1, 8):
-        packed |= bits[:, bit::8] << bit
+    n_masks, n_units = masks.shape
+    bits = masks.view(torch.uint8)
+    packed = torch.zeros((n_masks, -(-n_units // 8)), dtype=torch.uint8, device=masks.device)
+    for place in range(min(8, n_units)):
+        column = bits[:, place::8]
+        packed[:, : column.shape[1]] |= column << place
     return packed
 
 
@@ -100,6 +102,8 @@ def distinct_rows(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     for column in keys.T[1:]:
         if len(found) == n_rows:
             break
+        if bool((column == column[0]).all()):
+            continue
         values, other = torch.unique(column, return_inverse=True)
         found, group = torch.unique(group * len(values) + other, return_inverse=True)
     first = torch.full((len(found),), n_rows)

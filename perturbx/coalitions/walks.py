@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.coalitions.packing import distinct_rows, words
-from perturbx.coalitions.sampler import covers_all
+from perturbx.coalitions.sampler import CELLS_AT_ONCE, covers_all
 
 MOST_FOR_FREE = 10
 """Where chains share many rows, at most this many times the pairs of chains that would fit if
@@ -41,45 +41,52 @@ def antithetic_walks(
     Coalitions
         With `walks`; row 0 is the empty and row ``walks[0, -1]`` the full coalition.
     """
-    ends = torch.tensor([[False], [True]]).expand(2, n_units)
-    rows = ends if n_units else ends[:1]
-    walks: list[torch.Tensor] = []
-    cost = max(2 * (n_units - 1), 1)
-    left = MOST_FOR_FREE * max((budget - 2) // cost, 1) if n_units > 1 else 1
-    a_round = 0
+    a_pair = 2 * (n_units + 1)
+    cost = 2 * (n_units - 1)
+    left = MOST_FOR_FREE * ((budget - 2) // cost) if n_units > 1 else 1
+    ranks = draw_ranks(0)
+    first, inverse = torch.empty((2, 0), dtype=torch.int64)
+    keys = words(torch.empty((0, n_units), dtype=torch.bool))
+    n_tried = 1
     while left > 0:
-        # As many as are sure to fit, then (some rows were shared, or few are left) ever more.
-        n_pairs = min(left, max((budget - len(rows)) // cost, 2**a_round if a_round else 1))
-        rows, found = _climb(rows, draw_ranks(n_pairs), budget)
-        walks.append(found)
-        left = left - n_pairs if len(found) == 2 * n_pairs else 0
-        a_round += 1
-    exhaustive = covers_all(len(rows), n_units)
+        # As many as are sure to fit; then, as rows may be shared, ever more until one does not.
+        n_sure = (budget - max(len(first), 2)) // cost if cost > 0 else 1
+        n_pairs = min(left, max(n_sure, n_tried))
+        drawn = draw_ranks(n_pairs)
+        drawn = torch.stack([drawn, n_units - 1 - drawn], dim=1).flatten(0, 1)
+        keys = torch.cat([keys, *(words(visited) for visited in _prefixes(drawn))])
+        first, inverse = distinct_rows(keys)
+
+        ends = len(keys) - a_pair * torch.arange(n_pairs - 1, -1, -1)
+        n_fit = int((torch.searchsorted(first, ends) <= budget).sum())
+        ranks = torch.cat([ranks, drawn[: 2 * n_fit]])
+        keys, inverse = keys[: len(ranks) * (n_units + 1)], inverse[: len(ranks) * (n_units + 1)]
+        first = first[first < len(keys)]
+        left = left - n_pairs if n_fit == n_pairs else 0
+        n_tried *= 2
+
+    is_new = torch.zeros(len(keys), dtype=torch.bool)
+    is_new[first] = True
+    parts, at = [], 0
+    for visited in _prefixes(ranks):
+        parts.append(visited[is_new[at : at + len(visited)]])
+        at += len(visited)
+    masks = torch.cat(parts)
     return Coalitions(
-        masks=rows,
-        counts=torch.ones(len(rows), dtype=torch.int64),
-        walks=torch.cat(walks),
+        masks=masks,
+        counts=torch.ones(len(masks), dtype=torch.int64),
+        walks=inverse.view(-1, n_units + 1),
         design=design,
         paired=True,
-        exhaustive=exhaustive,
+        exhaustive=covers_all(len(masks), n_units),
     )
 
 
-def _climb(
-    rows: torch.Tensor, ranks: torch.Tensor, budget: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Add the pairs of chains, the first ones that fit; return all rows and the new walks."""
-    n_pairs, n_units = ranks.shape
-    ranks = torch.stack([ranks, n_units - 1 - ranks], dim=1).flatten(0, 1)
-    steps = torch.arange(n_units + 1)
-    visited = (ranks[:, None, :] < steps[:, None]).flatten(0, 1)
-    pool = torch.cat([rows, visited])
-    first, inverse = distinct_rows(words(pool))
-
-    # Distinct rows once each pair is through: the rows held before come first in the pool.
-    ends = len(rows) + 2 * (n_units + 1) * torch.arange(1, n_pairs + 1)
-    reached = torch.searchsorted(first, ends)
-    n_fit = int((reached <= budget).sum())
-    n_rows = int(reached[n_fit - 1]) if n_fit else len(rows)
-    walks = inverse[len(rows) :].view(2 * n_pairs, n_units + 1)
-    return pool[first[:n_rows]], walks[: 2 * n_fit]
+def _prefixes(ranks: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the rows that the orders visit, order by order, some orders at a time."""
+    n_orders, n_units = ranks.shape
+    at_once = max(1, CELLS_AT_ONCE // (n_units + 1) ** 2)
+    steps = torch.arange(n_units + 1, dtype=torch.int32)
+    for start in range(0, n_orders, at_once):
+        part = ranks[start : start + at_once].to(torch.int32)
+        yield (part[:, None, :] < steps[:, None]).flatten(0, 1)

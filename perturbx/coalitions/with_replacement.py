@@ -14,8 +14,8 @@ from perturbx.coalitions.subsets import random_subsets
 DRAWS_PER_CALL = 10
 """Where no number of draws is given, they end after this many for each call of the budget."""
 
-ROUNDS = 10
-"""The draws come in at most this many rounds, each of at least as many as the budget."""
+LEAST_ROUND = 8
+"""Draws of the first round where few rows are left to find; it doubles from round to round."""
 
 
 def draw_single(
@@ -92,7 +92,7 @@ class _Draws:
         self.n_texts = n_texts
         self.rows = first_row.repeat(n_texts, 1)
         self.counts = torch.full((n_texts,), first_count)
-        self.owners = torch.arange(n_texts)
+        self.texts = torch.arange(n_texts)
 
     def extend(
         self,
@@ -104,56 +104,72 @@ class _Draws:
         one_of_each_pair: bool,
     ) -> None:
         """Draw `n_draws` rows for each text, or until one would be the row past `limit`."""
-        active = list(range(self.n_texts))
-        a_round = max(limit, -(-n_draws // ROUNDS))
-        while active and n_draws > 0:
-            share = min(a_round, n_draws)
-            n_draws -= share
-            rows = _draw(size_weights, share, [generators[text] for text in active])
-            if one_of_each_pair:
-                rows = rows ^ rows[:, -1:]
-            owners = torch.tensor(active).repeat_interleave(share)
-            full = self._add(rows, owners, limit)
-            active = [text for text in active if not full[text]]
+        left = [n_draws] * self.n_texts
+        a_round = LEAST_ROUND
+        while any(left):
+            found = torch.bincount(self.texts, minlength=self.n_texts).tolist()
+            # One more than there is room for: if all are new, the last one ends the draws.
+            shares = [
+                min(most, max(limit - rows + 1, a_round))
+                for most, rows in zip(left, found, strict=True)
+            ]
+            texts = torch.arange(self.n_texts).repeat_interleave(torch.tensor(shares))
+            full = self._add(
+                _draw(size_weights, shares, generators, one_of_each_pair), texts, limit
+            )
+            left = [
+                0 if done else most - share
+                for most, share, done in zip(left, shares, full, strict=True)
+            ]
+            a_round *= 2
 
-    def _add(self, rows: torch.Tensor, owners: torch.Tensor, limit: int) -> list[bool]:
+    def _add(self, rows: torch.Tensor, texts: torch.Tensor, limit: int) -> list[bool]:
         """Count the new rows in, as far as the limit allows; say which texts have reached it."""
         rows = torch.cat([self.rows, rows])
-        counts = torch.cat([self.counts, torch.ones(len(owners), dtype=torch.int64)])
-        owners = torch.cat([self.owners, owners])
+        counts = torch.cat([self.counts, torch.ones(len(texts), dtype=torch.int64)])
+        texts = torch.cat([self.texts, texts])
 
-        order = torch.argsort(owners, stable=True)
-        owners = owners[order]
-        first, inverse = distinct_rows(torch.cat([words(rows)[order], owners[:, None]], dim=1))
-        is_new = torch.zeros(len(owners), dtype=torch.int64)
+        order = torch.argsort(texts, stable=True)
+        texts = texts[order]
+        first, inverse = distinct_rows(torch.cat([words(rows)[order], texts[:, None]], dim=1))
+        is_new = torch.zeros(len(texts), dtype=torch.int64)
         is_new[first] = 1
         found = is_new.cumsum(0)
-        starts = torch.searchsorted(owners, torch.arange(self.n_texts))
-        fits = found - (found - is_new)[starts][owners] <= limit
+        starts = torch.searchsorted(texts, torch.arange(self.n_texts))
+        fits = found - (found - is_new)[starts][texts] <= limit
 
         n_drawn = torch.zeros(len(first), dtype=torch.int64)
         n_drawn.index_add_(0, inverse, counts[order] * fits)
         kept = fits[first]
         self.rows = rows[order[first[kept]]]
         self.counts = n_drawn[kept]
-        self.owners = owners[first[kept]]
-        return (torch.bincount(owners[~fits], minlength=self.n_texts) > 0).tolist()
+        self.texts = texts[first[kept]]
+        return (torch.bincount(texts[~fits], minlength=self.n_texts) > 0).tolist()
 
     def by_text(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Return the rows and counts of each text."""
-        lengths = torch.bincount(self.owners, minlength=self.n_texts).tolist()
-        return list(zip(self.rows.split(lengths), self.counts.split(lengths), strict=True))
+        lengths = torch.bincount(self.texts, minlength=self.n_texts).tolist()
+        return list(
+            zip(torch.split(self.rows, lengths), torch.split(self.counts, lengths), strict=True)
+        )
 
 
 def _draw(
-    size_weights: torch.Tensor, share: int, generators: Sequence[torch.Generator]
+    size_weights: torch.Tensor,
+    shares: Sequence[int],
+    generators: Sequence[torch.Generator],
+    one_of_each_pair: bool,
 ) -> torch.Tensor:
-    """Draw `share` rows for each generator, text by text."""
+    """Draw each text's share of rows, text by text; of pairs, the one without the last unit."""
     reached = size_weights.cumsum(0)
-    uniforms = [torch.rand(share, generator=g, dtype=torch.float64) for g in generators]
+    uniforms = [
+        torch.rand(share, generator=generator, dtype=torch.float64)
+        for share, generator in zip(shares, generators, strict=True)
+    ]
     # The last step is exactly 1 and every draw below it, so a size of weight 0 never comes.
     sizes = torch.searchsorted(reached / reached[-1], torch.cat(uniforms), right=True)
-    return random_subsets(len(size_weights) - 1, sizes, [share] * len(generators), generators)
+    rows = random_subsets(len(size_weights) - 1, sizes, shares, generators)
+    return rows ^ rows[:, -1:] if one_of_each_pair else rows
 
 
 def _coalitions(

@@ -1,33 +1,28 @@
-"""`BaseExplainer`: the front door that all explainers share. It orchestrates and computes nothing."""
+"""`BaseExplainer`: what all explainers share. It orchestrates and computes nothing."""
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 import numpy as np
-import scipy.sparse
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.exceptions import NotFittedError
+from sklearn.base import BaseEstimator, clone
 
 from perturbx._version import __version__
-from perturbx.coalitions import sample_batch
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.exceptions import (
     ArgumentError,
-    Interrupted,
-    PoorFitWarning,
-    ScoringError,
-    TruncationWarning,
 )
-from perturbx.explainers.budget import resolve_seed, seed_of_text
+from perturbx.explainers.budget import resolve_seed
 from perturbx.explainers.design import Design
+from perturbx.explainers.failure import raise_with_tables, warn_of_poor_fits
+from perturbx.explainers.preparation import cut_texts, draw_coalitions, encode_texts
 from perturbx.explainers.tables import build_table, check_known, rows_to_score
+from perturbx.explainers.word_columns import WordColumns
 from perturbx.explanation import Explanation
 from perturbx.explanations import Explanations
 from perturbx.maskers import as_masker
@@ -49,11 +44,8 @@ from perturbx.typing import (
 from perturbx.units import as_segmenter
 from perturbx.units.units import Units
 
-POOR_FIT = 0.5
-"""An explanation whose out-of-fold r2 is below this says so."""
 
-
-class BaseExplainer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
     """Explains what a text model makes of a text, unit by unit.
 
     Parameters
@@ -140,8 +132,6 @@ class BaseExplainer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _masker(self, scorer: Scorer) -> Masker:
         return as_masker(self.masker, getattr(scorer, "tokenizer", None))
 
-    # ---------------------------------------------------------------- explain
-
     def explain(
         self, texts: Sequence[TextInput | Units], *, tables: Sequence[ScoreTable] | None = None
     ) -> Explanations:
@@ -170,14 +160,14 @@ class BaseExplainer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             Ctrl-C; ``.tables`` holds what was paid for.
         """
         self._check_parameters()
-        units = self._cut(texts)
+        units = cut_texts(texts, self._segmenter())
         scorer = self._scorer()
         masker = self._masker(scorer)
-        encodings = _encode(units, masker, scorer, self._players)
+        encodings = encode_texts(units, masker, scorer, self._players)
         known = self._known(encodings, tables, scorer, masker)
         seed = self._seed(known)
         designs = [self._design_of(i, encoding.units) for i, encoding in enumerate(encodings)]
-        coalitions = _draw(designs, encodings, seed)
+        coalitions = draw_coalitions(designs, encodings, seed)
         tables = self._score(encodings, coalitions, known, designs, scorer, masker, seed)
         return self._fit_surrogates(tables, [design.surrogate for design in designs])
 
@@ -193,43 +183,21 @@ class BaseExplainer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"outputs: expected 'all', 'predicted' or output names; got {self.outputs!r}"
             )
 
-    def _cut(self, texts: Sequence[TextInput | Units]) -> list[Units]:
-        if isinstance(texts, (str, bytes, Units)) or not hasattr(texts, "__iter__"):
-            raise ArgumentError(
-                f"texts: expected a list of texts, got {type(texts).__name__}; put a single text "
-                f"into a list: [text]"
-            )
-        segmenter = self._segmenter()
-        cut = []
-        for i, text in enumerate(texts):
-            if isinstance(text, Units):
-                cut.append(text)
-            elif isinstance(text, str) or (
-                isinstance(text, (tuple, list))
-                and len(text) == 2
-                and all(isinstance(part, str) for part in text)
-            ):
-                cut.append(segmenter(str(text) if isinstance(text, str) else (text[0], text[1])))
-            else:
-                raise ArgumentError(
-                    f"texts[{i}]: expected a string, a pair of strings or Units; got "
-                    f"{type(text).__name__}"
-                )
-        return cut
-
     def _scorer(self) -> Scorer:
         """Return the scorer of `model`; a model is loaded once, until a parameter changes."""
-        names = self.output_names or self.__dict__.get("_class_names")
+        names = self.output_names
+        if names is None and not isinstance(self.model, Scorer):
+            names = self.__dict__.get("_class_names")
         key = (id(self.model), self.device, self.dtype, tuple(names or ()))
         cached: tuple[Any, Scorer] | None = self.__dict__.get("_loaded")
         if cached is None or cached[0] != key:
-            scorer = as_scorer(
-                self.model, device=self.device, dtype=self.dtype, output_names=names
-            )
+            scorer = as_scorer(self.model, device=self.device, dtype=self.dtype, output_names=names)
             cached = self._loaded = (key, scorer)
         return cached[1]
 
-    def _provenance(self, scorer: Scorer, masker: Masker, design: Design, seed: int) -> dict[str, Any]:
+    def _provenance(
+        self, scorer: Scorer, masker: Masker, design: Design, seed: int
+    ) -> dict[str, Any]:
         return {
             "perturbx": __version__,
             "explainer": type(self).__name__,
@@ -309,7 +277,7 @@ class BaseExplainer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 encodings, coalitions, fresh, outcome.results, designs, known, strict=True
             )
         ]
-        _raise_with_tables(outcome.failure, tables)
+        raise_with_tables(outcome.failure, tables)
         return tables
 
     def _fit_surrogates(
@@ -327,37 +295,8 @@ class BaseExplainer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             for table, view, attribution in zip(tables, views, attributions, strict=True)
             if table.units is not None and attribution is not None
         )
-        _warn_of_poor_fits(explanations)
+        warn_of_poor_fits(explanations)
         return explanations
-
-    # ---------------------------------------------------------------- fit and transform
-
-    def fit(self, X: Sequence[TextInput], y: Any = None) -> Self:
-        """Learn the words that `transform` has columns for, and the names of the outputs.
-
-        Parameters
-        ----------
-        X : sequence of str
-            Background texts.
-        y : sequence, optional
-            Their labels: the classes name the outputs of a model that has no names, where there
-            are as many.
-
-        Returns
-        -------
-        BaseExplainer
-            The explainer itself.
-        """
-        self._check_parameters()
-        for learned in ("_probe", "_class_names"):
-            self.__dict__.pop(learned, None)
-        units = self._cut(X)
-        if not units:
-            raise ArgumentError("X: expected at least one text, got none")
-        words = sorted({label.casefold() for cut in units for label in cut.labels})
-        self.vocabulary_ = {word: column for column, word in enumerate(words)}
-        self.output_names_ = self._explained_names(units[0], y)
-        return self
 
     def _explained_names(self, units: Units, y: Any) -> list[str]:
         if self.outputs == "predicted":
@@ -366,6 +305,8 @@ class BaseExplainer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return list(self.outputs)
         if self.outputs != "all":
             return [self.outputs]
+        for learned in ("_probe", "_class_names"):
+            self.__dict__.pop(learned, None)
         scorer = self._scorer()
         if scorer.output_names is not None:
             return list(scorer.output_names)
@@ -380,7 +321,7 @@ class BaseExplainer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _score_whole_text(self, units: Units, scorer: Scorer) -> ScoreTable:
         """Return a table of the one call that tells how many outputs there are."""
         masker = self._masker(scorer)
-        (encoding,) = _encode([units], masker, scorer, self._players)
+        (encoding,) = encode_texts([units], masker, scorer, self._players)
         whole = Coalitions(
             torch.ones(1, encoding.units.n_units, dtype=torch.bool),
             counts=torch.ones(1, dtype=torch.int64),
@@ -391,64 +332,6 @@ class BaseExplainer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         )
         kept = {k: v for k, v in table.provenance.items() if k != "seed"}
         return replace(table, provenance=kept)
-
-    def transform(self, X: Sequence[TextInput]) -> scipy.sparse.csr_matrix:
-        """Explain the texts and add the values up by word.
-
-        Parameters
-        ----------
-        X : sequence of str
-            The texts.
-
-        Returns
-        -------
-        scipy.sparse.csr_matrix, (n_texts, n_outputs * n_words)
-            The sum of the attributions of each word's occurrences, a block of columns per
-            output. Words that `fit` did not see have no column.
-        """
-        self._check_fitted()
-        n_words = len(self.vocabulary_)
-        rows, columns, values = [], [], []
-        for row, explanation in enumerate(self.explain(X)):
-            for label, worth in zip(explanation.units.labels, explanation.values, strict=True):
-                word = self.vocabulary_.get(label.casefold())
-                if word is not None:
-                    blocks = len(worth)
-                    rows += [row] * blocks
-                    columns += [block * n_words + word for block in range(blocks)]
-                    values += worth.tolist()
-        shape = (len(X), n_words * len(self.output_names_))
-        return scipy.sparse.csr_matrix((values, (rows, columns)), shape=shape, dtype=np.float64)
-
-    def get_feature_names_out(self, input_features: Any = None) -> Any:
-        """Return the names of the columns of `transform`.
-
-        Parameters
-        ----------
-        input_features : None
-            Ignored, as by scikit-learn's text vectorizers.
-
-        Returns
-        -------
-        numpy.ndarray of object
-            The words; "output: word" where several outputs are explained.
-        """
-        self._check_fitted()
-        if len(self.output_names_) == 1:
-            return np.array(list(self.vocabulary_), dtype=object)
-        return np.array(
-            [f"{output}: {word}" for output in self.output_names_ for word in self.vocabulary_],
-            dtype=object,
-        )
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "vocabulary_"):
-            raise NotFittedError(
-                f"This {type(self).__name__} is not fitted yet: its columns are the words that "
-                f"fit(texts) sees. `explain` works without."
-            )
-
-    # ---------------------------------------------------------------- scikit-learn's rules
 
     def __sklearn_clone__(self) -> Self:
         """Return an unfitted copy that shares the model: a clone must not un-train or copy it."""
@@ -467,88 +350,3 @@ class BaseExplainer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.two_d_array = False
         tags.requires_fit = True
         return tags
-
-
-def _encode(
-    units: Sequence[Units],
-    masker: Masker,
-    scorer: Scorer,
-    players: Callable[[Units], Units],
-) -> list[Encoding]:
-    """Return every text ready for masking; units that the model never reads leave the game."""
-    takes_tokens = "tokens" in scorer.accepts
-    tokenizer = getattr(scorer, "tokenizer", None) if takes_tokens else None
-    window = getattr(scorer, "max_tokens", None) if takes_tokens else None
-    encodings, cut = [], {}
-    for i, own in enumerate(units):
-        encoding = masker.encode(players(own), tokenizer, window)
-        lost = getattr(encoding, "n_truncated", 0)
-        read = getattr(encoding, "units_read", None)
-        if lost:
-            cut[i] = lost
-        if read is not None and not all(read):
-            left = own.subset([unit for unit in range(own.n_units) if read[unit]])
-            encoding = masker.encode(players(left), tokenizer, window)
-        encodings.append(encoding)
-    if cut:
-        warnings.warn(
-            f"{len(cut)} of {len(units)} texts are longer than the model's window of {window} "
-            f"tokens (by up to {max(cut.values())}); the model does not read what lies beyond, so "
-            f"it is not explained: texts {list(cut)[:10]}",
-            TruncationWarning,
-            stacklevel=4,
-        )
-    return encodings
-
-
-def _draw(
-    designs: Sequence[Design], encodings: Sequence[Encoding], seed: int
-) -> list[Coalitions]:
-    """Return the coalitions of every text, each drawn from the text's own generator."""
-    drawn: list[Coalitions | None] = [None] * len(designs)
-    for sampler in dict.fromkeys(design.sampler for design in designs):
-        members = [i for i, design in enumerate(designs) if design.sampler == sampler]
-        generators = [
-            torch.Generator().manual_seed(seed_of_text(seed, encodings[i].units)) for i in members
-        ]
-        batch = sample_batch(
-            sampler,
-            [encodings[i].units for i in members],
-            [designs[i].budget for i in members],
-            generators,
-        )
-        for i, coalitions in zip(members, batch, strict=True):
-            drawn[i] = coalitions
-    return [coalitions for coalitions in drawn if coalitions is not None]
-
-
-def _raise_with_tables(failure: BaseException | None, tables: Sequence[ScoreTable]) -> None:
-    if failure is None:
-        return
-    if isinstance(failure, ScoringError):
-        failure.tables = list(tables)
-        raise failure
-    if isinstance(failure, KeyboardInterrupt):
-        raise Interrupted(tables) from failure
-    raise ScoringError(
-        f"model: raised {type(failure).__name__}: {failure}; what was scored until then is in "
-        f"the .tables of this error",
-        tables,
-    ) from failure
-
-
-def _warn_of_poor_fits(explanations: Explanations) -> None:
-    poor = [
-        (i, item.r2)
-        for i, item in enumerate(explanations)
-        if item.r2 is not None and item.r2 < POOR_FIT
-    ]
-    if poor:
-        i, worst = min(poor, key=lambda pair: pair[1])
-        warnings.warn(
-            f"{len(poor)} of {len(explanations)} explanations predict unseen masks badly (r2 "
-            f"below {POOR_FIT}; the lowest is {worst:.2f}, of texts[{i}]): single units do not "
-            f"tell the story; a larger budget or coarser units may",
-            PoorFitWarning,
-            stacklevel=4,
-        )

@@ -11,11 +11,11 @@ import torch
 from perturbx.coalitions import LeaveOneOut, PlayerCount, Uniform
 from perturbx.coalitions import Owen as OwenSampler
 from perturbx.exceptions import ArgumentError, PoorFitWarning, ScoringError
-from perturbx.explainers.base import POOR_FIT
 from perturbx.explainers.budget import resolve_budget, resolve_seed
 from perturbx.explainers.design import Design, shapley_design
+from perturbx.explainers.failure import POOR_FIT
 from perturbx.score_table import ScoreTable
-from perturbx.scorers.outputs import checked
+from perturbx.scorers.outputs import checked, require_finite
 from perturbx.surrogates import Banzhaf, Lasso, Owen
 from perturbx.surrogates import LeaveOneOut as LeaveOneOutSurrogate
 from perturbx.surrogates.attribution import Attribution
@@ -82,6 +82,7 @@ def explain_game(
     coalitions = design.sampler.sample(PlayerCount(int(n_units), tree), design.budget, generator)
     masks: MaskMatrix = coalitions.masks.numpy()
     scores = checked(_call(value_function, masks), len(masks), source="value_function")
+    require_finite(scores, "value_function")
     table = ScoreTable(
         masks=masks,
         scores=scores,

@@ -23,7 +23,7 @@ LIME_DRAWS = 5_000
 
 
 class LimeExplainer(BaseExplainer):
-    """Explains a text by the linear model that fits best in its neighbourhood.
+    r"""Explains a text by the linear model that fits best in its neighbourhood.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class LimeExplainer(BaseExplainer):
         "lime" draws LIME's masks until the budget of distinct ones is spent and fits the
         weighted ridge. "glime" draws them from the kernel itself and fits without weights, which
         is steadier (Tan et al. 2023). "lime_text" follows lime's LimeTextExplainer to the
-        letter: its words (split at ``\\W+``, all occurrences of a word together), deletion, its
+        letter: its words (split at ``\W+``, all occurrences of a word together), deletion, its
         5,000 draws ("auto"; an int is the number of draws) with repeats, its feature selection.
     n_features : int, optional
         How many units get a value at most; all by default, 10 for "lime_text", as in lime.
@@ -59,7 +59,7 @@ class LimeExplainer(BaseExplainer):
         *,
         method: Literal["lime", "glime", "lime_text"] = "lime",
         n_features: int | None = None,
-        feature_selection: str = "auto",
+        feature_selection: FeatureSelection = "auto",
         kernel_width: float = 25.0,
         units: Any = "words",
         masker: str | Masker = "auto",
@@ -109,7 +109,9 @@ class LimeExplainer(BaseExplainer):
 
     def _design(self, units: Units) -> Design:
         if self.method == "lime_text":
-            draws = LIME_DRAWS if self.budget == "auto" else resolve_budget(self.budget, units.n_units)
+            draws = (
+                LIME_DRAWS if self.budget == "auto" else resolve_budget(self.budget, units.n_units)
+            )
             n_features = 10 if self.n_features is None else self.n_features
             return Design(
                 LimeSizes(n_draws=draws),

@@ -62,13 +62,15 @@ def align(
             if unknown is not None:
                 return None
             unknown = i
-        elif readings := _readings(piece, ignored):
+        else:
+            readings = _readings(piece, ignored)
             found = line.find(readings, cursor, beyond=unknown is not None)
-            if found is None:
+            if found is not None:
+                if unknown is not None:
+                    spans[unknown], unknown = line.span(cursor, found[0]), None
+                spans[i], cursor = line.span(*found), found[1]
+            elif "" not in readings:
                 return None
-            if unknown is not None:
-                spans[unknown], unknown = line.span(cursor, found[0]), None
-            spans[i], cursor = line.span(*found), found[1]
     return tuple(spans)
 
 
@@ -127,7 +129,7 @@ class _Line:
 
     def find(self, readings: Sequence[str], letter: int, *, beyond: bool) -> Span | None:
         """Return the letters of the first reading found at `letter`, or anywhere beyond it."""
-        for reading in readings:
+        for reading in filter(None, readings):
             if beyond:
                 start = self.letters.find(reading, letter + 1)
             else:
@@ -140,8 +142,7 @@ class _Line:
 def _readings(piece: str, ignored: frozenset[str]) -> list[str]:
     """Return what a token may stand for in the text: as it is, and without its marks."""
     bare = piece.removeprefix("##").removesuffix("@@").removesuffix("</w>").replace("▁", "")
-    readings = [_fold(piece, ignored), _fold(bare, ignored)]
-    return [reading for reading in dict.fromkeys(readings) if reading]
+    return [_fold(piece, ignored), _fold(bare, ignored)]
 
 
 def _fold(string: str, ignored: frozenset[str]) -> str:

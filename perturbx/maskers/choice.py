@@ -46,7 +46,8 @@ def as_masker(masker: str | Masker = "auto", tokenizer: Any = None) -> Masker:
         named = MaskToken() if masker == "mask" else UnknownToken()
         named.filler(tokenizer)
         return named
-    if isinstance(masker, Masker) and not isinstance(masker, type):
+    # Strings and classes have an `encode`, too.
+    if isinstance(masker, Masker) and not isinstance(masker, str | type):
         return masker
     raise ArgumentError(
         f'masker: expected "auto", "mask", "unk", "delete" or a masker such as Delete(), '

@@ -40,7 +40,8 @@ class Filler:
         tokenizer : transformers tokenizer
             The tokenizer.
         before : str
-            The character that comes before; "" at the start of a text.
+            The character that comes before; "" at the start of a text. A space is one that the
+            tokens are to bring along.
 
         Returns
         -------
@@ -63,7 +64,8 @@ class Filler:
         cores : sequence of str
             Removed text, without the white space at its ends.
         tokenizer : transformers tokenizer, optional
-            Needed for ``per="token"``, to count the tokens of each core.
+            Counts the tokens of each core: needed for ``per="token"``. What it reads no token in
+            (a control character) gives way to nothing.
 
         Returns
         -------
@@ -74,15 +76,17 @@ class Filler:
         MaskingError
             If the tokenizer is needed and missing.
         """
-        if self.per == "unit":
-            return [self.text] * len(cores)
-        if tokenizer is None:
+        if tokenizer is None and self.per == "token":
             raise MaskingError(
                 f'per: "token" puts one {self.text!r} for each token, and there is no tokenizer '
                 f'to say what the tokens are; give one, or take per="unit"'
             )
+        if tokenizer is None:
+            return [self.text] * len(cores)
+        counts = [len(plain_ids(tokenizer, core)) for core in cores]
+        copies = counts if self.per == "token" else [min(n, 1) for n in counts]
         joint = self._joint(tokenizer)
-        return [joint.join([self.text] * max(1, len(plain_ids(tokenizer, core)))) for core in cores]
+        return [joint.join([self.text] * n) for n in copies]
 
     def _joint(self, tokenizer: Any) -> str:
         """Return what stands between two copies so that they are read as two copies."""

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
+from perturbx.exceptions import MaskingError
 from perturbx.maskers.filler import Filler
 from perturbx.maskers.text_encoding import TextEncoding, encode_text
 from perturbx.maskers.token_encoding import TokenEncoding, encode_tokens
-from perturbx.maskers.tokenized import segment_texts, tokenize, window
+from perturbx.maskers.tokenized import tokenize, window
 from perturbx.maskers.variants import Variants
 from perturbx.units.units import Units
 
@@ -69,10 +70,13 @@ class Removal(ABC):
         Raises
         ------
         MaskingError
-            If the tokenizer lacks the token to put in, if the window does not hold the special
-            tokens, or if a replacement could make a variant longer than the window.
+            If the tokenizer is missing or lacks the token to put in, if the window does not hold
+            the special tokens, or if a replacement could make a variant longer than the window.
         """
-        segment_texts(units)
+        if len(units.segments) > 2:
+            raise MaskingError(
+                f"units: a model takes one text or a pair, got {len(units.segments)} segments"
+            )
         filler = self.filler(tokenizer)
         if tokenizer is None:
             return encode_text(units, filler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class TextEncoding:
     units: Units
     segments: tuple[Parts, ...] = field(repr=False)
     n_truncated: int
-    units_read: np.ndarray[tuple[int], np.dtype[np.bool_]] = field(repr=False)
+    units_read: NDArray[np.bool_] = field(repr=False)
 
     @property
     def kind(self) -> InputKind:
@@ -70,10 +71,8 @@ class TextEncoding:
     def lengths(self, masks: torch.Tensor) -> torch.Tensor:
         """Return the number of characters of each variant, ``(m,)`` int64."""
         check_masks(masks, self.units.n_units)
-        kept, removed = self._sizes("kept"), self._sizes("removed")
-        return count(
-            masks, kept[:-1].to(masks.device), removed[:-1].to(masks.device), int(kept[-1])
-        )
+        kept, removed, n_frame = self._sizes
+        return count(masks, kept.to(masks.device), removed.to(masks.device), n_frame)
 
     def variants(self, masks: torch.Tensor) -> Variants:
         """Return the strings for each row of `masks`, ``(m, n_units)`` bool.
@@ -89,13 +88,15 @@ class TextEncoding:
         texts = [parts.join(with_frame) for parts in self.segments]
         return Variants(texts=texts[0] if len(texts) == 1 else list(zip(*texts, strict=True)))
 
-    def _sizes(self, state: str) -> torch.Tensor:
-        """Return the characters of each unit in that state, and of the frame at the end."""
-        sizes = np.zeros(self.units.n_units + 1, dtype=np.int64)
+    @cached_property
+    def _sizes(self) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """The characters of each unit, kept and removed, and of the frame."""
+        # FRAME is -1, so that the frame is counted in the last entry.
+        kept, removed = np.zeros((2, self.units.n_units + 1), dtype=np.int64)
         for parts in self.segments:
-            strings = getattr(parts, state)
-            np.add.at(sizes, parts.owners, [len(string) for string in strings])
-        return torch.from_numpy(sizes)
+            np.add.at(kept, parts.owners, [len(string) for string in parts.kept])
+            np.add.at(removed, parts.owners, [len(string) for string in parts.removed])
+        return torch.from_numpy(kept[:-1]), torch.from_numpy(removed[:-1]), int(kept[-1])
 
 
 def encode_text(

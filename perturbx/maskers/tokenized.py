@@ -65,25 +65,27 @@ def tokenize(units: Units, tokenizer: Any, max_tokens: int | None = None) -> Tok
     MaskingError
         If the special tokens alone do not fit into the window.
     """
-    texts = segment_texts(units)
-    encoded = _call(tokenizer, texts)
-    n_tokens = len(encoded["input_ids"])
     if max_tokens is not None and max_tokens < 1:
         raise ArgumentError(f"max_tokens: expected a positive number or None, got {max_tokens!r}")
+    texts = [readable(units.text[start:stop]) for start, stop in units.segments]
+    columns, encoded = _call(tokenizer, texts)
+    n_tokens = len(columns["input_ids"])
     if max_tokens is not None and n_tokens > max_tokens:
-        encoded = _call(tokenizer, texts, truncation="longest_first", max_length=max_tokens)
-        if len(encoded["input_ids"]) > max_tokens:
+        columns, encoded = _call(
+            tokenizer, texts, truncation="longest_first", max_length=max_tokens
+        )
+        if len(columns["input_ids"]) > max_tokens:
             raise MaskingError(
-                f"max_tokens: the tokenizer cannot cut the text to {max_tokens} tokens: its own "
-                f"special tokens take up to {tokenizer.num_special_tokens_to_add(len(texts) > 1)}"
+                f"max_tokens: the tokenizer cannot cut the text to {max_tokens} tokens; its own "
+                f"special tokens alone are {tokenizer.num_special_tokens_to_add(len(texts) > 1)}"
             )
-    ids: list[int] = encoded["input_ids"]
+    ids = columns["input_ids"]
     return Tokenized(
         ids=np.array(ids, dtype=np.int64),
-        spans=_spans(units, tokenizer, encoded),
+        spans=_spans(units, tokenizer, columns, encoded),
         extras={
             name: np.array(values, dtype=np.int64)
-            for name, values in encoded.items()
+            for name, values in columns.items()
             if name not in _NOT_EXTRA and len(values) == len(ids)
         },
         n_truncated=n_tokens - len(ids),
@@ -99,21 +101,6 @@ def plain_ids(tokenizer: Any, text: str) -> list[int]:
 def readable(text: str) -> str:
     """Return `text` with U+FFFD for each lone surrogate, which no tokenizer can read."""
     return _SURROGATE.sub("\ufffd", text)
-
-
-def segment_texts(units: Units) -> list[str]:
-    """Return the text, or the two texts, that the model takes.
-
-    Raises
-    ------
-    MaskingError
-        If there are more than two.
-    """
-    if len(units.segments) > 2:
-        raise MaskingError(
-            f"units: a model takes one text or a pair, got {len(units.segments)} segments"
-        )
-    return [readable(units.text[start:stop]) for start, stop in units.segments]
 
 
 def owning_spans(units: Units, token_spans: IntArray) -> IntArray | None:
@@ -168,29 +155,34 @@ def _read_part(segment: Span, token_spans: IntArray) -> Span:
     return int(starts[inside].min()), int(stops[inside].max())
 
 
-def _call(tokenizer: Any, texts: Sequence[str], **options: Any) -> Any:
-    """Call the tokenizer; ``verbose=False`` keeps it from warning of a text that we cut."""
-    return tokenizer(
-        *texts,
+def _call(tokenizer: Any, texts: Sequence[str], **options: Any) -> tuple[dict[str, list[int]], Any]:
+    """Return the columns for one text or pair, and what the tokenizer itself returned."""
+    encoded = tokenizer(
+        # As a batch of one: alone, a pair whose second text is empty would count as one text.
+        *([text] for text in texts),
+        # The warning of a text that is too long would be of one that is cut in the next step.
         verbose=False,
         return_special_tokens_mask=True,
         return_offsets_mapping=tokenizer.is_fast,
         **options,
     )
+    return {name: rows[0] for name, rows in encoded.items()}, encoded
 
 
-def _spans(units: Units, tokenizer: Any, encoded: Any) -> IntArray | None:
+def _spans(
+    units: Units, tokenizer: Any, columns: dict[str, list[int]], encoded: Any
+) -> IntArray | None:
     """Return the characters of `units.text` of each token."""
     if not tokenizer.is_fast:
-        aligned = align(units.text, units.segments, _pieces(tokenizer, encoded))
+        aligned = align(units.text, units.segments, _pieces(tokenizer, columns))
         return None if aligned is None else np.array(aligned, dtype=np.int64).reshape(-1, 2)
-    spans = np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
-    for i, segment in enumerate(encoded.sequence_ids()):
+    spans = np.array(columns["offset_mapping"], dtype=np.int64).reshape(-1, 2)
+    for i, segment in enumerate(encoded.sequence_ids(0)):
         spans[i] = 0 if segment is None else spans[i] + units.segments[segment][0]
     return spans
 
 
-def _pieces(tokenizer: Any, encoded: Any) -> list[str | None]:
+def _pieces(tokenizer: Any, columns: dict[str, list[int]]) -> list[str | None]:
     """Return what each token of a slow tokenizer reads."""
     return [
         None
@@ -199,6 +191,6 @@ def _pieces(tokenizer: Any, encoded: Any) -> list[str | None]:
         if token_id == tokenizer.unk_token_id
         else tokenizer.convert_tokens_to_string([tokenizer.convert_ids_to_tokens(token_id)])
         for token_id, special in zip(
-            encoded["input_ids"], encoded["special_tokens_mask"], strict=True
+            columns["input_ids"], columns["special_tokens_mask"], strict=True
         )
     ]

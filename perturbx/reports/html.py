@@ -110,7 +110,7 @@ def _header(explanation: Explanation, view: OutputView) -> str:
         "base value": view.number(view.base_value),
         "method": escape(explanation.method),
         "calls": f"{explanation.n_calls}",
-        "fit": f'<span class="px-poor">{fit}</span>' if fit.startswith("poor") else fit,
+        "quality": f'<span class="px-poor">{fit}</span>' if fit.startswith("poor") else fit,
     }
     pairs = "".join(f"<div><dt>{term}</dt><dd>{fact}</dd></div>" for term, fact in facts.items())
     return (
@@ -162,12 +162,12 @@ def _legend(view: OutputView) -> str:
 
 def _top(explanation: Explanation, view: OutputView) -> str:
     labels, order = explanation.units.labels, view.order[:_ROWS]
-    reach = [
-        (view.values[i] - error, view.values[i] + error)
-        for i in order
-        for error in [_finite(view.std_errors[i])]
+    ends = [
+        float(view.values[unit]) + side * _finite(view.std_errors[unit])
+        for unit in order
+        for side in (-1, 1)
     ]
-    low, high = min(0.0, *(a for a, _ in reach)), max(0.0, *(b for _, b in reach))
+    low, high = min(0.0, *ends), max(0.0, *ends)
 
     def at(value: float) -> float:
         return 100 * (value - low) / (high - low)

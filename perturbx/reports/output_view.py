@@ -130,8 +130,8 @@ class OutputView:
             return "exact"
         if self.r2 is None:
             return "not measured"
-        words = "poor fit" if self.r2 < POOR_FIT else "good fit" if self.r2 >= GOOD_FIT else "fair"
-        return f"{words}, r² {self.r2:.2f}"
+        words = "poor" if self.r2 < POOR_FIT else "good" if self.r2 >= GOOD_FIT else "fair"
+        return f"{words} fit, r² {self.r2:.2f}"
 
 
 def output_views(explanation: Explanation) -> tuple[OutputView, ...]:

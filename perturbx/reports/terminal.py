@@ -90,7 +90,8 @@ def print_terminal(
 
     view = output_view(explanation, output)
     console = Console() if console is None else console
-    for block in (_header(explanation, view), _body(explanation, view), _ranking(explanation, view, n)):
+    blocks = (_header(explanation, view), _body(explanation, view), _ranking(explanation, view, n))
+    for block in blocks:
         console.print(block)
 
 
@@ -139,7 +140,7 @@ def _style(strength: float) -> str:
         return ""
     if abs(strength) < middling:
         return ink
-    return f"bold {ink}" if abs(strength) < strong else f"bold white on {fill}"
+    return f"bold {ink}" if abs(strength) < strong else f"bold #ffffff on {fill}"
 
 
 def _ranking(explanation: Explanation, view: OutputView, n: int) -> Table:

@@ -35,8 +35,8 @@ def summarize(explanation: Explanation, output: str | int | None = None) -> str:
         The output was not explained.
     """
     view = output_view(explanation, output)
-    sentences = [_prediction(explanation, view), *_units(explanation, view), _fit(explanation, view)]
-    return " ".join(sentences)
+    first, last = _prediction(explanation, view), _fit(explanation, view)
+    return " ".join([first, *_units(explanation, view), last])
 
 
 def _prediction(explanation: Explanation, view: OutputView) -> str:
@@ -62,12 +62,12 @@ def _units(explanation: Explanation, view: OutputView) -> list[str]:
         if units
     ]
     if not pushes:
+        largest = _listed(explanation, view, [int(view.order[0])])
         return [
             f"No {noun} has a value above twice its standard error, so none can be told "
-            f"from 0 with these calls; the largest is {_listed(explanation, view, [view.order[0]])}."
+            f"from 0 with these calls; the largest is {largest}."
         ]
     said = "; ".join(pushes)
-    said = said[0].upper() + said[1:]
     if n_units <= _SHARE_OF:
         return [f"{said}."]
     sizes = np.abs(view.values[view.order])
@@ -80,7 +80,8 @@ def _units(explanation: Explanation, view: OutputView) -> list[str]:
 
 def _leading(view: OutputView, sign: int) -> list[int]:
     """Return the few largest units of one sign whose value is clearly not 0."""
-    return [i for i in view.order if np.sign(view.values[i]) == sign and view.clear[i]][:_NAMED_EACH_WAY]
+    units = [int(i) for i in view.order if view.clear[i] and np.sign(view.values[i]) == sign]
+    return units[:_NAMED_EACH_WAY]
 
 
 def _listed(explanation: Explanation, view: OutputView, units: list[int]) -> str:
@@ -95,16 +96,11 @@ def _fit(explanation: Explanation, view: OutputView) -> str:
     if view.exact:
         return f"The values are exact ({explanation.method}, {calls})."
     if view.r2 is None:
-        return f"How well they fit was not measured ({explanation.method}, {calls})."
-    r2 = f"r² {view.r2:.2f}; {explanation.method}, {calls}"
-    if view.r2 >= GOOD_FIT:
-        return f"The values predict the score of texts not used to fit them well ({r2})."
-    if view.r2 >= POOR_FIT:
-        return f"The values predict the score of texts not used to fit them fairly well ({r2})."
-    return (
-        f"The fit is poor: the values predict the score of texts not used to fit them badly "
-        f"({r2}), so treat them with caution."
-    )
+        return f"How well the values fit was not measured ({explanation.method}, {calls})."
+    facts = f"out-of-fold r² {view.r2:.2f}; {explanation.method}, {calls}"
+    if view.r2 < POOR_FIT:
+        return f"The fit is poor ({facts}), so treat the values with caution."
+    return f"The fit is {'good' if view.r2 >= GOOD_FIT else 'fair'} ({facts})."
 
 
 def _noun(explanation: Explanation, count: int = 1) -> str:

@@ -87,7 +87,7 @@ def as_scorer(
         return TransformersClassifier(
             model.model, model.tokenizer, device=device, dtype=dtype, output_names=output_names
         )
-    if isinstance(model, torch.nn.Module) and hasattr(model, "config"):
+    if isinstance(model, torch.nn.Module) and hasattr(getattr(model, "config", 0), "id2label"):
         raise ArgumentError(
             f"model: {type(model).__name__} came without its tokenizer; pass (model, tokenizer)"
         )

@@ -86,7 +86,7 @@ class CallableScorer:
         if not texts:
             return Scores(np.empty((0, self._n_outputs or 0)))
         answer = self.function(list(texts))
-        values = checked(answer, len(texts), self._n_outputs, model_id=self.model_id, texts=texts)
+        values = checked(answer, len(texts), self._n_outputs, source=self.model_id)
         checked_names(self._given_names, values.shape[1])
         self._n_outputs = values.shape[1]
         return Scores(values, kind=self.kind)

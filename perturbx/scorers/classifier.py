@@ -79,6 +79,7 @@ class TransformersClassifier:
     ) -> None:
         _check_model(model)
         _check_tokenizer(tokenizer)
+        self._inputs = _input_names(model)
         config = model.config
         labels = tuple(str(config.id2label[index]) for index in sorted(config.id2label))
         self.model = placed(model, device, dtype)
@@ -89,14 +90,13 @@ class TransformersClassifier:
         self.exclusive = config.problem_type != "multi_label_classification"
         self.max_tokens = _window(model, tokenizer)
         self.n_truncated = 0
-        padding = config.get_text_config().pad_token_id
+        padding = getattr(config.get_text_config(), "pad_token_id", None)
         # XLNet reads the last column, padding or not
         self._pads = padding is not None and getattr(config, "summary_type", None) != "last"
         self.pad_id: int = next(
             (index for index in (padding, tokenizer.pad_token_id) if index is not None), 0
         )
         self._called = self.model if padding is not None else _with_padding_id(self.model, ABSENT)
-        self._inputs = _input_names(model)
 
     @property
     def device(self) -> torch.device:
@@ -109,7 +109,7 @@ class TransformersClassifier:
         Raises
         ------
         ScoringError
-            If the model returns no finite row per variant, or if a row of tokens is longer than
+            If the model returns no row per variant, or if a row of tokens is longer than
             its window.
 
         Warns
@@ -135,8 +135,7 @@ class TransformersClassifier:
             logits,
             len(variants),
             len(self.output_names),
-            model_id=self.model_id,
-            texts=variants.texts,
+            source=self.model_id,
         )
         return self._scores(values)
 
@@ -243,22 +242,28 @@ def _window(model: torch.nn.Module, tokenizer: Any) -> int | None:
     return min(known, default=None)
 
 
-def _with_padding_id(model: torch.nn.Module, pad_id: int) -> torch.nn.Module:
+def _with_padding_id(model: Any, pad_id: int) -> Any:
     """Return a model of the same weights whose config says which id is padding.
 
     Decoders refuse several rows at once otherwise; the user's own config is not to be changed.
     """
-    twin: Any = copy.copy(model)
+    twin = copy.copy(model)
     twin.config = copy.deepcopy(twin.config)
     twin.config.get_text_config().pad_token_id = pad_id
-    return twin  # type: ignore[no-any-return]
+    return twin
 
 
 def _input_names(model: Any) -> frozenset[str]:
     """Return the inputs that the model's forward names."""
-    # an adapter (peft) takes anything and hands it on
-    bare = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return frozenset(inspect.signature(bare.forward).parameters)
+    # a compiled model and an adapter (peft) take anything and hand it on
+    bare = getattr(model, "_orig_mod", model)
+    bare = bare.get_base_model() if hasattr(bare, "get_base_model") else bare
+    names = frozenset(inspect.signature(bare.forward).parameters)
+    if "input_ids" not in names:
+        raise ArgumentError(
+            f"model: expected a model for texts, and {type(bare).__name__} takes no input_ids"
+        )
+    return names
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +22,12 @@ def checked(
     n_rows: int,
     n_outputs: int | None = None,
     *,
-    model_id: str = "the model",
-    texts: Sequence[TextInput] | None = None,
+    source: str = "the model",
 ) -> ScoreMatrix:
-    """Return a model's answer as a finite float64 matrix, or say what is wrong with it.
+    """Return a model's answer as a float64 matrix, or say what is wrong with it.
+
+    Numbers that are not finite pass: a batch with one of them has other rows that were paid for.
+    `require_finite` tells of them once those are safe.
 
     Parameters
     ----------
@@ -34,10 +37,8 @@ def checked(
         Number of inputs that were asked about.
     n_outputs : int, optional
         Number of outputs; any number where it is not known yet.
-    model_id : str
+    source : str
         Who answered, for the messages.
-    texts : sequence of str or of (str, str), optional
-        What was asked, for the messages.
 
     Returns
     -------
@@ -47,45 +48,69 @@ def checked(
     Raises
     ------
     ScoringError
-        If the values are ragged, not numbers or not finite, or if there are not as many rows or
-        outputs as expected.
+        If the values are ragged or not numbers, or if there are not as many rows or outputs as
+        expected.
 
     Examples
     --------
     >>> checked([1, 0.5], 2)
     array([[1. ],
            [0.5]])
-    >>> checked([[0.2, float("nan")]], 1, texts=["so good"])
-    Traceback (most recent call last):
-    perturbx.exceptions.ScoringError: the model: returned nan in output 1 for the text 'so good'; \
-every score must be a finite number
     """
-    matrix = _as_floats(values, model_id)
+    matrix = _as_floats(values, source)
     if matrix.ndim == 0 and n_rows == 1:
         matrix = matrix[None]
     if matrix.ndim == 1:
         matrix = matrix[:, None]
     if matrix.ndim != 2 or len(matrix) != n_rows:
         raise ScoringError(
-            f"{model_id}: was given a list of {n_rows} and must return {n_rows} numbers, or "
-            f"{n_rows} rows with a number per output; got {_described(values)}"
+            f"{source}: was asked about {n_rows} inputs at once and must return {n_rows} numbers, "
+            f"or {n_rows} rows of numbers; got {_described(values)}"
         )
     if matrix.shape[1] == 0:
-        raise ScoringError(f"{model_id}: returned no outputs: {_described(values)}")
+        raise ScoringError(f"{source}: returned no outputs: {_described(values)}")
     if n_outputs is not None and matrix.shape[1] != n_outputs:
         raise ScoringError(
-            f"{model_id}: returned {matrix.shape[1]} outputs where {n_outputs} were expected; a "
+            f"{source}: returned {matrix.shape[1]} outputs where {n_outputs} were expected; a "
             f"model must return the same outputs on every call"
         )
-    broken = np.argwhere(~np.isfinite(matrix))
+    return matrix
+
+
+def require_finite(
+    values: ScoreMatrix, source: str = "the model", texts: Sequence[TextInput] | None = None
+) -> None:
+    """Raise if a score is NaN or infinite.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of float64, (n_rows, n_outputs)
+        The scores.
+    source : str
+        Who answered, for the message.
+    texts : sequence of str or of (str, str), optional
+        What was asked, for the message.
+
+    Raises
+    ------
+    ScoringError
+        The message names the first such score and its text.
+
+    Examples
+    --------
+    >>> require_finite(np.array([[0.2, np.nan]]), texts=["so good"])
+    Traceback (most recent call last):
+    perturbx.exceptions.ScoringError: the model: returned nan in output 1 for the text 'so good'; \
+every score must be a finite number
+    """
+    broken = np.argwhere(~np.isfinite(values))
     if len(broken):
         row, output = broken[0]
         asked = f"row {row}" if texts is None else f"the text {_shortened(texts[row])}"
         raise ScoringError(
-            f"{model_id}: returned {matrix[row, output]} in output {output} for {asked}; every "
+            f"{source}: returned {values[row, output]} in output {output} for {asked}; every "
             f"score must be a finite number"
         )
-    return matrix
 
 
 def default_names(n_outputs: int) -> tuple[str, ...]:
@@ -141,23 +166,21 @@ def texts_of(variants: Variants, model_id: str) -> list[TextInput]:
     return list(variants.texts)
 
 
-def _as_floats(values: Any, model_id: str) -> ScoreMatrix:
+def _as_floats(values: Any, source: str) -> ScoreMatrix:
     try:
         array = np.asarray(_off_device(values))
     except ValueError as error:
         raise ScoringError(
-            f"{model_id}: returned ragged rows ({_described(values)}); every row needs the same "
+            f"{source}: returned ragged rows ({_described(values)}); every row needs the same "
             f"number of outputs"
         ) from error
     if array.dtype.kind == "O":
-        strange = next((item for item in array.flat if not isinstance(item, numbers.Real)), None)
-        is_numeric = strange is None and None not in array.ravel().tolist()
+        strange = [item for item in array.flat if not isinstance(item, numbers.Real | Decimal)]
     else:
-        strange = array.flat[0] if array.size else None
-        is_numeric = array.dtype.kind in "biuf"
-    if not is_numeric:
+        strange = [] if array.dtype.kind in "biuf" else array.flat[:1].tolist()
+    if strange:
         raise ScoringError(
-            f"{model_id}: returned {_shortened(strange)}, which is no number, in "
+            f"{source}: returned {_shortened(strange[0])}, which is no number, in "
             f"{_described(values)}; expected a number for each text, or a row of numbers"
         )
     return np.array(array, dtype=np.float64)

@@ -28,9 +28,9 @@ class SklearnScorer:
 
     ``predict_proba`` gives probabilities named by ``classes_``; else ``decision_function`` gives
     margins (one column, named by the second class, where there are two classes); else ``predict``
-    gives a regressor's numbers, or a vote of 0 or 1 for each class of a classifier. With several
-    outputs (multi-label), each two-valued output is one column: that of its second class, named
-    by the label or by its position.
+    gives a regressor's numbers, or a vote of 0 or 1 for each class of a classifier. Where several
+    labels can hold at once, each is a column; with several outputs, each output of two classes is
+    one column: that of its second class.
 
     Parameters
     ----------
@@ -114,8 +114,7 @@ class SklearnScorer:
             self._reading.columns(answer),
             len(texts),
             self._n_outputs,
-            model_id=self.model_id,
-            texts=texts,
+            source=self.model_id,
         )
         checked_names(self._given_names, values.shape[1])
         self._n_outputs = values.shape[1]
@@ -201,8 +200,11 @@ def _is_multilabel(final: Any) -> bool:
 def _names_of_outputs(targets: Sequence[np.ndarray]) -> tuple[str, ...]:
     names: list[str] = []
     for output, classes in enumerate(targets):
-        two = len(classes) == 2
-        names += [str(output)] if two else [f"{output}={label}" for label in classes]
+        if set(classes.tolist()) == {0, 1}:
+            names.append(str(output))
+        else:
+            shown = classes[1:] if len(classes) == 2 else classes
+            names += [f"{output}={label}" for label in shown]
     return tuple(names)
 
 

@@ -13,10 +13,10 @@ from perturbx.units.units import Units
 
 @dataclass(frozen=True, repr=False)
 class Characters(BaseSegmenter):
-    """Cuts a text into grapheme clusters, white space included.
+    r"""Cuts a text into grapheme clusters, white space included.
 
     A letter with its combining marks, a Hangul syllable, an emoji with its skin tone or joined
-    by ZWJ, a flag and a line break ``\\r\\n`` are one unit each.
+    by ZWJ, a flag and a line break ``\r\n`` are one unit each.
 
     Parameters
     ----------

@@ -18,14 +18,18 @@ Frozen: TypeAlias = Sequence[Span] | str | re.Pattern[str] | Callable[[str], Ite
 or a function from a text to its frozen spans."""
 
 
-def normalize_frozen(frozen: Frozen) -> Frozen:
-    """Return `frozen` in the one form that compares equal: tuples and compiled patterns.
+def normalize_frozen(frozen: Frozen | None) -> Frozen:
+    """Return `frozen` in the one form that compares equal: tuples, compiled patterns.
+
+    None stands for no frozen spans.
 
     Raises
     ------
     ArgumentError
         If it is no form of `Frozen`.
     """
+    if frozen is None:
+        return ()
     if isinstance(frozen, str | re.Pattern):
         return as_pattern(frozen, "frozen")
     if callable(frozen):
@@ -133,7 +137,9 @@ def as_pattern(pattern: Any, name: str) -> re.Pattern[str]:
             f"re.escape(...) makes one that finds a string as it stands"
         ) from error
     if not isinstance(compiled.pattern, str):
-        raise ArgumentError(f"{name}: expected a pattern for strings; got one for bytes: {compiled}")
+        raise ArgumentError(
+            f"{name}: expected a pattern for strings; got one for bytes: {compiled}"
+        )
     return compiled
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Final, Literal
 
 from perturbx.exceptions import ArgumentError
@@ -49,3 +50,15 @@ def pieces(text: str, kind: Literal["character", "word", "sentence"], locale: st
 
     breakers = {"character": CharacterBreaker, "word": WordBreaker, "sentence": SentenceBreaker}
     yield from breakers[kind](text, locale)
+
+
+def at_characters(text: str, starts: Sequence[int]) -> list[int]:
+    """Return those of `starts` that part no grapheme cluster of `text`.
+
+    ICU's boundaries of words and sentences never do in any language, but may in a jumble of
+    scripts, marks and emoji.
+    """
+    if text.isascii():
+        return list(starts)
+    clusters = {0, *accumulate(map(len, pieces(text, "character", "en")))}
+    return [start for start in starts if start in clusters]

@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from perturbx.units.scripts import LINE_BREAKS
 from perturbx.units.segmenter import BaseSegmenter, partition
 from perturbx.units.units import Units
 
 _WHITE_SPACE: Final = re.compile(r"\s+")
-_LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
+_LINE_BREAK: Final = re.compile(rf"\r\n|[{LINE_BREAKS}]")
 _PARAGRAPH_SEPARATOR: Final = "\u2029"
 
 
@@ -37,6 +38,6 @@ class Paragraphs(BaseSegmenter):
         for space in _WHITE_SPACE.finditer(text):
             breaks = list(_LINE_BREAK.finditer(text, *space.span()))
             is_blank_line = len(breaks) > 1 or _PARAGRAPH_SEPARATOR in space.group()
-            if is_blank_line and 0 < space.start() and space.end() < len(text):
+            if is_blank_line and space.start() > 0 and space.end() < len(text):
                 starts.append(breaks[-1].end())
         return partition(text, starts, level=self.level)

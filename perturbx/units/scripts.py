@@ -6,8 +6,14 @@ import re
 import unicodedata
 from typing import Final
 
+LINE_BREAKS: Final = "\n\r\v\f\x85\u2028\u2029"
+"""The characters that end a line or a paragraph."""
+
 _LATIN: Final = ("en", r"A-Za-z\u00c0-\u024f\u1e00-\u1eff")
-_HAN: Final = ("zh", r"\u2e80-\u2fdf\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff")
+_HAN: Final = (
+    "zh",
+    r"\u2e80-\u2fdf\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
+)
 _KANA: Final = ("ja", r"\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9f")
 
 _SCRIPTS: Final = tuple(
@@ -46,7 +52,9 @@ _SCRIPTS: Final = tuple(
 _KANA_SHARE: Final = 0.1
 """Han characters with at least this share of kana beside them are read as Japanese."""
 
-_NOT_WORDS: Final = frozenset({"Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Zs", "Zl", "Zp", "Cc", "Cf", "Sc"})
+_NOT_WORDS: Final = frozenset(
+    {"Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Zs", "Zl", "Zp", "Cc", "Cf", "Sc"}
+)
 _KEYBOARD_SYMBOLS: Final = frozenset("+<=>^`|~")
 
 
@@ -55,7 +63,7 @@ def guess_locale(text: str) -> str:
 
     Examples
     --------
-    >>> guess_locale("привет, world of мир")
+    >>> guess_locale("the word мир")
     'en'
     >>> guess_locale("日本語を勉強する"), guess_locale("我喜欢北京"), guess_locale("3.14")
     ('ja', 'zh', 'en')
@@ -82,6 +90,8 @@ def has_word(text: str) -> bool:
     """
     return any(
         character.isalnum()
-        or (unicodedata.category(character) not in _NOT_WORDS and character not in _KEYBOARD_SYMBOLS)
+        or (
+            unicodedata.category(character) not in _NOT_WORDS and character not in _KEYBOARD_SYMBOLS
+        )
         for character in text
     )

@@ -23,14 +23,14 @@ Between: TypeAlias = Literal["join", "freeze"]
 
 @dataclass(frozen=True, repr=False)
 class BaseSegmenter(ABC):
-    """Cuts a text into units; equal to every other with the same parameters.
+    r"""Cuts a text into units; equal to every other with the same parameters.
 
     Parameters
     ----------
     frozen : sequence of (start, stop), pattern or callable, default=()
         What is never masked: spans in characters, a regular expression of which every match is
         frozen, or a function from a text to its frozen spans. Spans count in the whole text (for
-        a pair, in ``first + "\\n" + second``); a pattern or function is given each text of a
+        a pair, in ``first + "\n" + second``); a pattern or function is given each text of a
         pair on its own.
     """
 
@@ -51,7 +51,7 @@ class BaseSegmenter(ABC):
         whole, segments = as_one_text(text)
         cut = self.cut_segments(whole, segments)
         placed = [(units, (start,)) for units, (start, _) in zip(cut, segments, strict=True)]
-        units = place(whole, placed, segments=segments)
+        units = place(whole, placed, level=cut[0].level, segments=segments)
         return freeze(units, frozen_spans(self.frozen, whole, segments))
 
     def cut_segments(self, text: str, segments: Sequence[Span]) -> list[Units]:
@@ -66,9 +66,10 @@ class BaseSegmenter(ABC):
         """Return the units of one string that is not blank, as if nothing were frozen."""
 
     def __repr__(self) -> str:
+        own_first = sorted(fields(self), key=lambda parameter: bool(parameter.kw_only))
         shown = [
             f"{parameter.name}={getattr(self, parameter.name)!r}"
-            for parameter in fields(self)
+            for parameter in own_first
             if getattr(self, parameter.name) != parameter.default
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
@@ -114,6 +115,7 @@ def place(
     text: str,
     placed: Sequence[tuple[Units, Sequence[int]]],
     *,
+    level: str,
     segments: tuple[Span, ...] = (),
 ) -> Units:
     """Return the units of a text that is put together from texts with units of their own.
@@ -125,6 +127,8 @@ def place(
     placed : sequence of (Units, offsets)
         Units, and where in `text` their text stands. A text that stands in several places gives
         units that own spans in all of them.
+    level : str
+        What the units are.
     segments : tuple of (start, stop), optional
         The segments of the whole text.
 
@@ -152,7 +156,7 @@ def place(
         text,
         spans=tuple(span for span, _ in owned),
         unit_of_span=tuple(unit for _, unit in owned),
-        level=placed[0][0].level if placed else "custom",
+        level=level,
         frozen=tuple(sorted(frozen)),
         segments=segments,
         locale=",".join(locales),

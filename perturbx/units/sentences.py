@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import ClassVar, Final
 
 from perturbx.units import icu
-from perturbx.units.scripts import has_word
+from perturbx.units.scripts import LINE_BREAKS, has_word
 from perturbx.units.segmenter import BaseSegmenter, partition
 from perturbx.units.units import Units
 
@@ -25,7 +26,6 @@ _GOES_ON: Final = re.compile(
 )
 _LETTER_AT_END: Final = re.compile(r"\b[^\W\d_]\.\Z")
 _LETTER_AT_START: Final = re.compile(r"[^\W\d_]\.")
-_LINE_BREAK: Final = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
 _LONGEST_ENDING: Final = 40
 """Characters at the end of a piece in which an abbreviation is looked for."""
 
@@ -70,14 +70,21 @@ class Sentences(BaseSegmenter):
             position += len(piece)
             seen_word = seen_word or has_word(piece)
             if seen_word and has_word(following) and not _goes_on(piece, following):
-                starts.append(position)
+                starts.append(position - _n_opening(piece))
+        starts = icu.at_characters(text, starts)
         return partition(text, starts, level=self.level, locale=locale)
+
+
+def _n_opening(piece: str) -> int:
+    """Return how many opening brackets and quotes end `piece`: ICU closes a sentence with them."""
+    opening = takewhile(lambda c: unicodedata.category(c) in ("Ps", "Pi"), reversed(piece))
+    return len(list(opening))
 
 
 def _goes_on(piece: str, following: str) -> bool:
     """Return whether the sentence of `piece` goes on in the piece after it."""
     ending = piece.rstrip()
-    if _LINE_BREAK.search(piece, len(ending)):
+    if not set(piece[len(ending) :]).isdisjoint(LINE_BREAKS):
         return False
     ending = ending[-_LONGEST_ENDING:]
     return bool(

@@ -15,13 +15,13 @@ from perturbx.units.units import Units
 
 @dataclass(frozen=True, repr=False)
 class Spans(BaseSegmenter):
-    """Makes the given spans the units, of whatever text it is called with.
+    r"""Makes the given spans the units, of whatever text it is called with.
 
     Parameters
     ----------
     spans : sequence of (start, stop)
         Characters, half open, in any order; they must be disjoint and not empty. For a pair they
-        count in ``first + "\\n" + second``, and none may reach over the line break.
+        count in ``first + "\n" + second``, and none may reach over the line break.
     between : {"freeze", "join"}, default="freeze"
         What becomes of the text between spans: it is frozen, or it joins the span before it.
     frozen : sequence of (start, stop), pattern or callable, default=()
@@ -51,7 +51,11 @@ class Spans(BaseSegmenter):
         """Return the units of each segment; the spans count in the whole of `text`."""
         spans = in_order(self.spans, len(text), "spans")
         inside = [
-            [(start - first, stop - first) for start, stop in spans if first <= start < stop <= last]
+            [
+                (start - first, stop - first)
+                for start, stop in spans
+                if first <= start < stop <= last
+            ]
             for first, last in segments
         ]
         if sum(map(len, inside)) < len(spans):

@@ -42,19 +42,22 @@ class Tokens(BaseSegmenter):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (callable(self.tokenizer) and hasattr(self.tokenizer, "tokenize")):
+        if not (self._is_fast and callable(self.tokenizer)) and not hasattr(
+            self.tokenizer, "tokenize"
+        ):
             raise ArgumentError(
-                f"tokenizer: expected a tokenizer of transformers, an object with tokenize() that "
-                f"can be called; got {self.tokenizer!r:.80}"
+                f"tokenizer: expected a tokenizer of transformers; got {self.tokenizer!r:.80}"
             )
+
+    @property
+    def _is_fast(self) -> bool:
+        return bool(getattr(self.tokenizer, "is_fast", False))
 
     def cut(self, text: str) -> Units:
         """Return the units of one string that is not blank, as if nothing were frozen."""
-        if getattr(self.tokenizer, "is_fast", False):
-            encoding = self.tokenizer(
-                text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-            )
-            starts = _starts(encoding["offset_mapping"], text)
+        if self._is_fast:
+            encoding = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+            starts = _starts(encoding["offset_mapping"])
         else:
             starts = _align(self.tokenizer, text)
         return partition(text, starts, level=self.level)
@@ -66,12 +69,12 @@ class Tokens(BaseSegmenter):
         return f"Tokens({tokenizer}{frozen})"
 
 
-def _starts(offsets: Iterable[Span], text: str) -> list[int]:
+def _starts(offsets: Iterable[Span]) -> list[int]:
     """Return where units begin: at every token that begins behind all tokens before it."""
     starts: list[int] = []
     behind = 0
     for start, stop in offsets:
-        if stop > start >= behind and not text[start:stop].isspace():
+        if stop > start >= behind:
             starts.append(start)
         behind = max(behind, stop)
     return starts
@@ -80,16 +83,35 @@ def _starts(offsets: Iterable[Span], text: str) -> list[int]:
 def _align(tokenizer: Any, text: str) -> list[int]:
     """Return where the tokens of a tokenizer without offsets begin, walking along the text."""
     folded, origin = _fold(text)
-    starts: list[int] = []
+    found: list[int] = []
     position = 0
     lost = False
     for token in tokenizer.tokenize(text):
-        string = tokenizer.convert_tokens_to_string([token]).strip()
-        wanted, _ = _fold(string.removeprefix(_CONTINUES))
-        while position < len(folded) and folded[position].isspace():
-            position += 1
-        ...
-    return starts
+        string = tokenizer.convert_tokens_to_string([token])
+        if string.isspace() and folded.startswith(string, position):
+            found.append(position)
+            position += len(string)
+            continue
+        wanted, _ = _fold(string.strip().removeprefix(_CONTINUES))
+        position = _skip_space(folded, position)
+        limit = position + len(wanted) + (_LONGEST_UNKNOWN if lost else 0)
+        start = folded.find(wanted, position, limit) if wanted else -1
+        if start < 0:
+            lost = True
+            continue
+        found.extend([position, start])
+        position = start + len(wanted)
+        lost = False
+    rest = _skip_space(folded, position)
+    if lost and rest < len(folded):
+        found.append(rest)
+    return sorted({origin[start] for start in found})
+
+
+def _skip_space(text: str, position: int) -> int:
+    while position < len(text) and text[position].isspace():
+        position += 1
+    return position
 
 
 def _fold(text: str) -> tuple[str, list[int]]:

@@ -42,10 +42,10 @@ class Tree:
         ordered = all(
             len(node) >= 2 and max(node) < self.n_units + j for j, node in enumerate(self.children)
         )
-        if self.n_units > 1 and not (complete and ordered):
+        if not (complete and ordered):
             raise ArgumentError(
                 f"children: every node below the root must be the child of exactly one later node "
-                f"with two children or more; got {self.children!r} for {self.n_units} units"
+                f"with two children or more; got {self.children!r:.200} for {self.n_units} units"
             )
 
     @property
@@ -55,11 +55,15 @@ class Tree:
 
     def leaves(self, node: int) -> tuple[int, ...]:
         """Return the units below `node`, in order of the tree."""
-        if node < self.n_units:
-            return (node,)
-        return tuple(
-            leaf for child in self.children[node - self.n_units] for leaf in self.leaves(child)
-        )
+        leaves: list[int] = []
+        ahead = [node]
+        while ahead:
+            current = ahead.pop()
+            if current < self.n_units:
+                leaves.append(current)
+            else:
+                ahead.extend(reversed(self.children[current - self.n_units]))
+        return tuple(leaves)
 
     @classmethod
     def from_linkage(cls, linkage: Any) -> Tree:

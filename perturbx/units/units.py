@@ -6,11 +6,14 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perturbx.exceptions import SegmentationError
 from perturbx.typing import Span
 from perturbx.units.tree import Tree
+
+if TYPE_CHECKING:
+    from perturbx.units.front_door import SegmenterLike
 
 FRAME = -1
 """The owner of the parts of a text that no unit owns: they are always kept."""
@@ -138,6 +141,12 @@ class Units:
             unit_of_span=tuple(unit for _, unit in owned),
             tree=None,
         )
+
+    def group(self, coarser: Units | SegmenterLike) -> tuple[tuple[int, ...], ...]:
+        """Return which units lie in each `coarser` one; see `perturbx.units.group`."""
+        from perturbx.units.hierarchy import group
+
+        return group(self, coarser)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the units as plain values, ready for JSON."""

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from perturbx.units import icu
-from perturbx.units.scripts import has_word
+from perturbx.units.scripts import LINE_BREAKS, has_word
 from perturbx.units.segmenter import BaseSegmenter, partition
 from perturbx.units.units import Units
 
-_SPACE, _BRACKET, _QUOTE, _MARKER, _OTHER = "S", "B", "Q", "M", "O"
-
-_OPENING: Final = re.compile(r"(?:B|[MQ]++(?=[SB])|Q(?=O))*+(?:S++B++(?=S))?")
+_OPENING: Final = re.compile(r"(?:B|[MQ]++(?=[SNB])|Q(?=O))*+(?:S++(?:B++(?=[SN])|M++(?=S*N)))?+")
 """Matches, in the classes of a gap read **backwards** from a word, what belongs to that word:
 
 - brackets and opening quotes next to it, and a straight quote that touches no word before it;
 - a run of markers and straight quotes after white space or a bracket;
-- beyond white space, a bracket that has white space on its other side too (« mot »).
+- beyond white space, a bracket with white space on its other side too (« mot »), or a marker at
+  the beginning of a line (a bullet, the sign of a heading).
 
 Possessive, so that a gap of any length takes linear time.
 """
@@ -41,8 +40,8 @@ class Words(BaseSegmenter):
 
     Examples
     --------
-    >>> Words()('She said: "I don\\'t know (yet)."').pieces
-    ('She ', 'said: ', '"I ', "don't ", 'know ', '(yet)."')
+    >>> Words()('She said: "I do not know (yet)."').pieces
+    ('She ', 'said: ', '"I ', 'do ', 'not ', 'know ', '(yet)."')
     >>> Words()("我喜欢北京。").pieces
     ('我', '喜欢', '北京。')
     """
@@ -68,6 +67,7 @@ class Words(BaseSegmenter):
             else:
                 gap.append(piece)
             position += len(piece)
+        starts = icu.at_characters(text, starts)
         return partition(text, starts, level=self.level, locale=locale)
 
 
@@ -79,15 +79,16 @@ def _n_opening(gap: list[str]) -> int:
 
 
 def _class_of(character: str) -> str:
+    """Return B(racket), Q(uote), M(arker), S(pace), N(ewline) or O(ther)."""
     if character.isspace():
-        return _SPACE
+        return "N" if character in LINE_BREAKS else "S"
     category = unicodedata.category(character)
     if category in ("Ps", "Pi") or character in "¿¡":
-        return _BRACKET
+        return "B"
     if character in "\"'":
-        return _QUOTE
-    # Markdown markers, signs of numbers and names, and quotes that close in most languages but
-    # open in some (»Danish«, ”Swedish”).
-    if character in "*_~`#@&<>=+-" or category in ("Sc", "Pf"):
-        return _MARKER
-    return _OTHER
+        return "Q"
+    # Markdown, signs of numbers and names, dashes of lists and speech, and quotes that close in
+    # most languages but open in some (»Danish«, ”Swedish”).
+    if character in "*_~`#@&<>=+-–—•" or category in ("Sc", "Pf"):
+        return "M"
+    return "O"

@@ -5,7 +5,21 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-WORDS = "the a film movie was is good bad not very great awful and i loved hated it".split()
+WORDS = [
+    "the",
+    "a",
+    "film",
+    "was",
+    "good",
+    "bad",
+    "not",
+    "very",
+    "awful",
+    "and",
+    "i",
+    "loved",
+    "it",
+]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -15,7 +29,12 @@ def wordpiece_tokenizer(max_length=16):
     from transformers import PreTrainedTokenizerFast
 
     letters = "abcdefghijklmnopqrstuvwxyz"
-    pieces = [*SPECIAL, *WORDS, *(c for c in letters if c not in WORDS), *(f"##{c}" for c in letters)]
+    pieces = [
+        *SPECIAL,
+        *WORDS,
+        *(c for c in letters if c not in WORDS),
+        *(f"##{c}" for c in letters),
+    ]
     backend = Tokenizer(
         models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]")
     )
@@ -29,6 +48,7 @@ def wordpiece_tokenizer(max_length=16):
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         model_max_length=max_length,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
         pad_token="[PAD]",
         unk_token="[UNK]",
         cls_token="[CLS]",
@@ -50,7 +70,7 @@ def byte_tokenizer(**special):
     return PreTrainedTokenizerFast(tokenizer_object=backend, **special)
 
 
-def slow_tokenizer(folder):
+def slow_tokenizer():
     """A tokenizer in Python, one word a token."""
     from transformers import PreTrainedTokenizer
 

@@ -1,0 +1,259 @@
+"""``perturbx explain``: what a model makes of some texts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from perturbx.cli.inputs import DEFAULT_COLUMN, read_texts
+from perturbx.cli.messages import reporting, say
+from perturbx.cli.outputs import Format, check_folder_of, choose_format, write_results
+from perturbx.cli.tables import prepare_tables, save_tables
+from perturbx.typing import Link
+
+if TYPE_CHECKING:
+    from perturbx.explanations import Explanations
+
+ExplainerName: TypeAlias = Literal["shapley", "partition", "lime", "lasso", "occlusion"]
+UnitsName: TypeAlias = Literal["words", "characters", "sentences", "paragraphs"]
+MaskerName: TypeAlias = Literal["auto", "mask", "unk", "delete"]
+
+BUDGETS = ("auto", "fast", "normal", "high")
+
+EXAMPLES = """
+Examples:
+
+    perturbx explain "the plot is thin, but the acting is superb"
+    perturbx explain --units sentences < letter.txt
+    perturbx explain --input reviews.csv --column comment -o reviews.html
+    perturbx explain --model ./my-classifier --explainer lime --seed 0 "so so"
+    perturbx explain --input reviews.txt --output json --save-table tables/
+"""
+
+WHAT, HOW, RESULTS, RUN = "What is explained", "How", "Results", "The run"
+
+
+def explain(
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXT",
+            help="A text each. '-', or no TEXT and a pipe: all of standard input is one text.",
+            show_default=False,
+        ),
+    ] = None,
+    input_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            allow_dash=True,
+            help="Read the texts from a .csv, .tsv or .jsonl file, or from a .txt file or '-' "
+            "(standard input) with a text a line.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The column (of .jsonl: the key) of --input that holds the text.",
+            show_default=DEFAULT_COLUMN,
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="PATH-OR-NAME",
+            help="A transformers classifier: a folder or a name on the Hugging Face hub. "
+            "'default' is the small English sentiment model that perturbx ships.",
+            rich_help_panel=WHAT,
+        ),
+    ] = "default",
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="The outputs (classes) to explain: 'all', 'predicted' (the highest score), or "
+            "a name; give it again for more names.",
+            show_default="predicted",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    explainer: Annotated[
+        ExplainerName, typer.Option(help="The method.", rich_help_panel=HOW)
+    ] = "shapley",
+    units: Annotated[
+        UnitsName, typer.Option(help="What is kept or removed as one.", rich_help_panel=HOW)
+    ] = "words",
+    masker: Annotated[
+        MaskerName,
+        typer.Option(
+            help="What a removed unit looks like. 'auto': the model's mask token, or nothing "
+            "where it has none.",
+            rich_help_panel=HOW,
+        ),
+    ] = "auto",
+    budget: Annotated[
+        str,
+        typer.Option(
+            metavar=f"[{'|'.join(BUDGETS)}|INTEGER]",
+            help="Calls to the model for each text. 'fast': 5 a unit, 'normal' and 'auto': 10, "
+            "'high': 20.",
+            rich_help_panel=HOW,
+        ),
+    ] = "auto",
+    link: Annotated[
+        Link,
+        typer.Option(
+            help="The scale. 'identity': the model's own numbers.",
+            rich_help_panel=HOW,
+        ),
+    ] = "identity",
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="INTEGER",
+            help="Makes runs equal; without it, every run draws its own masks.",
+            show_default=False,
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    output: Annotated[
+        Format | None,
+        typer.Option(
+            help="The form of the results. 'json': an object a line and text. 'html': one page. "
+            "'csv': a row per text, unit and output.",
+            show_default="by the name of --output-file, else terminal",
+            rich_help_panel=RESULTS,
+        ),
+    ] = None,
+    output_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--output-file",
+            "-o",
+            metavar="PATH",
+            dir_okay=False,
+            writable=True,
+            help="Where they go.",
+            show_default="standard output",
+            rich_help_panel=RESULTS,
+        ),
+    ] = None,
+    save_table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Save every score, also those of a run that fails or is interrupted: of one "
+            "text to PATH where it ends in .npz, else of each text to a file in the folder PATH.",
+            show_default=False,
+            rich_help_panel=RESULTS,
+        ),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Where the model runs: 'cpu', 'cuda', 'cuda:1', 'mps'.",
+            show_default="the best there is",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    batch_tokens: Annotated[
+        str,
+        typer.Option(
+            metavar="[auto|INTEGER]",
+            help="The most tokens in one batch. 'auto' finds the fastest size.",
+            rich_help_panel=RUN,
+        ),
+    ] = "auto",
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            help="Show no progress and no notes; warnings and errors still appear.",
+            rich_help_panel=RUN,
+        ),
+    ] = False,
+) -> None:
+    """Explain what a model makes of a text, unit by unit.
+
+    Results go to standard output; progress, notes and warnings to standard error. The exit code
+    is 0 where all went well, 1 after an error, 2 for a wrong option, 130 after Ctrl-C.
+    """
+    calls = _number_or_name("--budget", budget, BUDGETS)
+    most_tokens = _number_or_name("--batch-tokens", batch_tokens, ("auto",))
+    with reporting():
+        given = read_texts(texts or [], input_file, column)
+        if output_file is not None:
+            check_folder_of(output_file, "--output-file")
+        if save_table is not None:
+            prepare_tables(save_table, len(given))
+        results = _explain_and_save(
+            given,
+            save_table,
+            explainer=explainer,
+            model=model,
+            units=units,
+            masker=masker,
+            budget=calls,
+            outputs=_outputs(outputs),
+            link=link,
+            random_state=seed,
+            device=device,
+            batch_tokens=most_tokens,
+            progress=not quiet and sys.stderr.isatty(),
+        )
+        write_results(results, choose_format(output, output_file), output_file)
+    if not quiet:
+        for path in filter(None, (output_file, save_table)):
+            say(f"wrote {path}")
+
+
+def _number_or_name(option: str, value: str, names: tuple[str, ...]) -> int | str:
+    if value in names:
+        return value
+    if value.isdecimal() and int(value) > 0:
+        return int(value)
+    raise typer.BadParameter(
+        f"expected {', '.join(names)} or a positive whole number; got {value!r}", param_hint=option
+    )
+
+
+def _outputs(names: list[str] | None) -> str | list[str]:
+    if not names:
+        return "predicted"
+    return names[0] if names in (["all"], ["predicted"]) else names
+
+
+def _explain_and_save(
+    texts: list[str], save_table: Path | None, **parameters: object
+) -> Explanations:
+    # torch takes seconds to import: `--help` and a wrong option need not wait for it.
+    from perturbx.exceptions import Interrupted, ScoringError
+    from perturbx.explainers import make_explainer
+
+    name, model = str(parameters.pop("explainer")), parameters.pop("model")
+    try:
+        explanations = make_explainer(name, model, **parameters).explain(texts)
+    except (ScoringError, Interrupted) as failure:
+        n_scored = sum(len(table) for table in failure.tables)
+        if save_table is not None and n_scored:
+            save_tables(failure.tables, save_table)
+            say(f"saved the {n_scored} scores of the unfinished run to {save_table}")
+        raise
+    if save_table is not None:
+        save_tables(explanations.tables, save_table)
+    return explanations

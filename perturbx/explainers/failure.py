@@ -1,0 +1,47 @@
+"""What went wrong, and how it is told: nothing that was paid for is lost."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from perturbx.exceptions import Interrupted, PoorFitWarning, ScoringError
+from perturbx.explanations import Explanations
+from perturbx.score_table import ScoreTable
+
+POOR_FIT = 0.5
+"""An explanation whose out-of-fold r2 is below this says so."""
+
+
+def raise_with_tables(failure: BaseException | None, tables: Sequence[ScoreTable]) -> None:
+    """Raise what cut a run short, carrying the tables scored until then."""
+    if failure is None:
+        return
+    if isinstance(failure, ScoringError):
+        failure.tables = list(tables)
+        raise failure
+    if isinstance(failure, KeyboardInterrupt):
+        raise Interrupted(tables) from failure
+    raise ScoringError(
+        f"model: raised {type(failure).__name__}: {failure}; what was scored until then is in "
+        f"the .tables of this error",
+        tables,
+    ) from failure
+
+
+def warn_of_poor_fits(explanations: Explanations) -> None:
+    """Issue one `PoorFitWarning` for all explanations that predict unseen masks badly."""
+    poor = [
+        (i, item.r2)
+        for i, item in enumerate(explanations)
+        if item.r2 is not None and item.r2 < POOR_FIT
+    ]
+    if poor:
+        i, worst = min(poor, key=lambda pair: pair[1])
+        warnings.warn(
+            f"{len(poor)} of {len(explanations)} explanations predict unseen masks badly (r2 "
+            f"below {POOR_FIT}; the lowest is {worst:.2f}, of texts[{i}]): single units do not "
+            f"tell the story; a larger budget or coarser units may",
+            PoorFitWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,39 @@
+"""Surrogates: from a table of scores to attributions.
+
+Every surrogate has ``fit(tables) -> list[Attribution]`` and reads the same tables, so a second
+opinion costs no call. The Shapley family: `ExactShapley`, `LeverageShapley`, `KernelShapley`,
+`PermutationShapley`, `Owen` (with a hierarchy). Other targets: `Banzhaf`, `LeaveOneOut`. Linear
+models near the text: `RidgeSurrogate`, `LimeText`, `ForwardSelection`, `Lasso`.
+"""
+
+from perturbx.surrogates.attribution import Attribution
+from perturbx.surrogates.banzhaf import Banzhaf
+from perturbx.surrogates.exact import ExactShapley
+from perturbx.surrogates.forward_selection import ForwardSelection
+from perturbx.surrogates.kernel import KernelShapley
+from perturbx.surrogates.lasso import Lasso
+from perturbx.surrogates.leave_one_out import LeaveOneOut
+from perturbx.surrogates.leverage import LeverageShapley
+from perturbx.surrogates.lime_text import LimeText
+from perturbx.surrogates.owen import Owen
+from perturbx.surrogates.permutation import PermutationShapley
+from perturbx.surrogates.registry import as_surrogate, get_surrogate, surrogate_names
+from perturbx.surrogates.ridge import RidgeSurrogate
+
+__all__ = [
+    "Attribution",
+    "Banzhaf",
+    "ExactShapley",
+    "ForwardSelection",
+    "KernelShapley",
+    "Lasso",
+    "LeaveOneOut",
+    "LeverageShapley",
+    "LimeText",
+    "Owen",
+    "PermutationShapley",
+    "RidgeSurrogate",
+    "as_surrogate",
+    "get_surrogate",
+    "surrogate_names",
+]

@@ -1,0 +1,83 @@
+"""How likely a design is to ask about a coalition, and what that means for weights and errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import gammaln
+
+from perturbx.typing import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from perturbx.score_table import ScoreTable
+
+
+def log_binomial(n: int, k: IntArray) -> FloatArray:
+    """Return the logarithms of the binomial coefficients C(n, k)."""
+    result: FloatArray = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    return result
+
+
+def holds_all(table: ScoreTable) -> bool:
+    """Say whether all ``2 ** n_units`` coalitions are in the table (its rows are distinct)."""
+    return len(table) == 1 << table.n_units
+
+
+def log_inclusion(table: ScoreTable) -> FloatArray:
+    """Return the logarithm ``(n_masks,)`` of the probability that each row is in the table.
+
+    The design's own probabilities where it has them. Elsewhere (merged tables, draws with
+    replacement) the share of all coalitions of that size which the table holds: exact for every
+    design that treats the units alike, given the number of rows of each size.
+    """
+    if holds_all(table):
+        return np.zeros(len(table))
+    by_size = _log_share_of_size(table)
+    if table.probabilities is None:
+        return by_size
+    given = np.log(np.maximum(table.probabilities, np.finfo(float).tiny))
+    # Of a thousand units, the probabilities of the middle sizes are below the least float64.
+    return np.where(table.probabilities > 0, given, by_size)
+
+
+def unseen_share(table: ScoreTable) -> FloatArray:
+    """Return the finite-population factor ``(n_masks,)``, 1 - p, of rows drawn only once each.
+
+    A row taken for certain has no sampling error. Where a run was cut short, less is there than
+    the design promised: the smaller of the promise and the share of that size counts.
+    """
+    log_p = np.minimum(log_inclusion(table), _log_share_of_size(table))
+    share: FloatArray = -np.expm1(np.minimum(log_p, 0.0))
+    # Less is the rounding of the binomial coefficients: all coalitions of that size are there.
+    return np.where(share < 1e-9, 0.0, share)
+
+
+def spread_of_draws(table: ScoreTable) -> FloatArray:
+    """Return the factor ``(n_masks,)`` from a row's squared score to its sampling variance.
+
+    For fits that weight each row by its count. A row drawn c times with replacement carries c
+    times the weight, but c draws' worth of variance, hence 1 / c; rows of a design with known
+    probabilities have their finite-population factor.
+    """
+    if table.probabilities is not None or (holds_all(table) and bool((table.counts == 1).all())):
+        return unseen_share(table)
+    share: FloatArray = 1.0 / np.maximum(table.counts, 1)
+    return share
+
+
+def come_in_pairs(table: ScoreTable, pairs: IntArray) -> bool:
+    """Say whether a coalition and its complement were drawn as one.
+
+    They were if the design says so, or if no row was drawn more often than its complement (a
+    paired design that was cut short does not say so any more).
+    """
+    whole = pairs[pairs[:, 1] >= 0]
+    return table.paired or bool((table.counts[whole[:, 0]] == table.counts[whole[:, 1]]).all())
+
+
+def _log_share_of_size(table: ScoreTable) -> FloatArray:
+    sizes = table.masks.sum(axis=1)
+    there = np.bincount(sizes, minlength=table.n_units + 1)[sizes]
+    result: FloatArray = np.log(there) - log_binomial(table.n_units, sizes)
+    return result

@@ -1,0 +1,76 @@
+"""Surrogates that have no closed form: fitted table by table, with errors from refits."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from perturbx.surrogates.attribution import Attribution
+from perturbx.surrogates.fit_quality import (
+    NO_QUALITY,
+    Fit,
+    interior,
+    jackknife_variance,
+    out_of_fold,
+)
+from perturbx.surrogates.inclusion import spread_of_draws
+from perturbx.surrogates.mask_regression import check_rows, held_out_groups
+from perturbx.surrogates.surrogate import BatchSurrogate
+from perturbx.typing import IntArray
+
+if TYPE_CHECKING:
+    from perturbx.score_table import ScoreTable
+
+
+class RefittedSurrogate(BatchSurrogate):
+    """A surrogate whose selection or penalty makes its values no linear function of the scores.
+
+    A subclass gives `fitter`. The table is refitted without each of at most ten folds of rows
+    (complements that were drawn as one stay together): the folds left out give `r2`, and the
+    spread of the refits gives the errors, as the delete-a-group jackknife times the mean sampling
+    factor of the rows, which is 0 for a table of all coalitions.
+    """
+
+    @abstractmethod
+    def fitter(self, table: ScoreTable) -> Fit:
+        """Return the function from rows of the table to values and base values."""
+
+    def check(self, table: ScoreTable) -> None:
+        """Raise a `SurrogateError` where there are less than two rows between the ends."""
+        check_rows(table, self.name)
+
+    def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
+        """Return the attributions of tables with the same numbers of units and outputs."""
+        return [self.fit_one(table) for table in tables]
+
+    def fit_one(self, table: ScoreTable) -> Attribution:
+        """Return the attribution of one table."""
+        fit = self.fitter(table)
+        values, base = fit(np.arange(len(table)))
+        groups = _groups(table)
+        quality, variance = NO_QUALITY, np.zeros_like(values)
+        if len(groups) > 1:
+            quality, refits = out_of_fold(fit, table, groups)
+            rows = interior(table.masks)
+            variance = jackknife_variance(refits) * float(spread_of_draws(table)[rows].mean())
+        return Attribution(
+            values=values,
+            base_values=base,
+            std_errors=np.sqrt(variance),
+            method=self.name,
+            n_calls=table.n_calls,
+            r2_by_output=quality.r2_by_output,
+            r2=quality.r2,
+        )
+
+
+def _groups(table: ScoreTable) -> IntArray:
+    """Return the groups to hold out: single rows where all rows are one pair."""
+    groups = held_out_groups(table)
+    if len(groups) == 1:
+        rows: IntArray = np.flatnonzero(interior(table.masks))
+        return np.stack([rows, np.full_like(rows, -1)], axis=1)
+    return groups

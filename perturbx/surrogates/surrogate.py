@@ -1,0 +1,138 @@
+"""What the surrogates here share: checks, the smallest texts, batches."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from perturbx.exceptions import SurrogateError
+from perturbx.surrogates.attribution import Attribution
+from perturbx.surrogates.fit_quality import additivities
+from perturbx.surrogates.stacks import batches
+from perturbx.typing import FloatArray
+
+if TYPE_CHECKING:
+    from perturbx.score_table import ScoreTable
+
+
+class BatchSurrogate(ABC):
+    """A surrogate that fits many tables of the same numbers of units and outputs at once.
+
+    A subclass gives `check`, what it needs of a table, and `fit_alike`.
+    """
+
+    name: ClassVar[str]
+
+    def fit(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
+        """Return one attribution per table; a batch gives what one by one gives.
+
+        Parameters
+        ----------
+        tables : sequence of ScoreTable
+            Texts of any lengths. Their scores are fitted as they are: a link is applied before.
+
+        Returns
+        -------
+        list of Attribution
+            In the order of the tables.
+
+        Raises
+        ------
+        SurrogateError
+            A table lacks what this surrogate needs; the message says which and what.
+        """
+        fitted: dict[int, Attribution] = {}
+        for number, table in enumerate(tables):
+            try:
+                _check_scores(table, self.name)
+                if table.n_units > 1:
+                    self.check(table)
+            except SurrogateError as error:
+                raise SurrogateError(f"tables[{number}]: {error}") from None
+        for batch in batches(tables):
+            part = [tables[i] for i in batch]
+            if part[0].n_units == 0:
+                attributions = [_without_units(table, self.name) for table in part]
+            elif part[0].n_units == 1:
+                attributions = [self.fit_single_unit(table) for table in part]
+            else:
+                attributions = [
+                    replace(attribution, additivity=additivity)
+                    for attribution, additivity in zip(
+                        self.fit_alike(part), additivities(part), strict=True
+                    )
+                ]
+            fitted.update(zip(batch, attributions, strict=True))
+        return [fitted[i] for i in range(len(tables))]
+
+    @abstractmethod
+    def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
+        """Return the attributions of tables with the same numbers of units (>= 2) and outputs."""
+
+    @abstractmethod
+    def check(self, table: ScoreTable) -> None:
+        """Raise a `SurrogateError` where the table (of two units or more) does not do."""
+
+    def fit_single_unit(self, table: ScoreTable) -> Attribution:
+        """Return the attribution of the only unit: what the whole text adds to nothing."""
+        full, empty = ends(table, self.name)
+        noise = np.zeros(table.n_outputs)
+        if table.variances is not None:
+            noise = table.variances[full] + table.variances[empty]
+        return Attribution(
+            values=(table.scores[full] - table.scores[empty])[None],
+            base_values=table.scores[empty].copy(),
+            std_errors=np.sqrt(noise)[None],
+            method=self.name,
+            n_calls=table.n_calls,
+            covariance=noise[:, None, None],
+        )
+
+
+def ends(table: ScoreTable, name: str) -> tuple[int, int]:
+    """Return the rows of the full and the empty coalition.
+
+    Raises
+    ------
+    SurrogateError
+        One of them was not scored.
+    """
+    full, empty = table.row_of(kept=True), table.row_of(kept=False)
+    if full is None or empty is None:
+        missing = [
+            label
+            for label, row in (("the whole text", full), ("the text with all removed", empty))
+            if row is None
+        ]
+        raise SurrogateError(
+            f"{name} needs the scores of both ends, and {' and '.join(missing)} was not scored; "
+            f"add the missing rows, or use a surrogate that needs none ('ridge', 'banzhaf')"
+        )
+    return full, empty
+
+
+def _check_scores(table: ScoreTable, name: str) -> None:
+    if not len(table):
+        raise SurrogateError(f"{name} needs scores, and the table has no rows")
+    broken = ~np.isfinite(table.scores).all(axis=1)
+    if broken.any():
+        raise SurrogateError(
+            f"scores: {int(broken.sum())} of {len(table)} rows are not finite, the first of them "
+            f"row {int(np.argmax(broken))}; choose another link, or drop those rows with "
+            f"table.rows(...)"
+        )
+
+
+def _without_units(table: ScoreTable, name: str) -> Attribution:
+    nothing: FloatArray = np.zeros((0, table.n_outputs))
+    return Attribution(
+        values=nothing,
+        base_values=table.scores[0].copy(),
+        std_errors=nothing.copy(),
+        method=name,
+        n_calls=table.n_calls,
+    )

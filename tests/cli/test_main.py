@@ -1,0 +1,71 @@
+"""The command as a program of its own."""
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+
+import perturbx
+
+TEXT = "the plot is thin, but the acting is superb"
+
+
+def run(*arguments, **how):
+    command = [sys.executable, "-m", "perturbx", *arguments]
+    return subprocess.run(command, capture_output=True, timeout=120, check=False, **how)
+
+
+def test_a_text_is_explained_offline():
+    done = run("explain", TEXT, "--seed", "0")
+    assert done.returncode == 0
+    assert "superb" in done.stdout.decode()
+    assert done.stderr == b""
+
+
+def test_all_bytes_are_utf8_whatever_the_locale():
+    environment = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PATH": ""}
+    done = run("explain", "如此美好", "--output", "json", "--seed", "0", env=environment)
+    assert "如此美好" in done.stdout.decode("utf-8")
+    done = run("explain", "如此美好", "--seed", "0", env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_closed_pipe_is_met_in_silence():
+    command = [sys.executable, "-m", "perturbx", "explain", TEXT, "--output", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        process.wait(timeout=120)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["explain", "--help"]])
+def test_help_and_version_are_light(arguments):
+    code = (
+        "import sys\n"
+        "from perturbx.cli.main import main\n"
+        f"sys.argv = ['perturbx', *{arguments!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    heavy = {'torch', 'transformers', 'sklearn', 'scipy', 'lime', 'shap', 'icu4py'}\n"
+        "    print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "perturbx" in done.stdout
+
+
+def test_the_version_is_the_package_version():
+    assert run("--version").stdout.decode().split() == ["perturbx", perturbx.__version__]
+
+
+def test_the_help_has_worked_examples():
+    shown = run("explain", "--help").stdout.decode()
+    assert 'perturbx explain "the plot is thin, but the acting is superb"' in shown
+    assert "--save-table" in shown
+
+
+def test_the_entry_point_is_this_command():
+    (script,) = entry_points(group="console_scripts", name="perturbx")
+    assert script.value == "perturbx.cli.main:main"

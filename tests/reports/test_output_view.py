@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perturbx.reports.output_view import output_view, output_views
+
+
+def test_the_listed_and_the_rest_make_up_the_whole(drawn):
+    @given(drawn, st.integers(0, 9))
+    @settings(deadline=None, max_examples=50)
+    def law(explanation, n):
+        for view in output_views(explanation):
+            count, total, _ = view.rest(n)
+            listed = view.values[view.order[:n]]
+            assert count + len(listed) == explanation.units.n_units
+            assert listed.sum() + total == pytest.approx(view.values.sum(), abs=1e-9)
+            assert np.all(np.diff(np.abs(view.values[view.order])) <= 0)
+
+    law()
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=6))
+@settings(deadline=None)
+def test_numbers_line_up_and_are_right_to_their_last_digit(explain, values):
+    view = output_view(explain("a " * len(values), values, names=("y",)))
+    shown = [view.signed(value) for value in values]
+    if view.largest >= 1e-6:
+        decimals = {len(number.partition(".")[2]) for number in shown}
+        assert len(decimals) == 1
+        step = 10.0 ** -decimals.pop()
+        assert [float(number) for number in shown] == pytest.approx(values, abs=0.51 * step)
+        assert step <= 0.01 * view.largest or step == 1 or step == 1e-6
+    for number, value in zip(shown, values, strict=True):
+        assert number[0] == ("0" if not float(number) else "+" if value > 0 else "-")
+
+
+def test_an_error_is_never_shown_as_nought(explain):
+    view = output_view(explain("a", [1.0], names=("y",), std_errors=[1e-9]))
+    assert view.error(0.02) == "± 0.02"
+    assert view.error(1e-9) == "± 1e-09"
+    assert view.error(0.0) == view.error(float("nan")) == ""
+
+
+def test_errors_of_the_rest_come_from_the_covariance(explain):
+    covariance = np.stack([np.eye(3) * 0.04 + 0.01] * 2)
+    explanation = explain("a b c", [[3, 0], [2, 0], [1, 0]], covariance=covariance)
+    ones = np.ones(2)
+    expected = np.sqrt(ones @ covariance[0][1:, 1:] @ ones)
+    assert output_view(explanation, 0).rest(1) == (2, 3.0, pytest.approx(expected))
+    assert np.isnan(output_view(explain("a b c"), 0).rest(1)[2])
+
+
+@pytest.mark.parametrize(
+    ("r2", "error", "fit"),
+    [
+        (0.49, 0.1, "poor fit, r² 0.49"),
+        (0.5, 0.1, "fair fit, r² 0.50"),
+        (0.8, 0.1, "good fit, r² 0.80"),
+        (None, 0.0, "exact"),
+        (None, 0.1, "not measured"),
+    ],
+)
+def test_the_fit_is_named_by_its_r2(explain, r2, error, fit):
+    explanation = explain("a b", std_errors=np.full((2, 2), error), r2=r2)
+    assert output_view(explanation).fit == fit
+
+
+def test_predicted_is_the_best_of_all_outputs_not_of_the_explained(explain):
+    explanation = explain("a b", names=("x", "y", "z"), explained=("x", "y"))
+    assert explanation.top_output == "y"
+    assert not any(view.predicted for view in output_views(explanation))
+    assert output_view(explain("a b")).predicted
+
+
+@pytest.mark.parametrize(
+    ("link", "kind", "scale"),
+    [
+        ("identity", "logit", "logit"),
+        ("identity", "value", "score"),
+        ("probability", "logit", "probability"),
+        ("log_odds", "logit", "log-odds"),
+        ("log_prob", "logit", "log-probability"),
+    ],
+)
+def test_the_scale_is_told(explain, link, kind, scale):
+    view = output_view(explain("a b", link=link, kind=kind))
+    assert view.scale == scale
+    assert view.base_value + view.values.sum() == pytest.approx(view.score)

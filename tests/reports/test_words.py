@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from perturbx.exceptions import ArgumentError
+from perturbx.reports import summarize
+from perturbx.reports.output_view import output_view
+from perturbx.reports.safe_text import one_line
+
+
+def test_the_sentences_of_a_class(explain):
+    values = [[0, 1.5], [0, -0.25], [0, 0.5], [0, 0.25]]
+    explanation = explain("so very good indeed", values, scores=[0, 3])
+    assert explanation.summary() == (
+        "The model predicts yes with a logit of 3.00; the explanation starts from 1.00, with no "
+        "word kept. “so” (+1.50 ± 0.01) and “good” (+0.50 ± 0.01) push it up; “very” "
+        "(-0.25 ± 0.01) pushes it down; the 3 largest of the 4 words make up 90% of all movement "
+        "(the sum of the absolute values). The fit is good (out-of-fold r² 0.90; ridge, 9 calls)."
+    )
+
+
+def test_a_number_is_no_class(explain):
+    explanation = explain("a b", [1, 2], names=("price",), kind="value", scores=[30])
+    assert explanation.summary().startswith("The model gives price a score of 30.00; ")
+
+
+def test_only_what_is_clear_of_its_error_is_said_to_push(drawn):
+    @given(drawn)
+    @settings(deadline=None, max_examples=60)
+    def law(explanation):
+        view = output_view(explanation)
+        text = summarize(explanation)
+        assert ("push" in text) == bool(view.clear.any())
+        for unit in view.order[:1][view.clear[view.order[:1]]]:
+            assert f"“{one_line(explanation.units.labels[unit], 40)}”" in text
+        assert ("poor" in text) == (view.r2 is not None and view.r2 < 0.5)
+        assert ("exact" in text) == view.exact
+
+    law()
+
+
+def test_a_share_is_of_all_movement(explain):
+    explanation = explain("a b c d", [[0, 4], [0, -3], [0, 2], [0, 1]])
+    assert "the 3 largest of the 4 words make up 90% of" in summarize(explanation)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "said"),
+    [
+        ("", [], "The text has no word that could be removed"),
+        ("one", [[0, 2]], "“one” (+2.00 ± 0.01) pushes it up. The"),
+        ("a b", np.zeros((2, 2)), "The value of every word is 0."),
+        ('say "no', [[0, 2], [0, 1]], "“say” (+2.00 ± 0.01) and “no” (+1.00 ± 0.01) push it up."),
+    ],
+)
+def test_small_and_empty_texts_make_sense(explain, text, values, said):
+    assert said in summarize(explain(text, values))
+
+
+def test_noise_is_called_noise(explain):
+    explanation = explain("a b", [[0, 1], [0, -2]], std_errors=np.full((2, 2), 1.5))
+    assert "none can be told from 0 with these calls; the largest is “b”" in summarize(explanation)
+
+
+def test_another_output_can_be_told(explain):
+    assert "gives no a logit of" in summarize(explain("a b"), "no")
+    with pytest.raises(ArgumentError, match="'maybe'"):
+        summarize(explain("a b"), "maybe")

@@ -1,0 +1,117 @@
+"""What the user holds."""
+
+import json
+
+import numpy as np
+import pytest
+
+import perturbx as px
+from perturbx.explanation import Explanation
+from perturbx.score_table import ScoreTable
+from perturbx.surrogates.attribution import Attribution
+
+TEXTS = ["not a good day", "真的很好吃！", "يوم جيد", ""]
+
+
+def model(texts):
+    return np.array([[len(t), t.count("o") + 2 * ("good" in t)] for t in texts], dtype=float)
+
+
+@pytest.fixture(scope="module")
+def explanations():
+    return px.explain(model, TEXTS, random_state=0, output_names=["length", "joy"])
+
+
+def test_json_round_trip(explanations, tmp_path):
+    for item in explanations:
+        text = item.to_json(tmp_path / "e.json")
+        assert (tmp_path / "e.json").read_text(encoding="utf-8") == text
+        again = Explanation.from_json(text)
+        assert again.to_dict() == item.to_dict()
+        for name in ("values", "base_values", "std_errors", "scores"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(item, name))
+        assert (again.units, again.r2, again.n_calls) == (item.units, item.r2, item.n_calls)
+    record = json.loads(text)
+    record["format"] = "something else"
+    with pytest.raises(px.TableError, match="format"):
+        Explanation.from_dict(record)
+
+
+def test_as_list_puts_the_largest_first(explanations):
+    pairs = explanations[0].as_list("joy")
+    assert pairs[0][0] == "good"
+    sizes = [abs(value) for _, value in pairs]
+    assert sizes == sorted(sizes, reverse=True)
+    assert explanations[0].as_list("joy", n=2) == pairs[:2]
+    assert explanations[0].as_list(1) == explanations[0].as_list(-1) == pairs
+    assert explanations[0].as_list() == explanations[0].as_list("length")
+
+
+@pytest.mark.parametrize("output", ["anger", 2, -3])
+def test_an_output_that_was_not_explained(explanations, output):
+    with pytest.raises(px.ArgumentError, match="output"):
+        explanations[0].as_list(output)
+
+
+def test_a_table_is_replayed_without_the_model(explanations, tmp_path):
+    item = explanations[0]
+    table = ScoreTable.load(item.table.save(tmp_path / "table.npz"))
+    again = Explanation.from_table(table, "exact")
+    np.testing.assert_allclose(again.values, item.values)
+    one = Explanation.from_table(table, "banzhaf", outputs=["joy"])
+    assert one.output_names == ("joy",)
+    assert one.method == "banzhaf"
+
+
+def test_another_surrogate_costs_no_call(explanations):
+    item = explanations[0]
+    for name in ("banzhaf", "lasso", "leave_one_out", "leverage", "lime"):
+        other = item.refit(name)
+        assert other.table is item.table
+        assert other.values.shape == item.values.shape
+    loo = item.refit("leave_one_out", outputs=["length"])
+    assert loo.values.ravel().tolist() == [len(piece) for piece in item.units.pieces]
+
+
+def test_a_sequence_of_explanations(explanations):
+    assert len(explanations) == 4
+    assert isinstance(explanations[1:3], px.Explanations)
+    assert explanations[1:3][0] is explanations[1]
+    assert [item.text for item in explanations] == TEXTS
+    assert explanations.n_calls == sum(item.n_calls for item in explanations)
+    assert [table.units.text for table in explanations.tables] == TEXTS
+    with pytest.raises(IndexError):
+        _ = explanations[9]
+
+
+def test_it_prints_well(explanations):
+    assert "not a good day" in repr(explanations[0])
+    assert "good" in str(explanations[0])
+    assert repr(explanations).count("Explanation(") == 4
+    long = px.explain(model, ["word " * 30], budget=40, random_state=0)
+    assert len(repr(long[0])) < 200
+
+
+def test_pages_hold_every_text(explanations, tmp_path):
+    page = explanations.to_html(tmp_path / "all.html")
+    assert (tmp_path / "all.html").read_text(encoding="utf-8") == page
+    for piece in ("good", "真的", "يوم"):
+        assert piece in page
+    assert "<html" not in explanations._repr_html_()
+    assert "<html" in explanations[0].to_html()
+
+
+def test_other_libraries_can_read_it(explanations):
+    frame = explanations.to_pandas()
+    assert len(frame) == sum(item.values.size for item in explanations)
+    assert explanations[0].to_pandas()["value"].sum() == pytest.approx(explanations[0].values.sum())
+    assert explanations[0].to_shap().values.shape == explanations[0].values.shape
+    lime_list = dict(explanations[0].to_lime().as_list(label=1))
+    assert lime_list["good"] == pytest.approx(dict(explanations[0].as_list("joy"))["good"])
+
+
+def test_shapes_of_an_attribution_are_checked():
+    with pytest.raises(px.SurrogateError, match="std_errors"):
+        Attribution(np.zeros((2, 1)), np.zeros(1), np.zeros((3, 1)), "m", 1)
+    with pytest.raises(px.SurrogateError, match="base_values"):
+        Attribution(np.zeros((2, 1)), np.zeros(2), np.zeros((2, 1)), "m", 1)

@@ -1,0 +1,169 @@
+"""The table: saved, reloaded, merged, selected."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perturbx.exceptions import ArgumentError, TableError
+from perturbx.score_table import ScoreTable
+from perturbx.units.tree import Tree
+from perturbx.units.units import Units
+
+UNITS = Units("真 good ไทย", ((0, 2), (2, 7), (7, 10)), tree=Tree(3, ((0, 1), (3, 2))))
+
+
+def table_of(masks, *, n_outputs=2, seed=0, **options):
+    masks = np.asarray(masks, dtype=bool)
+    scores = np.random.default_rng(seed).random((len(masks), n_outputs))
+    names = tuple("abcdefgh"[:n_outputs])
+    return ScoreTable(masks, scores, names, **options)
+
+
+def all_masks(n):
+    return np.array([[bool(i >> k & 1) for k in range(n)] for i in range(2**n)])
+
+
+def assert_equal(one, two):
+    assert one.units == two.units
+    assert dict(one.provenance) == dict(two.provenance)
+    for name in ("output_names", "design", "paired", "exhaustive", "kind", "exclusive", "n_calls"):
+        assert getattr(one, name) == getattr(two, name)
+    for name in ("masks", "scores", "variances", "counts", "probabilities", "walks"):
+        left, right = getattr(one, name), getattr(two, name)
+        assert (left is None) == (right is None)
+        if left is not None:
+            np.testing.assert_array_equal(left, right)
+            assert left.dtype == right.dtype
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n_masks=st.integers(0, 9),
+    n_units=st.integers(0, 19),
+    n_outputs=st.integers(1, 3),
+    data=st.data(),
+)
+def test_saved_and_loaded_is_the_same(tmp_path_factory, n_masks, n_units, n_outputs, data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    table = table_of(
+        rng.random((n_masks, n_units)) < 0.5,
+        n_outputs=n_outputs,
+        variances=rng.random((n_masks, n_outputs)) if data.draw(st.booleans()) else None,
+        probabilities=rng.random(n_masks) if data.draw(st.booleans()) else None,
+        counts=rng.integers(1, 9, n_masks),
+        variant_of_row=rng.integers(0, 3, n_masks),
+        design="leverage",
+        kind="logit",
+        provenance={"model": "m", "seed": 3, "who": "é"},
+    )
+    path = table.save(tmp_path_factory.mktemp("tables") / "table.npz")
+    assert_equal(ScoreTable.load(path), table)
+    assert_equal(ScoreTable.from_dict(json.loads(json.dumps(table.to_dict()))), table)
+    assert_equal(pickle.loads(pickle.dumps(table)), table)
+
+
+def test_units_and_walks_travel_too(tmp_path):
+    masks = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1], [0, 0, 1], [0, 1, 1]]
+    walks = np.array([[0, 1, 2, 3], [0, 4, 5, 3]])
+    table = table_of(masks, units=UNITS, walks=walks)
+    again = ScoreTable.load(table.save(tmp_path / "t.npz"))
+    assert_equal(again, table)
+    assert again.units.tree == UNITS.tree
+
+
+def test_a_file_that_is_no_table_says_so(tmp_path):
+    (tmp_path / "text.npz").write_text("hello")
+    np.savez(tmp_path / "other.npz", a=np.arange(3))
+    np.savez(tmp_path / "format.npz", record=np.array(json.dumps({"format": "x/9"})))
+    for name in ("text.npz", "other.npz", "format.npz"):
+        with pytest.raises(TableError, match="path"):
+            ScoreTable.load(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        ScoreTable.load(tmp_path / "missing.npz")
+
+
+def test_merging_keeps_every_row_once_and_its_score():
+    masks = all_masks(3)
+    one = table_of(masks[:5], counts=np.full(5, 2), paired=True)
+    two = table_of(masks[3:], seed=1)
+    both = one.merge(two)
+    assert len(both) == len(np.unique(both.masks, axis=0)) == 8
+    assert both.exhaustive
+    assert both.n_calls == 8
+    np.testing.assert_array_equal(both.scores[:5], one.scores)
+    np.testing.assert_array_equal(both.scores[5:], two.scores[2:])
+    assert both.counts.tolist() == [2, 2, 2, 3, 3, 1, 1, 1]
+
+
+def test_merging_knows_which_variants_are_the_same():
+    masks = all_masks(2)
+    one = table_of(masks[:3], variant_of_row=np.array([5, 5, 6]))
+    two = table_of(masks[1:], variant_of_row=np.array([0, 1, 0]))
+    merged = one.merge(two)
+    assert merged.n_calls == 2
+    assert merged.variant_of_row.tolist() == [5, 5, 6, 5]
+
+
+def test_merged_walks_still_lead_from_none_to_all():
+    masks = all_masks(2)
+    one = table_of(masks, walks=np.array([[0, 1, 3], [0, 2, 3]]))
+    two = table_of(masks[[3, 2, 0, 1]], walks=np.array([[2, 3, 0], [2, 1, 0]]))
+    for walk in one.merge(two).walks:
+        assert one.masks[walk].sum(axis=1).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"kind": "logit"}, "kind"),
+        ({"units": UNITS}, "units"),
+        ({"provenance": {"model": "other"}}, "model"),
+        ({"n_outputs": 1}, "output_names"),
+    ],
+)
+def test_tables_of_different_things_do_not_merge(change, name):
+    with pytest.raises(TableError, match=name):
+        table_of(all_masks(3)).merge(table_of(all_masks(3), **change))
+
+
+def test_a_part_of_a_table_keeps_whole_walks_only():
+    masks = all_masks(2)
+    table = table_of(masks, walks=np.array([[0, 1, 3], [0, 2, 3]]), exhaustive=True, paired=True)
+    part = table.rows([0, 1, 3])
+    assert len(part.walks) == 0
+    assert not part.exhaustive
+    assert not part.paired
+    np.testing.assert_array_equal(table.rows(np.ones(4, dtype=bool)).walks, table.walks)
+
+
+def test_outputs_are_selected_by_name_or_by_the_whole_texts_score():
+    table = table_of(all_masks(3), n_outputs=3)
+    top = table.select("predicted")
+    assert top.output_names == (table.output_names[int(table.scores[7].argmax())],)
+    np.testing.assert_array_equal(table.select(["c", "a"]).scores, table.scores[:, [2, 0]])
+    np.testing.assert_array_equal(table.select("b").scores, table.scores[:, [1]])
+    assert table.select("all") is table
+    for wrong in (["z"], [], "no"):
+        with pytest.raises(ArgumentError, match="outputs"):
+            table.select(wrong)
+
+
+def test_a_link_costs_no_call_and_forgets_the_old_kind():
+    table = table_of(all_masks(3), kind="logit")
+    probabilities = table.linked("probability")
+    np.testing.assert_allclose(probabilities.scores.sum(axis=1), 1)
+    assert probabilities.kind == "value"
+    assert table.linked("identity").kind == "logit"
+
+
+def test_shapes_are_checked_and_the_whole_text_is_needed():
+    with pytest.raises(TableError, match="scores"):
+        ScoreTable(all_masks(2), np.zeros((3, 1)), ("a",))
+    with pytest.raises(TableError, match="masks"):
+        ScoreTable(np.zeros((2, 2)), np.zeros((2, 1)), ("a",))
+    with pytest.raises(TableError, match="every unit is kept"):
+        _ = table_of(all_masks(2)[:3]).full_scores
