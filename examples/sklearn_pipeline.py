@@ -14,7 +14,10 @@ from sklearn.pipeline import make_pipeline
 import perturbx as px
 
 REVIEWS = Path(__file__).resolve().parents[1] / "datasets" / "reviews_en.csv"
-MIXED = "The room was clean and the staff was friendly, but the wifi was slow and the tap broken."
+MIXED = (
+    "The room was clean and the staff was friendly, but the wifi was slow, the heating broken and "
+    "the coffee cold."
+)
 
 with REVIEWS.open(encoding="utf-8", newline="") as file:
     rows = list(csv.DictReader(file))

@@ -210,11 +210,11 @@ class _Plan:
 
     def _keys(self, job: Job, width: int) -> IntArray:
         step = max(1, PLAN_CHUNK // max(width, 1))
-        keys: list[bytes] = []
-        for start in range(0, len(job.masks), step):
-            masks = self._to_device(job.masks[start : start + step])
-            keys.extend(job.encoding.variants(masks).keys())
-        return np.frombuffer(b"".join(keys), dtype=np.int64).reshape(-1, 2)
+        chunks = [
+            job.encoding.variants(self._to_device(job.masks[start : start + step])).keys()
+            for start in range(0, max(len(job.masks), 1), step)
+        ]
+        return np.concatenate(chunks)
 
     def _to_device(self, masks: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cpu":

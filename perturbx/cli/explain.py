@@ -51,10 +51,6 @@ def explain(
             "--input",
             "-i",
             metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            allow_dash=True,
             help="Read the texts from a .csv, .tsv or .jsonl file, or from a .txt file or '-' "
             "(standard input) with a text a line.",
             rich_help_panel=WHAT,

@@ -42,7 +42,9 @@ def read_texts(arguments: Sequence[str], file: Path | None, column: str | None) 
     """
     if file is not None:
         if arguments:
-            raise typer.BadParameter("comes in place of TEXT; give one of both", param_hint="--input")
+            raise typer.BadParameter(
+                "comes in place of TEXT; give one of both", param_hint="--input"
+            )
         return _read_file(file, column)
     if column is not None:
         raise typer.BadParameter("names a column of a file; give --input", param_hint="--column")
@@ -80,6 +82,9 @@ def _read_standard_input() -> str:
 
 def _read_file(path: Path, column: str | None) -> list[str]:
     is_standard_input = str(path) == DASH
+    if not is_standard_input and (not path.exists() or path.is_dir()):
+        fault = "is a folder" if path.is_dir() else "does not exist"
+        raise typer.BadParameter(f"{path} {fault}", param_hint="--input")
     where = "--input: standard input" if is_standard_input else f"--input: {path}"
     kind = path.suffix.lower()
     if kind not in _READERS:

@@ -219,7 +219,7 @@ def _one_of_each_pair(
 ) -> torch.Tensor:
     """Draw uniform subsets, for half of the units the one of the pair without the last unit."""
     shares = torch.bincount(texts, minlength=len(generators)).tolist()
-    rows = random_subsets(n_units, sizes, shares, generators).contiguous()
+    rows = random_subsets(n_units, sizes, shares, generators)
     even = torch.nonzero(2 * sizes == n_units).flatten()
     rows[even] ^= rows[even, -1:]
     return rows

@@ -32,7 +32,7 @@ def random_subsets(
     Returns
     -------
     torch.Tensor of bool, (n_rows, n_units)
-        True = in the subset. Its memory runs unit by unit, as it was drawn.
+        True = in the subset.
     """
     chosen = torch.empty((n_units, len(sizes)), dtype=torch.bool)
     places = sizes.to(torch.float32)
@@ -48,7 +48,7 @@ def random_subsets(
             # rounding never breaks a size.
             torch.lt(uniforms[unit - start], places / (n_units - unit), out=chosen[unit])
             places -= chosen[unit].to(torch.float32)
-    return chosen.T
+    return chosen.T.contiguous()
 
 
 def ranked_subsets(n_units: int, sizes: torch.Tensor, ranks: torch.Tensor) -> torch.Tensor:
@@ -69,7 +69,7 @@ def ranked_subsets(n_units: int, sizes: torch.Tensor, ranks: torch.Tensor) -> to
     Returns
     -------
     torch.Tensor of bool, (n_rows, n_units)
-        True = in the subset. Its memory runs unit by unit.
+        True = in the subset.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def ranked_subsets(n_units: int, sizes: torch.Tensor, ranks: torch.Tensor) -> to
         taken = chosen[unit].long()
         rest -= below * taken
         places -= taken
-    return chosen.T
+    return chosen.T.contiguous()
 
 
 def _binomials(n_units: int, largest: int) -> torch.Tensor:

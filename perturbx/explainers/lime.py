@@ -12,6 +12,7 @@ from perturbx.explainers.budget import resolve_budget
 from perturbx.explainers.design import Design
 from perturbx.maskers import as_masker
 from perturbx.surrogates import LimeText, RidgeSurrogate
+from perturbx.surrogates.feature_selection import Selection
 from perturbx.typing import Link, Masker, RandomState, Scorer, Segmenter
 from perturbx.units import BagOfWords, as_segmenter
 from perturbx.units.units import Units
@@ -59,7 +60,7 @@ class LimeExplainer(BaseExplainer):
         *,
         method: Literal["lime", "glime", "lime_text"] = "lime",
         n_features: int | None = None,
-        feature_selection: FeatureSelection = "auto",
+        feature_selection: Selection = "auto",
         kernel_width: float = 25.0,
         units: Any = "words",
         masker: str | Masker = "auto",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from perturbx.exceptions import CapabilityError
-from perturbx.typing import FloatArray, IntArray
+from perturbx.typing import FloatArray, IntArray, Span
 from perturbx.units.units import Units
 
 if TYPE_CHECKING:
@@ -102,8 +103,9 @@ class UnitMapper:
         if not text:
             return ""
         raw = self.indexed_string.raw_string()
+        moved = [0, *accumulate(1 + (character > "\uffff") for character in raw)]
         found = [
-            (raw[start:stop], _utf16_length(raw[:start]), weight)
+            (raw[start:stop], moved[start], weight)
             for i, weight in exp
             for start, stop in self.indexed_string.word_spans(i)
         ]
@@ -124,6 +126,11 @@ class UnitString:
 
     def __init__(self, units: Units) -> None:
         self._units = units
+        self._spans: list[list[Span]] = [[] for _ in range(units.n_units)]
+        for (start, stop), unit in zip(units.spans, units.unit_of_span, strict=True):
+            label = units.labels[unit]
+            at = units.text.find(label, start, stop)
+            self._spans[unit].append((start, stop) if at < 0 else (at, at + len(label)))
 
     def raw_string(self) -> str:
         """Return the text."""
@@ -137,15 +144,9 @@ class UnitString:
         """Return where the words of a unit start, in characters."""
         return np.array([start for start, _ in self.word_spans(id_)], dtype=np.int64)
 
-    def word_spans(self, id_: int) -> list[tuple[int, int]]:
-        """Return the spans of a unit, without the punctuation and white space around its label."""
-        label = self._units.labels[id_]
-        spans = []
-        for (start, stop), owner in zip(self._units.spans, self._units.unit_of_span, strict=True):
-            if owner == id_:
-                at = self._units.text.find(label, start, stop)
-                spans.append((start, stop) if at < 0 else (at, at + len(label)))
-        return spans
+    def word_spans(self, id_: int) -> list[Span]:
+        """Return the spans of a unit, each cut to its label where it holds that."""
+        return self._spans[id_]
 
 
 def _probabilities(explanation: Explanation) -> FloatArray:
@@ -163,7 +164,3 @@ def _unclosed(word: str) -> str:
 
 def _script_json(value: object) -> str:
     return json.dumps(value).replace("<", "\\u003c")
-
-
-def _utf16_length(text: str) -> int:
-    return len(text) + sum(character > "\uffff" for character in text)

@@ -61,7 +61,7 @@ def to_shap(explanations: Sequence[Explanation]) -> shap.Explanation:
     return shap.Explanation(
         values=_ragged(values),
         base_values=base_values[:, 0] if single else base_values,
-        data=[np.array([piece for _, piece in r], dtype=object) for r in rows],
+        data=tuple(np.array([piece for _, piece in r], dtype=object) for r in rows),
         feature_names=[
             [e.units.labels[owner] if owner != FRAME else piece.strip() for owner, piece in r]
             for e, r in zip(explanations, rows, strict=True)

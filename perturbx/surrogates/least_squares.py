@@ -14,7 +14,7 @@ import torch
 TOLERANCE = 1e-10
 """Singular values below this part of the largest are zeros that rounding has moved."""
 
-LEAST_PENALTY = 1e-12
+LEAST_PENALTY = 1e-16
 """The penalty, in mean squared singular values, that stands for none: least norm where the rows
 do not determine the solution, and no visible bias where they do."""
 
@@ -22,7 +22,13 @@ LEFT_OUT_PENALTY = 1e-7
 """The least penalty of fits without a group: below it, the residual of a row that alone
 determines a direction is a quotient of two rounding errors."""
 
-GRID = (-11.0, 3.0, 29)
+SINGULAR = 1e-12
+"""Added to the identity that the hat matrix of a group is taken from."""
+
+PLAUSIBLE = 1.0
+"""Penalties whose deviance is within this of the least are plausible: 68% of a chi square of 1."""
+
+GRID = (-15.0, 3.0, 37)
 """Decimal logarithms of the penalties tried, in mean squared singular values: half decades."""
 
 
@@ -165,7 +171,7 @@ def left_out_residuals(fit: Regression, penalty: torch.Tensor, group_size: int) 
     hat = torch.einsum("bpgr,bkr,bphr->bpkgh", grouped, shrinkage, grouped)
     hat = hat + (constant.unsqueeze(-1) * constant.unsqueeze(-2)).unsqueeze(2)
     # The last term keeps the system solvable where a group holds all the rows there are.
-    rest = torch.eye(group_size, dtype=hat.dtype, device=hat.device) * (1 + LEAST_PENALTY) - hat
+    rest = torch.eye(group_size, dtype=hat.dtype, device=hat.device) * (1 + SINGULAR) - hat
     own = residuals.reshape(n_problems, n_groups, group_size, n_outputs).transpose(2, 3)
     without = torch.linalg.solve(rest, own.unsqueeze(-1)).squeeze(-1)
     whitened = without.transpose(2, 3).reshape(n_problems, n_rows, n_outputs)
@@ -201,13 +207,15 @@ class Evidence:
 
 
 def likeliest_prior(fit: Regression, evidence: Evidence) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the penalty and the prior variance of the coefficients that are likeliest.
+    """Return the likeliest penalty, and the largest plausible prior variance of the coefficients.
 
     The ridge penalty λ is the variance of the noise over the prior variance of the coefficients.
     With K = Z Zᵀ, N rows and the prior variance profiled out, minus twice the log-likelihood is
     N log(yᵀ(K + λI)⁻¹y) + log|K + λI|, and the prior variance is yᵀ(K + λI)⁻¹y / N (Patterson &
     Thompson 1971). Near N = n, where least squares is at its worst, this is far steadier than
-    cross-validation.
+    cross-validation. The variance goes into the errors: a few rows of a noisy game may make no
+    difference between units at all the likeliest, which does not mean that there is none, so it
+    is the largest of all penalties that are about as likely.
 
     Returns
     -------
@@ -226,8 +234,9 @@ def likeliest_prior(fit: Regression, evidence: Evidence) -> tuple[torch.Tensor, 
     log_volume = (squares.log() * fit.alive.unsqueeze(1)).sum(-1) + unseen * grid.log()
     deviance = n_observed.unsqueeze(-1) * energy.log() + log_volume.unsqueeze(1)
     best = deviance.argmin(dim=2)
-    variance = torch.gather(energy, 2, best.unsqueeze(-1)).squeeze(-1) / n_observed.clamp(min=1.0)
-    return torch.gather(grid, 1, best), variance
+    plausible = deviance <= deviance.amin(dim=2, keepdim=True) + PLAUSIBLE
+    variance = torch.where(plausible, energy, torch.zeros_like(energy)).amax(dim=2)
+    return torch.gather(grid, 1, best), variance / n_observed.clamp(min=1.0)
 
 
 def shrinkage_covariance(

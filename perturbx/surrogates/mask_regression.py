@@ -72,8 +72,8 @@ def held_out_groups(table: ScoreTable) -> IntArray:
 
 
 def check_rows(table: ScoreTable, name: str) -> None:
-    """Raise a `SurrogateError` where the table has less than two rows between the ends."""
-    n_rows = int(interior(table.masks).sum())
+    """Raise a `SurrogateError` where the table has less than two drawn rows between the ends."""
+    n_rows = int((interior(table.masks) & (table.counts > 0)).sum())
     if n_rows < 2:
         raise SurrogateError(
             f"{name} needs at least two coalitions besides the empty and the full one, and the "

@@ -51,6 +51,8 @@ class BatchSurrogate(ABC):
                 _check_scores(table, self.name)
                 if table.n_units > 1:
                     self.check(table)
+                elif table.n_units == 1:
+                    ends(table, self.name)
             except SurrogateError as error:
                 raise SurrogateError(f"tables[{number}]: {error}") from None
         for batch in batches(tables):

@@ -33,6 +33,7 @@ def explain(*arguments, **how):
 
 
 def json_of(done):
+    """Return the explanations on standard output."""
     return [px.Explanation.from_json(line) for line in done.stdout.splitlines()]
 
 
@@ -222,7 +223,7 @@ def test_a_saved_unfinished_run_goes_on(tmp_path, broken_model, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--model", "./no/such/model", PRAISE], "error: model: cannot load './no/such/model'"),
+        (["--model", "./no/such/model", PRAISE], "error: model: there is no folder"),
         (["--model", "openai:x", PRAISE], "error: model: 'openai:' is not a known prefix"),
         (["--outputs", "maybe", PRAISE], "error: outputs: expected"),
         (["--device", "abacus", PRAISE], "error: device"),
@@ -273,6 +274,11 @@ def test_warnings_are_one_line(capsys):
     with reporting():
         warnings.warn("the fit is\npoor", px.PoorFitWarning, stacklevel=1)
     assert capsys.readouterr().err == "warning: the fit is poor\n"
+
+
+def test_json_is_utf8_whatever_the_terminal_speaks():
+    done = CliRunner(charset="ascii").invoke(app, ["explain", "如此美好", "--output", "json"])
+    assert px.Explanation.from_json(done.stdout_bytes.decode("utf-8")).text == "如此美好"
 
 
 def test_an_empty_text_is_explained_by_nothing():

@@ -1,0 +1,125 @@
+"""Real transformers, the whole way through."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import perturbx as px
+from perturbx.maskers import Replace
+from perturbx.maskers.variants import Variants
+from perturbx.scorers import as_scorer
+
+pytestmark = pytest.mark.filterwarnings("ignore::perturbx.exceptions.PoorFitWarning")
+
+SENTENCES = ["the plot is thin , but the acting is superb .", "a dull , lifeless film"]
+
+
+@pytest.fixture(scope="module")
+def default():
+    return as_scorer("default")
+
+
+def test_the_shipped_model_explains_a_sentence(default):
+    (item,) = px.explain(default, SENTENCES[:1], random_state=0)
+    assert item.output_names == ("NEGATIVE", "POSITIVE")
+    worth = dict(item.as_list("POSITIVE"))
+    assert worth["superb"] > 0 > worth["thin"]
+    assert item.as_list("POSITIVE")[0][0] in ("superb", "thin")
+
+
+def edited(piece, masker, tokenizer):
+    """Return what stands for a removed piece, as a person would write it."""
+    n_tokens = len(tokenizer.tokenize(piece))
+    return {
+        "mask": " ".join([tokenizer.mask_token] * n_tokens) + " ",
+        "unk": " ".join([tokenizer.unk_token] * n_tokens) + " ",
+        "delete": "",
+        Replace("thing"): "thing ",
+        Replace("so so", per="token"): "so so " * n_tokens,
+    }[masker]
+
+
+@pytest.mark.parametrize(
+    "masker", ["mask", "unk", "delete", Replace("thing"), Replace("so so", per="token")]
+)
+@pytest.mark.parametrize("model", ["default", "minilm"])
+def test_masked_tokens_score_as_the_edited_text_does(default, masker, model, request):
+    """Many texts' tokens in one stream give what each edited string gives alone."""
+    if model == "minilm":
+        scorer = as_scorer(str(request.getfixturevalue("minilm_path")))
+    else:
+        scorer = default
+    items = px.explain(
+        scorer, SENTENCES, explainer="lasso", masker=masker, random_state=0, budget=12
+    )
+    for item in items:
+        texts = [
+            "".join(
+                piece if keep else edited(piece, masker, scorer.tokenizer)
+                for piece, keep in zip(item.units.pieces, row, strict=True)
+            )
+            for row in item.table.masks
+        ]
+        one_by_one = [scorer.score(Variants(texts=[text])).values[0] for text in texts]
+        np.testing.assert_allclose(item.table.scores, one_by_one, atol=2e-4)
+
+
+def test_units_finer_than_tokens_are_explained_on_strings(default):
+    (item,) = px.explain(default, ["unfathomably good"], units="characters", budget=60)
+    assert item.units.n_units == 17
+    assert item.n_calls <= 60
+
+
+def test_what_lies_beyond_the_window_is_not_explained_and_said(default):
+    text = "good film " * 600
+    with pytest.warns(px.TruncationWarning, match=r"1 of 2 texts .* window of 512 .*\[1\]"):
+        items = px.explain(default, ["fine", text], explainer="occlusion")
+    assert items[1].units.n_units == 510
+    assert items[1].text == text
+    assert items[1].table.units.parts[-1][0] == -1
+
+
+def test_a_model_and_its_tokenizer_or_a_pipeline_or_a_path_are_the_same(default):
+    import transformers
+
+    pair = (default.model, default.tokenizer)
+    pipeline = transformers.pipeline(
+        "text-classification", model=default.model, tokenizer=default.tokenizer
+    )
+    expected = px.explain(default, SENTENCES, random_state=0, budget=30)
+    for model in (pair, pipeline, "default"):
+        found = px.explain(model, SENTENCES, random_state=0, budget=30)
+        for one, other in zip(expected, found, strict=True):
+            np.testing.assert_allclose(one.values, other.values, atol=1e-5)
+
+
+def test_links_read_logits_as_they_are_meant(default):
+    (logit,) = px.explain(default, SENTENCES[:1], random_state=0)
+    plain, odds = logit.refit("kernel"), logit.refit("kernel", link="log_odds")
+    np.testing.assert_allclose(
+        odds.values[:, 1], plain.values[:, 1] - plain.values[:, 0], atol=1e-6
+    )
+    probability = logit.refit("leverage", link="probability")
+    np.testing.assert_allclose(probability.scores.sum(), 1)
+    np.testing.assert_allclose(probability.values[:, 0], -probability.values[:, 1], atol=1e-8)
+
+
+def test_multi_label_models_have_independent_outputs(default):
+    model = copy.deepcopy(default.model)
+    model.config.problem_type = "multi_label_classification"
+    (item,) = px.explain((model, default.tokenizer), SENTENCES[:1], link="probability", budget=30)
+    logits = item.table.full_scores
+    np.testing.assert_allclose(item.scores, 1 / (1 + np.exp(-logits)))
+
+
+@pytest.mark.model
+def test_a_batch_of_real_sentences_is_one_by_one(minilm_path, sst2_sentences):
+    scorer = as_scorer(str(minilm_path))
+    texts = sst2_sentences[:3]
+    together = px.explain(scorer, texts, random_state=0, budget=60)
+    for i, text in enumerate(texts):
+        (alone,) = px.explain(scorer, [text], random_state=0, budget=60, batch_tokens=64)
+        np.testing.assert_array_equal(together[i].table.masks, alone.table.masks)
+        np.testing.assert_allclose(together[i].table.scores, alone.table.scores, atol=1e-4)
+        np.testing.assert_allclose(together[i].values, alone.values, atol=1e-3)

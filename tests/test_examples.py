@@ -1,0 +1,96 @@
+"""Every example runs from a checkout and gives the answer that it promises."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = sorted(path.name for path in FOLDER.glob("*.py"))
+
+
+def answer_of(name):
+    """Return what an example prints, run from another folder and without a network."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", FOLDER / name],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        cwd=FOLDER.anchor,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "NO_COLOR": "1", "PYTHONUTF8": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def values_in(answer):
+    """Return the numbers of the lines that begin with a word and a number."""
+    lines = [re.match(r"(\w+)\s+([+-]?\d+\.\d+)", line) for line in answer.splitlines()]
+    found = {}
+    for line in filter(None, lines):
+        found.setdefault(line[1], float(line[2]))
+    return found
+
+
+def test_the_classifier_of_reviews_is_moved_by_the_faults():
+    values = values_in(answer_of("sklearn_pipeline.py"))
+    assert values["negative"] > 0.5
+    assert min(values["broken"], values["slow"], values["cold"]) > 0.05
+    assert max(values["clean"], values["friendly"]) < -0.05
+
+
+def test_two_methods_agree_on_the_sentence():
+    answer = answer_of("transformers_classifier.py")
+    table = answer.split("The five largest values")[1]
+    rows = re.findall(r"^(\w+) +([+-][\d.]+) *([+-][\d.]+)$", table, flags=re.MULTILINE)
+    assert len(rows) == 5
+    assert all(float(shapley) * float(lime) > 0 for _, shapley, lime in rows)
+    values = {word: float(shapley) for word, shapley, _ in rows}
+    assert values["stale"] > 0 > values["charming"]
+
+
+def test_the_credit_is_shared():
+    answer = answer_of("plain_function.py")
+    rows = {
+        word: (float(alone), float(shared))
+        for word, alone, shared in re.findall(
+            r"^(\w+) +(-?[\d.]+) +(-?[\d.]+)$", answer, re.MULTILINE
+        )
+    }
+    assert rows.pop("Urgent") == rows.pop("immediately") == (0.0, 0.5)
+    assert len(rows) == 7
+    assert set(rows.values()) == {(0.0, 0.0)}
+
+
+def test_chinese_words_are_cut_and_weighed():
+    answer = answer_of("chinese_text.py")
+    assert {"房间", "干净", "态度", "恶劣"} <= set(re.split(r" \| |: |\n", answer))
+    values = values_in(answer)
+    assert min(values["干净"], values["丰富"]) > 0 > values["恶劣"]
+
+
+def test_misread_words_have_weights_below_zero():
+    answer = answer_of("explainer_in_pipeline.py")
+    weights = values_in(answer)
+    assert len(weights) == 8
+    assert max(weights.values()) < 0
+    assert "problem" in weights  # "solved my problem politely"
+
+
+def test_every_example_is_listed_and_tested():
+    listed = re.findall(r"\((\w+\.py)\)", (FOLDER / "README.md").read_text(encoding="utf-8"))
+    assert sorted(listed) == EXAMPLES
+    tests = Path(__file__).read_text(encoding="utf-8")
+    assert all(f'answer_of("{name}")' in tests for name in EXAMPLES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_list_asks_the_question_of_the_example(name):
+    question = (FOLDER / name).read_text(encoding="utf-8").split("\n")[0].strip('"')
+    assert question.endswith("?")
+    assert question in (FOLDER / "README.md").read_text(encoding="utf-8")
