@@ -75,6 +75,8 @@ def _print(explanations: Explanations, console: Console) -> None:
     from perturbx.reports.terminal import print_terminal
 
     for number, explanation in enumerate(explanations, 1):
+        if number > 1:
+            console.print()
         if len(explanations) > 1:
             console.rule(f"text {number} of {len(explanations)}", align="left", style="dim")
         for rank, output in enumerate(np.argsort(-explanation.scores, kind="stable")):
@@ -88,7 +90,7 @@ def _plain_text(explanations: Explanations) -> str:
 
     page = io.StringIO()
     _print(explanations, Console(file=page, width=_FILE_WIDTH, color_system=None))
-    return "".join(f"{line.rstrip()}\n" for line in page.getvalue().splitlines())
+    return "\n".join(line.rstrip() for line in page.getvalue().split("\n"))
 
 
 def _json_lines(explanations: Explanations) -> str:

@@ -9,6 +9,10 @@ import torch
 UNITS_AT_ONCE = 32
 """Units per call of a generator. A constant, so that a text draws the same alone or in a batch."""
 
+ROWS_AT_ONCE = 2**14
+"""Rows per operation: they stay in the cache, and torch starts no threads, which wait on each
+other for longer than such a step takes where other work keeps the cores busy."""
+
 
 def random_subsets(
     n_units: int, sizes: torch.Tensor, shares: Sequence[int], generators: Sequence[torch.Generator]
@@ -36,6 +40,7 @@ def random_subsets(
     """
     chosen = torch.empty((n_units, len(sizes)), dtype=torch.bool)
     places = sizes.to(torch.float32)
+    blocks = [slice(row, row + ROWS_AT_ONCE) for row in range(0, len(sizes), ROWS_AT_ONCE)]
     for start in range(0, n_units, UNITS_AT_ONCE):
         stop = min(start + UNITS_AT_ONCE, n_units)
         draws = [
@@ -43,11 +48,13 @@ def random_subsets(
             for share, generator in zip(shares, generators, strict=True)
         ]
         uniforms = torch.cat(draws, dim=1)
-        for unit in range(start, stop):
-            # The quotient is exactly 1 (or 0) where all units left must (or must not) join, so
-            # rounding never breaks a size.
-            torch.lt(uniforms[unit - start], places / (n_units - unit), out=chosen[unit])
-            places -= chosen[unit].to(torch.float32)
+        for block in blocks:
+            for unit in range(start, stop):
+                # The quotient is exactly 1 (or 0) where all units left must (or must not) join,
+                # so rounding never breaks a size.
+                chances = places[block] / (n_units - unit)
+                torch.lt(uniforms[unit - start, block], chances, out=chosen[unit, block])
+                places[block] -= chosen[unit, block].to(torch.float32)
     return chosen.T.contiguous()
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 POOR_FIT = 0.5
 GOOD_FIT = 0.8
 
+_ROUNDING = 1e-9
+"""A value this small beside the score and the other values is a rounding error, shown as 0."""
+
 _SCALE_OF_LINK = {"probability": "probability", "log_prob": "log-probability"}
 _SCALE_OF_KIND = {**_SCALE_OF_LINK, "logit": "logit"}
 
@@ -149,7 +152,7 @@ def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
     return tuple(
         OutputView(
             name=name,
-            values=fit.values[:, column],
+            values=_rounded(fit.values[:, column], scores[column], fit.base_values[column]),
             std_errors=fit.std_errors[:, column],
             base_value=float(fit.base_values[column]),
             score=float(scores[column]),
@@ -162,6 +165,12 @@ def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
         )
         for column, name in enumerate(explanation.output_names)
     )
+
+
+def _rounded(values: FloatArray, *beside: float) -> FloatArray:
+    """Return the values with 0 for those that are rounding errors."""
+    size = max(np.abs(values).max(initial=0.0), *map(abs, beside))
+    return np.where(np.abs(values) > _ROUNDING * size, values, 0.0)
 
 
 def _known(r2: float | None) -> float | None:

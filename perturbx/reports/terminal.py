@@ -108,7 +108,7 @@ def _header(explanation: Explanation, view: OutputView) -> RenderableType:
         f"{n_calls} call" + "s" * (n_calls != 1),
         view.fit,
     ]
-    line = Text(" · ".join(facts), style="dim")
+    line = Text(" · ".join(dict.fromkeys(facts)), style="dim")
     if view.fit.startswith("poor"):
         line.stylize("bold not dim", len(line) - len(view.fit))
     return Text("\n").join([title, line, Text()])

@@ -43,7 +43,7 @@ def _prediction(explanation: Explanation, view: OutputView) -> str:
     verb, joint = ("predicts", " with") if view.predicted else ("gives", "")
     article = "" if view.scale == "log-odds" else "a "
     return (
-        f"The model {verb} {one_line(view.name)}{joint} {article}{view.scale} of "
+        f"The model {verb} “{one_line(view.name)}”{joint} {article}{view.scale} of "
         f"{view.number(view.score)}; the explanation starts from {view.number(view.base_value)}, "
         f"with no {_noun(explanation)} kept."
     )
@@ -94,7 +94,7 @@ def _fit(explanation: Explanation, view: OutputView) -> str:
     n_calls = explanation.n_calls
     calls = f"{n_calls} call" + "s" * (n_calls != 1)
     if view.exact:
-        return f"The values are exact ({explanation.method}, {calls})."
+        return f"The values are exact (method: {explanation.method}; {calls})."
     if view.r2 is None:
         return f"How well the values fit was not measured ({explanation.method}, {calls})."
     facts = f"out-of-fold r² {view.r2:.2f}; {explanation.method}, {calls}"

@@ -239,6 +239,17 @@ def likeliest_prior(fit: Regression, evidence: Evidence) -> tuple[torch.Tensor, 
     return torch.gather(grid, 1, best), variance / n_observed.clamp(min=1.0)
 
 
+def for_unseen(fit: Regression, penalty: torch.Tensor, unseen: torch.Tensor) -> torch.Tensor:
+    """Return the penalties ``(B, k)`` that are right where part of the population is in the rows.
+
+    What deviates from the line is noise only as far as it stands for rows that were not drawn.
+    With the unseen share u ``(B, 1)`` of the population the penalty is at most u / (1 - u) mean
+    squared singular values, and u times what it would be: with everything seen there is none.
+    """
+    most = fit.scale / (1.0 - unseen).clamp(min=torch.finfo(penalty.dtype).tiny)
+    return torch.minimum(penalty, most) * unseen
+
+
 def shrinkage_covariance(
     fit: Regression, penalty: torch.Tensor, variance: torch.Tensor, space: torch.Tensor
 ) -> torch.Tensor:

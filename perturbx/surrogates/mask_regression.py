@@ -54,7 +54,7 @@ class Groups:
 
 
 def independent_groups(table: ScoreTable) -> IntArray:
-    """Return the rows ``(n_groups, 2)`` that were drawn together, -1 for none.
+    """Return the rows ``(n_groups, 2)`` that are one observation, -1 for none.
 
     A coalition and its complement where the design draws pairs, else every row by itself.
     """
@@ -113,7 +113,7 @@ def fit_on_masks(
     )
     unseen = torch.tensor([own.unseen for own in groups], dtype=torch.float64)[:, None]
     likeliest, variance = ls.likeliest_prior(regression, _evidence(regression, groups))
-    chosen = penalty(regression, likeliest * unseen)
+    chosen = penalty(regression, ls.for_unseen(regression, likeliest, unseen))
     space = torch.eye(tables[0].n_units, dtype=torch.float64)
     open_ends = ls.shrinkage_covariance(regression, chosen, variance * unseen, space).numpy()
     solution = ls.coefficients(regression, chosen)

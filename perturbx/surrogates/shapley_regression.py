@@ -136,7 +136,7 @@ def fit_shapley(
     )
     unseen = torch.tensor([_mean_unseen(p) for p in pairings], dtype=torch.float64)[:, None]
     likeliest, variance = ls.likeliest_prior(regression, _evidence(pairings))
-    chosen = penalty(regression, likeliest * unseen)
+    chosen = penalty(regression, ls.for_unseen(regression, likeliest, unseen))
     # The values deviate from an equal split by coefficients that add up to 0.
     space = torch.eye(tables[0].n_units, dtype=torch.float64) - 1.0 / tables[0].n_units
     open_ends = ls.shrinkage_covariance(regression, chosen, variance * unseen, space).numpy()

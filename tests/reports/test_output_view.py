@@ -42,6 +42,14 @@ def test_an_error_is_never_shown_as_nought(explain):
     assert view.error(0.0) == view.error(float("nan")) == ""
 
 
+def test_a_rounding_error_is_nothing(explain):
+    values = [[0, 0.5], [0, -5e-18]]
+    view = output_view(explain("a b", values, std_errors=np.zeros((2, 2)), r2=None))
+    assert list(view.clear) == [True, False]
+    assert view.signed(view.values[1]) == "0.000"
+    assert output_view(explain("a", [[0, 1e-17]])).largest == 0
+
+
 def test_errors_of_the_rest_come_from_the_covariance(explain):
     covariance = np.stack([np.eye(3) * 0.04 + 0.01] * 2)
     explanation = explain("a b c", [[3, 0], [2, 0], [1, 0]], covariance=covariance)

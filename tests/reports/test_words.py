@@ -12,7 +12,7 @@ def test_the_sentences_of_a_class(explain):
     values = [[0, 1.5], [0, -0.25], [0, 0.5], [0, 0.25]]
     explanation = explain("so very good indeed", values, scores=[0, 3])
     assert explanation.summary() == (
-        "The model predicts yes with a logit of 3.00; the explanation starts from 1.00, with no "
+        "The model predicts “yes” with a logit of 3.00; the explanation starts from 1.00, with no "
         "word kept. “so” (+1.50 ± 0.01) and “good” (+0.50 ± 0.01) push it up; “very” "
         "(-0.25 ± 0.01) pushes it down; the 3 largest of the 4 words make up 90% of all movement "
         "(the sum of the absolute values). The fit is good (out-of-fold r² 0.90; ridge, 9 calls)."
@@ -21,7 +21,7 @@ def test_the_sentences_of_a_class(explain):
 
 def test_a_number_is_no_class(explain):
     explanation = explain("a b", [1, 2], names=("price",), kind="value", scores=[30])
-    assert explanation.summary().startswith("The model gives price a score of 30.00; ")
+    assert explanation.summary().startswith("The model gives “price” a score of 30.00; ")
 
 
 def test_only_what_is_clear_of_its_error_is_said_to_push(drawn):
@@ -63,6 +63,6 @@ def test_noise_is_called_noise(explain):
 
 
 def test_another_output_can_be_told(explain):
-    assert "gives no a logit of" in summarize(explain("a b"), "no")
+    assert "gives “no” a logit of" in summarize(explain("a b"), "no")
     with pytest.raises(ArgumentError, match="'maybe'"):
         summarize(explain("a b"), "maybe")

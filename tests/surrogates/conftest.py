@@ -35,7 +35,7 @@ def smooth_scores(n, k, seed):
 
 
 def exhaustive(scores, **more):
-    n = int(len(scores)).bit_length() - 1
+    n = len(scores).bit_length() - 1
     return ScoreTable(all_masks(n), scores, names(scores.shape[1]), design="exhaustive", **more)
 
 
@@ -45,7 +45,7 @@ def rows_of(masks):
 
 def leverage(scores, n_pairs, seed):
     """Both ends, then pairs without replacement: sizes take equal shares until they are used up."""
-    n = int(len(scores)).bit_length() - 1
+    n = len(scores).bit_length() - 1
     rng = np.random.default_rng(seed)
     masks = all_masks(n)
     sizes = masks.sum(axis=1)
@@ -82,7 +82,7 @@ def leverage(scores, n_pairs, seed):
 def drawn(scores, index, design, **more):
     """A table of the distinct rows among draws, with their counts."""
     index, counts = np.unique(index, return_counts=True)
-    n = int(len(scores)).bit_length() - 1
+    n = len(scores).bit_length() - 1
     return ScoreTable(
         all_masks(n)[index],
         scores[index],
@@ -95,7 +95,7 @@ def drawn(scores, index, design, **more):
 
 def kernel(scores, n_pairs, seed):
     """Both ends once, then pairs with replacement from Shapley's kernel."""
-    n = int(len(scores)).bit_length() - 1
+    n = len(scores).bit_length() - 1
     rng = np.random.default_rng(seed)
     inner = np.arange(1, n)
     weight = 1.0 / (inner * (n - inner))
@@ -112,7 +112,7 @@ def uniform(scores, n_draws, seed):
 
 
 def lime(scores, n_draws, seed):
-    n = int(len(scores)).bit_length() - 1
+    n = len(scores).bit_length() - 1
     rng = np.random.default_rng(seed)
     full = (1 << n) - 1
     index = [full]
@@ -123,7 +123,7 @@ def lime(scores, n_draws, seed):
 
 def walked(scores, orders, design="permutation"):
     """Walks along the orders, each followed by its reversal."""
-    n = int(len(scores)).bit_length() - 1
+    n = len(scores).bit_length() - 1
     both = np.array([part for order in orders for part in (order, order[::-1])])
     steps = np.cumsum(1 << both, axis=1)
     index = np.concatenate([np.zeros((len(both), 1), dtype=int), steps], axis=1)
@@ -145,7 +145,7 @@ def random_orders(n, n_orders, seed):
 
 def shapley(scores):
     """Shapley values by their definition, subset by subset."""
-    n = int(len(scores)).bit_length() - 1
+    n = len(scores).bit_length() - 1
     values = np.zeros((n, scores.shape[1]))
     for i in range(n):
         others = [j for j in range(n) if j != i]
@@ -158,7 +158,7 @@ def shapley(scores):
 
 
 def banzhaf(scores):
-    masks = all_masks(int(len(scores)).bit_length() - 1)
+    masks = all_masks(len(scores).bit_length() - 1)
     return np.array([scores[z].mean(axis=0) - scores[~z].mean(axis=0) for z in masks.T])
 
 

@@ -52,7 +52,7 @@ def test_all_orders_give_the_exact_values_without_error(lab, n, seed):
 
 
 def tables(lab, scores, seed):
-    n = int(len(scores)).bit_length() - 1
+    n = len(scores).bit_length() - 1
     return (
         (LeverageShapley(), lab.leverage(scores, n, seed)),
         (KernelShapley(), lab.kernel(scores, 2 * n, seed)),
@@ -181,7 +181,9 @@ def test_the_ridge_takes_the_double_descent_away(lab):
         for errors, surrogate in ((ridge, LeverageShapley()), (plain, KernelShapley())):
             fits = surrogate.fit(drawn)
             errors.append(
-                np.mean([lab.relative_error(a.values, b) for a, b in zip(fits, truths, strict=True)])
+                np.mean(
+                    [lab.relative_error(a.values, b) for a, b in zip(fits, truths, strict=True)]
+                )
             )
     ridge, plain = np.array(ridge), np.array(plain)
     # Least squares gets worse before it gets better.
