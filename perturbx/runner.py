@@ -133,7 +133,12 @@ class Runner:
         ledger = _Ledger(len(plan))
         failure: BaseException | None = None
         with tqdm(
-            total=len(plan), desc="scoring", unit="call", delay=1, disable=not self.progress
+            total=len(plan),
+            desc="scoring",
+            unit="call",
+            delay=1,
+            leave=False,
+            disable=not self.progress,
         ) as bar:
             try:
                 for start, stop in plan.streams:

@@ -12,9 +12,11 @@ from perturbx.cli.inputs import DEFAULT_COLUMN, read_texts
 from perturbx.cli.messages import reporting, say
 from perturbx.cli.outputs import Format, check_folder_of, choose_format, write_results
 from perturbx.cli.tables import prepare_tables, save_tables
+from perturbx.exceptions import Interrupted, ScoringError
 from perturbx.typing import Link
 
 if TYPE_CHECKING:
+    from perturbx.explainers.base import BaseExplainer
     from perturbx.explanations import Explanations
 
 ExplainerName: TypeAlias = Literal["shapley", "partition", "lime", "lasso", "occlusion"]
@@ -197,11 +199,12 @@ def explain(
             check_folder_of(output_file, "--output-file")
         if save_table is not None:
             prepare_tables(save_table, len(given))
-        results = _explain_and_save(
-            given,
-            save_table,
-            explainer=explainer,
-            model=model,
+        # It takes seconds to import: `--help` and a wrong option need not wait for it.
+        from perturbx.explainers import make_explainer
+
+        chosen = make_explainer(
+            explainer,
+            model,
             units=units,
             masker=masker,
             budget=calls,
@@ -212,6 +215,7 @@ def explain(
             batch_tokens=most_tokens,
             progress=not quiet and sys.stderr.isatty(),
         )
+        results = _explain_and_save(chosen, given, save_table)
         write_results(results, choose_format(output, output_file), output_file)
     if not quiet:
         for path in filter(None, (output_file, save_table)):
@@ -235,15 +239,10 @@ def _outputs(names: list[str] | None) -> str | list[str]:
 
 
 def _explain_and_save(
-    texts: list[str], save_table: Path | None, **parameters: object
+    explainer: BaseExplainer, texts: list[str], save_table: Path | None
 ) -> Explanations:
-    # torch takes seconds to import: `--help` and a wrong option need not wait for it.
-    from perturbx.exceptions import Interrupted, ScoringError
-    from perturbx.explainers import make_explainer
-
-    name, model = str(parameters.pop("explainer")), parameters.pop("model")
     try:
-        explanations = make_explainer(name, model, **parameters).explain(texts)
+        explanations = explainer.explain(texts)
     except (ScoringError, Interrupted) as failure:
         n_scored = sum(len(table) for table in failure.tables)
         if save_table is not None and n_scored:

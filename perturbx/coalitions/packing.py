@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 
@@ -95,20 +96,17 @@ def distinct_rows(keys: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     >>> distinct_rows(torch.tensor([[7], [3], [7]]))
     (tensor([0, 1]), tensor([0, 1, 0]))
     """
-    n_rows = keys.shape[0]
-    found, group = torch.unique(keys[:, 0], return_inverse=True)
-    # Columns are folded in one by one: two sorts of one column each are an order of magnitude
-    # faster than one sort of whole rows, and most rows differ in their first word already.
-    for column in keys.T[1:]:
-        if len(found) == n_rows:
-            break
-        if bool((column == column[0]).all()):
-            continue
-        values, other = torch.unique(column, return_inverse=True)
-        found, group = torch.unique(group * len(values) + other, return_inverse=True)
-    first = torch.full((len(found),), n_rows)
-    first.scatter_reduce_(0, group, torch.arange(n_rows), "amin")
-    order = torch.argsort(first)
-    rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(order))
-    return first[order], rank[group]
+    # numpy sorts in one thread: torch's threads wait on each other where the cores are busy.
+    table = keys.numpy()
+    order = np.lexsort(table.T)
+    in_order = table[order]
+    is_new = np.ones(len(order), dtype=bool)
+    is_new[1:] = (in_order[1:] != in_order[:-1]).any(axis=1)
+    # The sort is stable: each group of equal rows begins with the one that appears first.
+    first = order[is_new]
+    by_appearance = np.argsort(first)
+    rank = np.empty_like(by_appearance)
+    rank[by_appearance] = np.arange(len(first))
+    inverse = np.empty_like(order)
+    inverse[order] = rank[np.cumsum(is_new) - 1]
+    return torch.from_numpy(first[by_appearance]), torch.from_numpy(inverse)

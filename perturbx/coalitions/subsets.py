@@ -85,13 +85,15 @@ def ranked_subsets(n_units: int, sizes: torch.Tensor, ranks: torch.Tensor) -> to
     """
     chosen = torch.empty((n_units, len(sizes)), dtype=torch.bool)
     binomials = _binomials(n_units, int(sizes.max()) if len(sizes) else 0)
-    places, rest = sizes.clone(), ranks.clone()
-    for unit in range(n_units - 1, -1, -1):
-        below = binomials[unit][places]
-        torch.logical_and(rest >= below, places > 0, out=chosen[unit])
-        taken = chosen[unit].long()
-        rest -= below * taken
-        places -= taken
+    for row in range(0, len(sizes), ROWS_AT_ONCE):
+        block = slice(row, row + ROWS_AT_ONCE)
+        places, rest = sizes[block].clone(), ranks[block].clone()
+        for unit in range(n_units - 1, -1, -1):
+            below = binomials[unit][places]
+            taken = (rest >= below) & (places > 0)
+            chosen[unit, block] = taken
+            rest -= below * taken
+            places -= taken.long()
     return chosen.T.contiguous()
 
 

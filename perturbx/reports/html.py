@@ -10,7 +10,7 @@ from importlib import resources
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from perturbx.reports.output_view import OutputView, output_views
+from perturbx.reports.output_view import OutputView, output_views, row_labels
 from perturbx.reports.safe_text import one_line, segment_parts, visible
 from perturbx.units.units import FRAME
 
@@ -161,7 +161,7 @@ def _legend(view: OutputView) -> str:
 
 
 def _top(explanation: Explanation, view: OutputView) -> str:
-    labels, order = explanation.units.labels, view.order[:_ROWS]
+    labels, order = row_labels(explanation.units), view.order[:_ROWS]
     ends = [
         float(view.values[unit]) + side * _finite(view.std_errors[unit])
         for unit in order

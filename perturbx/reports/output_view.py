@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor, isfinite, log10
@@ -14,6 +15,7 @@ from perturbx.typing import FloatArray, IntArray
 if TYPE_CHECKING:
     from perturbx.explanation import Explanation
     from perturbx.typing import MaskMatrix
+    from perturbx.units.units import Units
 
 POOR_FIT = 0.5
 GOOD_FIT = 0.8
@@ -135,6 +137,24 @@ class OutputView:
             return "not measured"
         words = "poor" if self.r2 < POOR_FIT else "good" if self.r2 >= GOOD_FIT else "fair"
         return f"{words} fit, r² {self.r2:.2f}"
+
+
+def row_labels(units: Units) -> tuple[str, ...]:
+    """Return a label per unit for a ranking, where repeated words cannot be told by their place.
+
+    Examples
+    --------
+    >>> from perturbx.units.units import Units
+    >>> row_labels(Units("no no yes", ((0, 3), (3, 6), (6, 9))))
+    ('no (1)', 'no (2)', 'yes')
+    """
+    total = Counter(units.labels)
+    seen: Counter[str] = Counter()
+    numbered = []
+    for label in units.labels:
+        seen[label] += 1
+        numbered.append(f"{label} ({seen[label]})" if total[label] > 1 else label)
+    return tuple(numbered)
 
 
 def output_views(explanation: Explanation) -> tuple[OutputView, ...]:

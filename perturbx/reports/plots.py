@@ -9,7 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from perturbx.exceptions import ArgumentError, MissingExtraError
-from perturbx.reports.output_view import OutputView, output_view
+from perturbx.reports.output_view import OutputView, output_view, row_labels
 from perturbx.reports.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _new_axes(n_rows: int) -> Axes:
 
 
 def _rows(explanation: Explanation, view: OutputView, n: int) -> list[_Row]:
-    labels = explanation.units.labels
+    labels = row_labels(explanation.units)
     rows = [
         _Row(
             one_line(labels[unit], _LABEL_LIMIT),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from perturbx.exceptions import ArgumentError
-from perturbx.reports.output_view import OutputView, output_view
+from perturbx.reports.output_view import OutputView, output_view, row_labels
 from perturbx.reports.safe_text import one_line, segment_parts, visible
 from perturbx.units.units import FRAME
 
@@ -152,10 +152,11 @@ def _ranking(explanation: Explanation, view: OutputView, n: int) -> Table:
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
+    labels = row_labels(explanation.units)
     for unit in view.order[: max(n, 0)]:
         ink = "" if view.clear[unit] else "dim"
         table.add_row(
-            Text(one_line(explanation.units.labels[unit])),
+            Text(one_line(labels[unit])),
             Text(view.signed(view.values[unit]), style=ink),
             Text(view.error(view.std_errors[unit]), style="dim"),
             _bar(view.strengths[unit]),

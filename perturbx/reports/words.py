@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from perturbx.reports.output_view import GOOD_FIT, POOR_FIT, OutputView, output_view
+from perturbx.reports.output_view import GOOD_FIT, POOR_FIT, OutputView, output_view, row_labels
 from perturbx.reports.safe_text import one_line
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _leading(view: OutputView, sign: int) -> list[int]:
 
 
 def _listed(explanation: Explanation, view: OutputView, units: list[int]) -> str:
-    labels = explanation.units.labels
+    labels = row_labels(explanation.units)
     named = [f"“{one_line(labels[unit], 40)}” ({view.with_error(unit)})" for unit in units]
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
 

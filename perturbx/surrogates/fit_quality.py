@@ -161,7 +161,7 @@ def explained_squares(
     columns = (masks - masks.sum(1, keepdim=True) / count) * rows
     targets = (scores - scores.sum(1, keepdim=True) / count) * rows
     squares, axes = torch.linalg.eigh(columns.mT @ columns)
-    seen = squares > 1e-10 * squares[:, -1:]
+    seen = squares > 1e-10 * squares.amax(1, keepdim=True)
     along = (axes.mT @ (columns.mT @ targets)).square()
     inverse = torch.where(seen, 1.0 / torch.where(seen, squares, 1.0), 0.0)
     return (inverse.unsqueeze(-1) * along).sum(1), targets.square().sum(1)

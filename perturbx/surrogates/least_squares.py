@@ -90,8 +90,8 @@ def through_origin(
         targets,
         weights,
         torch.zeros_like(weights),
-        torch.zeros_like(columns[:, 0]),
-        torch.zeros_like(targets[:, 0]),
+        columns.new_zeros(columns.shape[0], columns.shape[2]),
+        targets.new_zeros(targets.shape[0], targets.shape[2]),
     )
 
 
@@ -123,7 +123,7 @@ def _decompose(
 ) -> Regression:
     roots = weights.sqrt()
     left, singular, right = torch.linalg.svd(columns * roots.unsqueeze(-1), full_matrices=False)
-    seen = singular > TOLERANCE * singular[:, :1]
+    seen = singular > TOLERANCE * singular.amax(1, keepdim=True)
     return Regression(
         targets=targets * roots.unsqueeze(-1),
         constant=constant,
@@ -149,7 +149,7 @@ def intercepts(fit: Regression, solution: torch.Tensor) -> torch.Tensor:
 def sensitivity(fit: Regression, penalty: torch.Tensor) -> torch.Tensor:
     """Return by how much each row's target moves each coefficient: ``(B, k, R, n)``."""
     along = fit.left.unsqueeze(1) * _gain(fit, penalty).unsqueeze(2)
-    return (along @ fit.right.unsqueeze(1)) * fit.roots[:, None, :, None]
+    return (along @ fit.right.unsqueeze(1)) * fit.roots.unsqueeze(1).unsqueeze(-1)
 
 
 def left_out_residuals(fit: Regression, penalty: torch.Tensor, group_size: int) -> torch.Tensor:
@@ -273,8 +273,8 @@ def shrinkage_covariance(
     within = torch.einsum("brn,bkr,brm->bknm", seen, shortfall.square(), seen)
     rank = fit.alive.sum(1)
     lacking = ((space.diagonal().sum() - rank) > 0.5).to(space.dtype)
-    beyond = (space - seen.mT @ seen) * lacking[:, None, None]
-    return variance[:, :, None, None] * (within + beyond.unsqueeze(1))
+    beyond = (space - seen.mT @ seen) * lacking.reshape(-1, 1, 1)
+    return variance.unsqueeze(-1).unsqueeze(-1) * (within + beyond.unsqueeze(1))
 
 
 def _gain(fit: Regression, penalty: torch.Tensor) -> torch.Tensor:

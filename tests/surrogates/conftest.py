@@ -1,7 +1,7 @@
 """Games and small designs of the tests' own: the samplers are tested elsewhere."""
 
 import itertools
-from math import comb, factorial
+from math import factorial
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,7 +30,9 @@ def smooth_scores(n, k, seed):
     v = 2.0 + z @ rng.normal(size=(n, k))
     v += np.einsum("mi,mj,ijk->mk", z, z, 0.15 * rng.normal(size=(n, n, k)))
     for _ in range(n // 2):
-        v += z[:, rng.choice(n, 3, replace=False)].prod(axis=1)[:, None] * rng.normal(size=k)
+        v += z[:, rng.choice(n, min(n, 3), replace=False)].prod(axis=1)[:, None] * rng.normal(
+            size=k
+        )
     return v
 
 
@@ -115,10 +117,9 @@ def lime(scores, n_draws, seed):
     n = len(scores).bit_length() - 1
     rng = np.random.default_rng(seed)
     full = (1 << n) - 1
-    index = [full]
-    for size in rng.integers(1, n + 1, n_draws - 1):
-        index.append(full - int(sum(1 << rng.choice(n, size, replace=False))))
-    return drawn(scores, np.array(index), "lime")
+    sizes = rng.integers(1, n + 1, n_draws - 1)
+    removed = [int(sum(1 << rng.choice(n, size, replace=False))) for size in sizes]
+    return drawn(scores, full - np.array([0, *removed]), "lime")
 
 
 def walked(scores, orders, design="permutation"):
@@ -172,7 +173,6 @@ def lab():
     return SimpleNamespace(
         all_masks=all_masks,
         banzhaf=banzhaf,
-        comb=comb,
         drawn=drawn,
         exhaustive=exhaustive,
         kernel=kernel,

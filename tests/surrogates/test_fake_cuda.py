@@ -18,7 +18,7 @@ def test_every_solve_stays_on_the_device_of_its_tensors(start):
         fit = start(columns, targets, weights)
         evidence = ls.Evidence(weights.sum(1), weights.sum(1), targets.sum(1))
         likeliest, variance = ls.likeliest_prior(fit, evidence)
-        penalty = ls.for_unseen(fit, likeliest, weights[:, :1])
+        penalty = ls.for_unseen(fit, likeliest, weights.amin(1, keepdim=True))
         space = torch.eye(units, dtype=torch.float64, device="cuda")
         solution = ls.coefficients(fit, torch.maximum(penalty, ls.no_penalty(fit)))
         results = {

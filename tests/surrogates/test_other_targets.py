@@ -66,9 +66,7 @@ def test_banzhaf_corrects_coins_that_are_not_fair(lab):
         rng = np.random.default_rng(seed)
         index = (rng.random((400, n)) < 0.75) @ (1 << np.arange(n))
         values.append(fit(Banzhaf(), lab.drawn(scores, index, "uniform")).values)
-    skewed = scores * np.prod(np.where(lab.all_masks(n), 0.75, 0.25), axis=1)[:, None]
     assert lab.relative_error(np.mean(values, axis=0), truth) < 0.03
-    assert not np.allclose(skewed, 0)
 
 
 @quick
@@ -97,7 +95,7 @@ def test_leave_one_out_errors_come_from_the_model_only(lab):
 
 def test_leave_one_out_names_the_units_that_were_not_left_out(lab):
     table = lab.exhaustive(lab.random_scores(4, 1, 0))
-    with pytest.raises(SurrogateError, match="2 of 4 are missing.*unit 1"):
+    with pytest.raises(SurrogateError, match=r"2 of 4 are missing.*unit 1"):
         LeaveOneOut().fit([table.rows([15, 14, 11])])
     with pytest.raises(SurrogateError, match="score of the whole text"):
         LeaveOneOut().fit([table.rows([14, 13, 11, 7])])
@@ -179,5 +177,5 @@ def test_ridge_refuses_bad_arguments(arguments, message):
 def test_too_few_rows_are_an_error_that_counts_them(lab):
     table = lab.exhaustive(lab.random_scores(3, 1, 0)).rows([0, 1, 7])
     for surrogate in (Banzhaf(), RidgeSurrogate()):
-        with pytest.raises(SurrogateError, match="at least two coalitions.*has 1"):
+        with pytest.raises(SurrogateError, match=r"at least two coalitions.*has 1"):
             surrogate.fit([table])

@@ -269,7 +269,7 @@ def test_noise_is_counted_once_in_sampled_tables(lab, kind):
 
 def test_exact_refuses_a_table_that_lacks_a_row(lab):
     table = lab.exhaustive(lab.random_scores(3, 1, 0)).rows(np.arange(7))
-    with pytest.raises(SurrogateError, match="needs all 8 coalitions of 3 units.*has 7"):
+    with pytest.raises(SurrogateError, match=r"needs all 8 coalitions of 3 units.*has 7"):
         ExactShapley().fit([table])
 
 

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+import perturbx.surrogates
+from perturbx.exceptions import ArgumentError
+from perturbx.surrogates import RidgeSurrogate, as_surrogate, get_surrogate, surrogate_names
+from perturbx.surrogates.attribution import Attribution
+from perturbx.surrogates.surrogate import BatchSurrogate
+
+
+def test_names_lead_to_surrogates_that_carry_them():
+    for name in surrogate_names():
+        assert get_surrogate(name).name == ("ridge" if name == "lime" else name)
+
+
+def test_every_surrogate_of_the_package_has_a_name():
+    public = [getattr(perturbx.surrogates, name) for name in perturbx.surrogates.__all__]
+    classes = [c for c in public if isinstance(c, type) and issubclass(c, BatchSurrogate)]
+    assert {c.name for c in classes} | {"lime"} == set(surrogate_names())
+
+
+def test_unknown_names_list_the_choices():
+    with pytest.raises(ArgumentError, match=r"'leverage'.*got 'shap'"):
+        get_surrogate("shap")
+    with pytest.raises(ArgumentError, match=r"'leverage'.*got 'shap'"):
+        as_surrogate("shap")
+
+
+def test_objects_pass_and_other_things_do_not():
+    class Mine:
+        name = "mine"
+
+        def fit(self, tables):
+            return [
+                Attribution(np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1)), self.name, 0)
+                for _ in tables
+            ]
+
+    mine, ridge = Mine(), RidgeSurrogate(alpha=2.0)
+    assert as_surrogate(mine) is mine
+    assert as_surrogate(ridge) is ridge
+    for wrong in (3, None, RidgeSurrogate):
+        with pytest.raises(ArgumentError, match=r"surrogate: expected one of .* got"):
+            as_surrogate(wrong)
+
+
+def test_surrogates_are_values():
+    assert RidgeSurrogate() == RidgeSurrogate()
+    assert hash(RidgeSurrogate(alpha=2.0)) != hash(RidgeSurrogate())
