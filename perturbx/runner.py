@@ -22,6 +22,9 @@ from perturbx.typing import Encoding, IntArray, ScoreKind, ScoreMatrix, Scorer
 FIRST_BATCH = 2_048
 """Tokens (characters for strings) of the first batch; the budget grows from there."""
 
+FIRST_ROWS = 16
+"""Rows of the first batch at least, however long they are."""
+
 WORTHWHILE = 1.05
 """A larger batch is kept where it scores at least this many times as much a second."""
 
@@ -149,7 +152,7 @@ class Runner:
 
     def _stream(self, plan: _Plan, start: int, stop: int, ledger: _Ledger, bar: Any) -> None:
         """Score the slots from `start` to `stop`, all of one kind."""
-        throttle = _Throttle(self.batch_tokens)
+        throttle = _Throttle(self.batch_tokens, int(plan.lengths[start:stop].max(initial=1)))
         done = start
         while done < stop:
             size = throttle.rows(plan.lengths[done:stop])
@@ -307,9 +310,11 @@ class _Ledger:
 class _Throttle:
     """Finds the batch size: doubles the token budget while that raises the throughput."""
 
-    def __init__(self, batch_tokens: int | Literal["auto"]) -> None:
-        self.growing = batch_tokens == "auto"
-        self.budget = FIRST_BATCH if batch_tokens == "auto" else int(batch_tokens)
+    def __init__(self, batch_tokens: int | Literal["auto"], longest: int) -> None:
+        self.automatic = self.growing = batch_tokens == "auto"
+        self.budget = (
+            max(FIRST_BATCH, FIRST_ROWS * longest) if batch_tokens == "auto" else int(batch_tokens)
+        )
         self.best = 0.0
         self.seen: list[float] = []
 
@@ -317,7 +322,8 @@ class _Throttle:
         """Return how many of the next variants (longest first) make a batch."""
         size = max(1, self.budget // int(lengths[0]))
         # A remainder below half a batch would be a wasteful batch of its own.
-        return len(lengths) if len(lengths) <= 1.5 * size else size
+        most = 1.5 * size if self.automatic else size
+        return len(lengths) if len(lengths) <= most else size
 
     def note(self, tokens: int, seconds: float) -> None:
         """Learn from a finished batch. Two at each size: the first may have to warm up."""

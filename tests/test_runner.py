@@ -103,9 +103,16 @@ def test_batches_are_longest_first_and_within_the_budget():
     Runner(scorer, batch_tokens=12, progress=False).run(jobs_of("a bb ccc dddd", "aa bb"))
     lengths = [len(text) for text in scorer.asked]
     assert lengths == sorted(lengths, reverse=True)
-    *full, last = scorer.batches
-    assert all(len(batch) == 1 or len(batch) * len(batch[0]) <= 12 for batch in full)
-    assert len(last) == 1 or len(last) * max(map(len, last)) <= 1.5 * 12 + len(last[0])
+    assert all(len(batch) == 1 or len(batch) * len(batch[0]) <= 12 for batch in scorer.batches)
+
+
+def test_batches_grow_while_that_pays_and_begin_with_several_rows():
+    scorer = Recorder()
+    words = " ".join(chr(97 + i) * 60 for i in range(11))
+    Runner(scorer, progress=False).run(jobs_of(words))
+    sizes = [len(batch) for batch in scorer.batches]
+    assert sizes[0] >= 16 or sum(sizes) <= 16
+    assert max(len(b) * len(b[0]) for b in scorer.batches) >= 2 * sizes[0] * len(words)
 
 
 @pytest.mark.parametrize(

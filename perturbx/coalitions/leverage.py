@@ -209,7 +209,8 @@ def _draw_distinct(
         rows[repeated] = again
         keys[repeated, :-1] = words(again)
         # Only rows of the sizes drawn again can repeat now.
-        open_rows = torch.nonzero(torch.isin(sizes, sizes[repeated].unique())).flatten()
+        drawn_again = torch.bincount(sizes[repeated], minlength=n_units) > 0
+        open_rows = torch.nonzero(drawn_again[sizes]).flatten()
         repeated = open_rows[_repeats(keys[open_rows])]
     return rows
 

@@ -70,16 +70,23 @@ class Owen(BatchSampler):
                 exhaustive=covers_all(len(masks), n_units),
             )
             return [exact] * len(generators)
-        return [self._walk(children, n_units, budget, generator) for generator in generators]
+        siblings = [torch.tensor(node) for node in children]
+        return [self._walk(siblings, n_units, budget, generator) for generator in generators]
 
     def _walk(
-        self, children: Children, n_units: int, budget: int, generator: torch.Generator
+        self,
+        siblings: Sequence[torch.Tensor],
+        n_units: int,
+        budget: int,
+        generator: torch.Generator,
     ) -> Coalitions:
-        n_nodes = n_units + len(children)
+        sizes = torch.ones(n_units + len(siblings), dtype=torch.int64)
+        for index, node in enumerate(siblings):
+            sizes[n_units + index] = sizes[node].sum()
 
         def draw_ranks(n_orders: int) -> torch.Tensor:
-            keys = torch.rand((n_orders, n_nodes), generator=generator, dtype=torch.float64)
-            return _places(children, n_units, keys)
+            keys = torch.rand((n_orders, len(sizes)), generator=generator, dtype=torch.float64)
+            return _places(siblings, sizes, keys)[:, :n_units]
 
         return antithetic_walks(draw_ranks, n_units, budget, self.name)
 
@@ -184,16 +191,16 @@ def _unions(groups: Sequence[torch.Tensor], n_units: int) -> torch.Tensor:
     return unions
 
 
-def _places(children: Children, n_units: int, keys: torch.Tensor) -> torch.Tensor:
-    """Return each leaf's place ``(n_orders, n_units)`` where siblings stand in order of keys."""
-    sizes = torch.ones(n_units + len(children), dtype=torch.int64)
-    for index, node in enumerate(children):
-        sizes[n_units + index] = sizes[torch.tensor(node)].sum()
+def _places(
+    siblings: Sequence[torch.Tensor], sizes: torch.Tensor, keys: torch.Tensor
+) -> torch.Tensor:
+    """Return where each node's leaves begin, ``(n_orders, n_nodes)``, siblings in order of keys."""
+    n_units = len(sizes) - len(siblings)
     places = torch.zeros_like(keys, dtype=torch.int64)
-    for index in range(len(children) - 1, -1, -1):
-        siblings = torch.tensor(children[index])
-        order = torch.argsort(keys[:, siblings], dim=1, stable=True)
-        lengths = sizes[siblings][order]
+    for index in range(len(siblings) - 1, -1, -1):
+        node = siblings[index]
+        order = torch.argsort(keys[:, node], dim=1, stable=True)
+        lengths = sizes[node][order]
         before = torch.zeros_like(order).scatter_(1, order, lengths.cumsum(1) - lengths)
-        places[:, siblings] = places[:, n_units + index, None] + before
-    return places[:, :n_units]
+        places[:, node] = places[:, n_units + index, None] + before
+    return places

@@ -53,9 +53,9 @@ def unpack(packed: torch.Tensor, n_units: int) -> torch.Tensor:
     >>> unpack(torch.tensor([[5]], dtype=torch.uint8), 3)
     tensor([[ True, False,  True]])
     """
-    places = torch.arange(8, dtype=torch.uint8, device=packed.device)
-    bits = (packed[:, :, None] >> places) & 1
-    return bits.bool().flatten(1)[:, :n_units].contiguous()
+    units = torch.arange(n_units, device=packed.device)
+    bits = packed.index_select(1, units // 8) >> (units % 8).to(torch.uint8)
+    return (bits & 1).bool()
 
 
 def words(masks: torch.Tensor) -> torch.Tensor:

@@ -137,7 +137,7 @@ def sample_batch(
     sampled: dict[int, Coalitions] = {}
     for indices in alike.values():
         text, budget = players[indices[0]], budgets[indices[0]]
-        at_once = max(1, CELLS_AT_ONCE // max(1, text.n_units * budget))
+        at_once = max(1, int(CELLS_AT_ONCE // max(1, text.n_units * budget)))
         for start in range(0, len(indices), at_once):
             part = indices[start : start + at_once]
             coalitions = sampler.sample_alike(text, budget, [generators[i] for i in part])

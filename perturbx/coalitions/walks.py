@@ -49,9 +49,9 @@ def antithetic_walks(
     keys = words(torch.empty((0, n_units), dtype=torch.bool))
     n_tried = 1
     while left > 0:
-        # As many as are sure to fit; then, as rows may be shared, ever more until one does not.
+        # As many as are sure to fit and some more, as rows may be shared, until one does not.
         n_sure = (budget - max(len(first), 2)) // cost if cost > 0 else 1
-        n_pairs = min(left, max(n_sure, n_tried))
+        n_pairs = min(left, max(n_sure + n_sure // 4 + 1, n_tried))
         drawn = draw_ranks(n_pairs)
         drawn = torch.stack([drawn, n_units - 1 - drawn], dim=1).flatten(0, 1)
         keys = torch.cat([keys, *(words(visited) for visited in _prefixes(drawn))])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from scipy.special import gammaln
 
 from perturbx.exceptions import SurrogateError
 from perturbx.surrogates.attribution import Attribution
@@ -80,11 +80,9 @@ def shapley_weights(masks: MaskMatrix) -> FloatArray:
     (s-1)! (n-s)! / n! for units that are kept, -s! (n-s-1)! / n! for the others.
     """
     n_units = masks.shape[1]
-    sizes = np.arange(n_units + 1)
-    log_kept = gammaln(np.maximum(sizes, 1)) + gammaln(n_units - sizes + 1)
-    log_removed = gammaln(sizes + 1) + gammaln(np.maximum(n_units - sizes, 1))
-    kept = np.exp(log_kept - gammaln(n_units + 1))
-    removed = np.exp(log_removed - gammaln(n_units + 1))
+    # s! (n-1-s)! / n! is the weight of s others, for s = 0 .. n-1.
+    weight = [1.0 / (n_units * comb(n_units - 1, size)) for size in range(n_units)]
+    kept, removed = np.array([0.0, *weight]), np.array([*weight, 0.0])
     own = masks.sum(axis=1)
     weights: FloatArray = np.where(masks, kept[own][:, None], -removed[own][:, None])
     return weights

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy.special import gammaln
@@ -11,6 +12,12 @@ from perturbx.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
+
+
+Weighting: TypeAlias = "Callable[[ScoreTable], tuple[FloatArray, FloatArray]]"
+"""From a table to a weight (or its logarithm) for each row, ``(n_masks,)``, and the factor
+``(n_masks,)`` from the square of what the row moves to its sampling variance: 1 - p for rows
+drawn once, 1 / count for draws with replacement."""
 
 
 def log_binomial(n: int, k: IntArray) -> FloatArray:

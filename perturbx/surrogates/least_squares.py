@@ -7,7 +7,9 @@ serves them; each has its own penalty.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 
@@ -185,6 +187,10 @@ def left_out_residuals(fit: Regression, penalty: torch.Tensor, group_size: int) 
 def no_penalty(fit: Regression) -> torch.Tensor:
     """Return penalties ``(B, k)`` so small that the fit is least squares, of least norm."""
     return (LEAST_PENALTY * fit.scale).expand(-1, fit.targets.shape[-1])
+
+
+Penalty: TypeAlias = Callable[[Regression, torch.Tensor], torch.Tensor]
+"""From a regression and its likeliest penalties ``(B, k)`` to those that are applied."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,22 +13,13 @@ from perturbx.exceptions import SurrogateError
 from perturbx.surrogates import least_squares as ls
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, interior, quality_of
-from perturbx.surrogates.inclusion import come_in_pairs
+from perturbx.surrogates.inclusion import Weighting, come_in_pairs
 from perturbx.surrogates.stacks import complement_pairs, row_or_zero, stack
+from perturbx.surrogates.surrogate import MOST_UNITS_WITH_COVARIANCE
 from perturbx.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
-
-MOST_UNITS_WITH_COVARIANCE = 256
-"""Above it a covariance is n² numbers for each output that hardly anyone reads."""
-
-Weighting: TypeAlias = "Callable[[ScoreTable], tuple[FloatArray, FloatArray]]"
-"""From a table to the weight ``(n_masks,)`` of each row and its sampling factor ``(n_masks,)``:
-1 - p without replacement, 1 / count with it."""
-
-Penalty: TypeAlias = Callable[[ls.Regression, torch.Tensor], torch.Tensor]
-"""From a regression and the likeliest penalties ``(B, k)`` to those that are applied."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +73,7 @@ def check_rows(table: ScoreTable, name: str) -> None:
 
 
 def fit_on_masks(
-    tables: Sequence[ScoreTable], weighting: Weighting, penalty: Penalty, name: str
+    tables: Sequence[ScoreTable], weighting: Weighting, penalty: ls.Penalty, name: str
 ) -> list[Attribution]:
     """Return the attributions of tables of the same numbers of units and outputs.
 
@@ -115,7 +106,7 @@ def fit_on_masks(
     likeliest, variance = ls.likeliest_prior(regression, _evidence(regression, groups))
     chosen = penalty(regression, ls.for_unseen(regression, likeliest, unseen))
     space = torch.eye(tables[0].n_units, dtype=torch.float64)
-    open_ends = ls.shrinkage_covariance(regression, chosen, variance * unseen, space).numpy()
+    unsettled = ls.shrinkage_covariance(regression, chosen, variance * unseen, space).numpy()
     solution = ls.coefficients(regression, chosen)
     bases = ls.intercepts(regression, solution).numpy()
     residuals = ls.left_out_residuals(regression, chosen, group_size=2).numpy()
@@ -128,7 +119,7 @@ def fit_on_masks(
             bases[i],
             residuals[i, : groups[i].rows.size],
             sensitivity[i, :, : groups[i].rows.size],
-            open_ends[i],
+            unsettled[i],
             name,
         )
         for i, table in enumerate(tables)
@@ -166,7 +157,7 @@ def _attribution(
     base: FloatArray,
     residuals: FloatArray,
     sensitivity: FloatArray,
-    open_ends: FloatArray,
+    unsettled: FloatArray,
     name: str,
 ) -> Attribution:
     n_outputs, _, n_units = sensitivity.shape
@@ -175,7 +166,7 @@ def _attribution(
     there = groups.rows >= 0
     factor = groups.spread.sum(axis=1) / there.sum(axis=1)
     moved = by_group * np.sqrt(factor)[:, None]
-    covariance = moved.transpose(0, 2, 1) @ moved + open_ends
+    covariance = moved.transpose(0, 2, 1) @ moved + unsettled
     if table.variances is not None:
         # The residuals show the noise, too, save for the part that their factor leaves out.
         hidden = _flat(table.variances, groups) * (1.0 - groups.spread.reshape(-1, 1))

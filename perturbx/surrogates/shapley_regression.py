@@ -12,9 +12,9 @@ regression sees only the odd part of the game, ½[v(S) - v(N∖S)], as the Shapl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,29 +23,19 @@ from perturbx.exceptions import SurrogateError
 from perturbx.surrogates import least_squares as ls
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, interior, quality_of
-from perturbx.surrogates.inclusion import come_in_pairs
+from perturbx.surrogates.inclusion import Weighting, come_in_pairs
 from perturbx.surrogates.stacks import complement_pairs, row_or_zero, stack
-from perturbx.surrogates.surrogate import ends
+from perturbx.surrogates.surrogate import MOST_UNITS_WITH_COVARIANCE, ends
 from perturbx.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
-
-MOST_UNITS_WITH_COVARIANCE = 256
-"""Above it a covariance is n² numbers for each output that hardly anyone reads."""
 
 EVEN_EVIDENCE = 0.1
 """The even part of a game takes no part in the fit, but it tells how noisy the game is: its
 scatter counts as this many observations a unit. A few are enough to tell, near as many pairs as
 units, whether an interpolating fit can be trusted; more would take interactions of even order,
 which the Shapley value does not see, for noise."""
-
-Weighting: TypeAlias = "Callable[[ScoreTable], tuple[FloatArray, FloatArray]]"
-"""From a table to the log-weight ``(n_masks,)`` of each row and its sampling factor ``(n_masks,)``:
-1 - p without replacement, 1 / count with it."""
-
-Penalty: TypeAlias = Callable[[ls.Regression, torch.Tensor], torch.Tensor]
-"""From a regression and the likeliest penalties ``(B, k)`` to those that are applied."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +58,8 @@ class Pairing:
         Each row's part of the weight.
     spread : numpy.ndarray, (P, 2)
         Each row's sampling factor.
-    as_one : numpy.ndarray, (P, 1)
-        1 where the pair was drawn as one, else 0.
+    as_one : bool
+        A coalition and its complement were drawn as one, so an equation is one observation.
     """
 
     rows: IntArray
@@ -79,7 +69,7 @@ class Pairing:
     row_targets: FloatArray
     shares: FloatArray
     spread: FloatArray
-    as_one: FloatArray
+    as_one: bool
 
     @property
     def even_scatter(self) -> tuple[float, FloatArray]:
@@ -105,7 +95,7 @@ def check_regression(table: ScoreTable, name: str) -> None:
 
 
 def fit_shapley(
-    tables: Sequence[ScoreTable], weighting: Weighting, penalty: Penalty, name: str
+    tables: Sequence[ScoreTable], weighting: Weighting, penalty: ls.Penalty, name: str
 ) -> list[Attribution]:
     """Return the attributions of tables of the same numbers of units and outputs.
 
@@ -139,12 +129,12 @@ def fit_shapley(
     chosen = penalty(regression, ls.for_unseen(regression, likeliest, unseen))
     # The values deviate from an equal split by coefficients that add up to 0.
     space = torch.eye(tables[0].n_units, dtype=torch.float64) - 1.0 / tables[0].n_units
-    open_ends = ls.shrinkage_covariance(regression, chosen, variance * unseen, space).numpy()
+    unsettled = ls.shrinkage_covariance(regression, chosen, variance * unseen, space).numpy()
     solution = ls.coefficients(regression, chosen).numpy()
     residuals = ls.left_out_residuals(regression, chosen, group_size=1).numpy()
     sensitivity = ls.sensitivity(regression, chosen).numpy()
     return [
-        _attribution(table, pairing, solution[i], residuals[i], sensitivity[i], open_ends[i], name)
+        _attribution(table, pairing, solution[i], residuals[i], sensitivity[i], unsettled[i], name)
         for i, (table, pairing) in enumerate(zip(tables, pairings, strict=True))
     ]
 
@@ -174,7 +164,7 @@ def _pair(table: ScoreTable, weighting: Weighting, name: str) -> Pairing:
         row_targets=row_targets,
         shares=shares,
         spread=np.stack([spread[first], np.where(single, spread[first], spread[second])], axis=1),
-        as_one=np.full((len(pairs), 1), float(come_in_pairs(table, pairs))),
+        as_one=come_in_pairs(table, pairs),
     )
 
 
@@ -199,7 +189,7 @@ def _attribution(
     solution: FloatArray,
     residuals: FloatArray,
     sensitivity: FloatArray,
-    open_ends: FloatArray,
+    unsettled: FloatArray,
     name: str,
 ) -> Attribution:
     full, empty = ends(table, name)
@@ -208,13 +198,14 @@ def _attribution(
     # What each row adds to its equation's residual, which is their mean by weight.
     offsets = pairing.row_targets - pairing.targets[:, None]
     by_row = offsets + residuals[:, None]
-    weighted = np.square(pairing.shares) * pairing.spread
-    apart = (weighted[:, :, None] * np.square(by_row)).sum(axis=1)
-    together = np.square(residuals) * pairing.spread.mean(axis=1, keepdims=True)
-    squares = np.where(pairing.as_one > 0, together, apart)
+    if pairing.as_one:
+        squares = np.square(residuals) * pairing.spread.mean(axis=1, keepdims=True)
+    else:
+        factors = np.square(pairing.shares) * pairing.spread
+        squares = (factors[:, :, None] * np.square(by_row)).sum(axis=1)
     squares = squares + _noise_of_equations(table, pairing)
     moved = sensitivity * np.sqrt(squares).T[:, :, None]
-    covariance = moved.transpose(0, 2, 1) @ moved + open_ends
+    covariance = moved.transpose(0, 2, 1) @ moved + unsettled
     covariance = covariance + _noise_of_ends(table, pairing, sensitivity, full, empty)
     signs = np.array([1.0, -1.0])[None, :, None]
     there = pairing.rows >= 0

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
 
 
+MOST_UNITS_WITH_COVARIANCE = 256
+"""Above it a covariance is n² numbers for each output that hardly anyone reads."""
+
+
 class BatchSurrogate(ABC):
     """A surrogate that fits many tables of the same numbers of units and outputs at once.
 
