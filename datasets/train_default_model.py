@@ -276,9 +276,8 @@ def main():
     options.output.mkdir(parents=True, exist_ok=True)
     texts, _ = read_rows(options.sst2 / "train.tsv", options.limit)
     source = AutoTokenizer.from_pretrained(options.teacher)
-    teacher = AutoModelForSequenceClassification.from_pretrained(
-        options.teacher, dtype=torch.bfloat16
-    ).eval()
+    teacher = AutoModelForSequenceClassification.from_pretrained(options.teacher)
+    teacher = teacher.to(torch.bfloat16).eval()
 
     tokens = choose_vocabulary(source, teacher, texts, options.vocabulary)
     tokenizer = save_tokenizer(source, tokens, options.output)

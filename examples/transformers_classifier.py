@@ -6,6 +6,7 @@ take its place. The second method reads the scores that the first one paid for: 
 
 from pathlib import Path
 
+import numpy as np
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import perturbx as px
@@ -21,8 +22,11 @@ explainer = px.ShapleyExplainer((model, tokenizer), link="log_odds", random_stat
 print(explanation)
 
 lime = explanation.refit("lime")
+column = explanation.column()
+strongest = np.argsort(-np.abs(explanation.values[:, column]))[:5]
 print("\nThe five largest values    Shapley    LIME, from the same scores")
-shapley_values, lime_values = (dict(fit.as_list()) for fit in (explanation, lime))
-for word in list(shapley_values)[:5]:
-    print(f"{word:<25}{shapley_values[word]:>+9.2f}{lime_values[word]:>+9.2f}")
+for unit in strongest:
+    label = explanation.units.labels[unit]
+    values = explanation.values[unit, column], lime.values[unit, column]
+    print(f"{label:<25}{values[0]:>+9.2f}{values[1]:>+9.2f}")
 print(f"{explanation.n_calls} calls to the model in all, none of them for LIME")

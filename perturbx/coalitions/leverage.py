@@ -38,7 +38,7 @@ class Leverage(BatchSampler):
     Musco & Witter, "Provably Accurate Shapley Value Estimation via Leverage Score Sampling",
     ICLR 2025. The number of pairs of each size is c rounded up or down at random with mean c
     (systematic sampling), so that the total is the budget. Above some 1,000 units the
-    probabilities of the middle sizes are below the least float64 and are returned as 0.
+    probabilities of the middle sizes are below the least normal float64 and returned as 0.
 
     Examples
     --------
@@ -121,6 +121,8 @@ class _Plan:
         for size, of_size in enumerate(self.combinations, start=1):
             if size > self.n_whole:
                 by_size[[size, self.n_units - size]] = self.ticks / (self.spread * of_size)
+        # Below the least normal number digits are lost: 0 says that there is none to be had.
+        by_size[by_size < torch.finfo(torch.float64).tiny] = 0.0
         return by_size
 
 

@@ -146,3 +146,13 @@ def test_ranks_name_every_subset_once_and_the_last_unit_comes_last(n_units):
         assert len(numbers.unique()) == len(numbers)
         without_last = math.comb(n_units - 1, size)
         assert not rows[:without_last, -1].any()
+
+
+def test_a_probability_that_float64_cannot_hold_is_zero_and_never_inexact():
+    coalitions = sample(1100, 2200)
+    sizes = coalitions.masks.sum(1).tolist()
+    for size, p in zip(sizes, coalitions.probabilities.tolist(), strict=True):
+        if 0 < size < 1100 and p > 0:
+            log_p = math.log(2198 / 1099) - math.log(math.comb(1100, size))
+            assert math.log(p) == pytest.approx(min(log_p, 0.0), rel=1e-12)
+    assert 0.0 in coalitions.probabilities
