@@ -23,6 +23,9 @@ _OPENING: Final = re.compile(r"(?:B|[MQ]++(?=[SNB])|Q(?=O))*+(?:S++(?:B++(?=[SN]
 Possessive, so that a gap of any length takes linear time.
 """
 
+_NEVER_FIRST: Final = frozenset("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶー々ゝゞヽヾ")
+"""Kana that no word begins with: where ICU's dictionary is at a loss it cuts before them."""
+
 
 @dataclass(frozen=True, repr=False)
 class Words(BaseSegmenter):
@@ -60,11 +63,12 @@ class Words(BaseSegmenter):
         position = 0
         gap: list[str] = []
         for piece in icu.pieces(text, "word", locale):
-            if has_word(piece):
+            is_word = has_word(piece)
+            if is_word and (gap or position == 0 or piece[0] not in _NEVER_FIRST):
                 opening = gap[len(gap) - _n_opening(gap) :]
                 starts.append(position - sum(map(len, opening)))
                 gap = []
-            else:
+            elif not is_word:
                 gap.append(piece)
             position += len(piece)
         starts = icu.at_characters(text, starts)

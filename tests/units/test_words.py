@@ -114,3 +114,11 @@ jumbles = st.text(
 def test_no_character_of_a_reader_is_parted(segmenter, text):
     characters = {start for start, _ in Characters()(text).spans}
     assert {start for start, _ in segmenter(text).spans} <= characters
+
+
+def test_no_japanese_word_begins_with_a_small_kana():
+    labels = Words()("この映画は本当に面白かったです。もう一度見たい！").labels
+    assert labels == (
+        "この", "映画", "は", "本当に", "面白", "かっ", "た", "です", "もう一度", "見", "たい",
+    )  # fmt: skip
+    assert Words()("っ").labels == ("っ",)
