@@ -27,7 +27,7 @@ def rows_to_score(coalitions: Coalitions, known: ScoreTable | None) -> torch.Ten
 
 def check_known(known: ScoreTable, units: Units, provenance: Mapping[str, Any], name: str) -> None:
     """Raise an `ArgumentError` where an earlier table is not of this text, model and masker."""
-    if known.units != units:
+    if known.units is None or replace(known.units, tree=units.tree) != units:
         raise ArgumentError(
             f"{name}: is of another text or other units; give the tables in the order of the texts"
         )
@@ -82,6 +82,7 @@ def build_table(
         provenance=provenance,
     )
     if known is not None and len(known):
+        known = replace(known, units=units)
         table = known.merge(table) if len(table) else known
     return _with_design(table, coalitions)
 

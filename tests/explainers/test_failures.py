@@ -145,3 +145,15 @@ def test_a_partial_table_is_fitted_as_far_as_it_goes():
         px.explain(model, TEXTS[:1], batch_tokens=300, random_state=0, progress=False, budget=100)
     (table,) = caught.value.tables
     assert 0 < len(table) < 100
+
+
+def test_scores_bought_for_one_explainer_serve_another():
+    model = Fragile()
+    tables = px.ShapleyExplainer(model, random_state=0).explain(TEXTS).tables
+    n_calls = len(model.answered)
+    partition = px.PartitionExplainer(model, random_state=0).explain(TEXTS, tables=tables)
+    assert len(model.answered) == len(set(model.answered)) > n_calls
+    fresh = px.PartitionExplainer(good, random_state=0).explain(TEXTS)
+    for one, other in zip(partition, fresh, strict=True):
+        assert one.units == other.units
+        np.testing.assert_allclose(one.values, other.values, atol=1e-9)
