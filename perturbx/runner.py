@@ -25,6 +25,9 @@ FIRST_BATCH = 2_048
 FIRST_ROWS = 16
 """Rows of the first batch at least, however long they are."""
 
+LARGEST_BATCH = 65_536
+"""The token budget stops growing here."""
+
 WORTHWHILE = 1.05
 """A larger batch is kept where it scores at least this many times as much a second."""
 
@@ -315,8 +318,9 @@ class _Throttle:
         self.budget = (
             max(FIRST_BATCH, FIRST_ROWS * longest) if batch_tokens == "auto" else int(batch_tokens)
         )
-        self.best = 0.0
-        self.seen: list[float] = []
+        self.warm = False
+        self.fruitless = 0
+        self.best = (0.0, self.budget)
 
     def rows(self, lengths: IntArray) -> int:
         """Return how many of the next variants (longest first) make a batch."""
@@ -326,19 +330,18 @@ class _Throttle:
         return len(lengths) if len(lengths) <= most else size
 
     def note(self, tokens: int, seconds: float) -> None:
-        """Learn from a finished batch. Two at each size: the first may have to warm up."""
+        """Learn from a finished batch; the very first does not count, the model warms up in it."""
         if not self.growing or tokens < self.budget / 2:
             return
-        self.seen.append(tokens / max(seconds, 1e-9))
-        if len(self.seen) < 2:
+        if not self.warm:
+            self.warm = True
             return
-        throughput, self.seen = max(self.seen), []
-        if throughput > WORTHWHILE * self.best:
-            self.best = throughput
-            self.budget *= 2
-        else:
-            self.growing = False
-            self.budget //= 2
+        throughput = tokens / max(seconds, 1e-9)
+        self.fruitless = 0 if throughput > WORTHWHILE * self.best[0] else self.fruitless + 1
+        self.best = max(self.best, (throughput, self.budget))
+        # One slow batch may be the machine's doing; two in a row are the model's.
+        self.growing = self.fruitless < 2 and self.budget < LARGEST_BATCH
+        self.budget = 2 * self.budget if self.growing else self.best[1]
 
     def halve(self, size: int, length: int) -> None:
         """Shrink after a batch of `size` rows ran out of memory, for good."""
