@@ -89,12 +89,12 @@ def isotropic_kernel(n_units: int, rho: float) -> IsotropicKernel:
     shares = rho ** (orders - 1.0)
     shares /= shares.sum()
     highest = int(orders[-1])
-    of_order = shares / (n_units * orders)
+    variance = float(4.0 * (shares / orders).sum() / n_units)
     return IsotropicKernel(
         by_distance=shares @ _krawtchouk(n_units, highest)[orders],
         readout=shares @ _krawtchouk(n_units - 1, highest - 1)[orders - 1] / n_units,
-        variance=float(4.0 * of_order.sum()),
-        covariance=float(4.0 * (of_order * (orders - 1)).sum() / (n_units - 1)),
+        variance=variance,
+        covariance=_covariance_of_two(n_units, variance),
     )
 
 
@@ -119,23 +119,13 @@ def white_kernel(n_units: int) -> WhiteKernel:
     inverse = np.concatenate([half, half[::-1][1 if others % 2 == 0 else 0 :]])
     kept = np.concatenate([[0.0], 2.0 * inverse / n_units])
     removed = np.concatenate([-2.0 * inverse / n_units, [0.0]])
-    # Σ_S of the products of two units' readouts, by the size of S: both in, one in, none in.
-    size = np.arange(others)
-    both = (size * inverse[size]).sum() + others * inverse[others]
-    one = ((others - size) * inverse[size]).sum()
-    return WhiteKernel(
-        kept=kept,
-        removed=removed,
-        variance=float(4.0 * inverse.sum() / n_units**2),
-        covariance=float(2.0 * (both + one - 2.0 * _mixed(inverse)) / (others * n_units**2)),
-    )
+    variance = float(4.0 * inverse.sum() / n_units**2)
+    return WhiteKernel(kept, removed, variance, _covariance_of_two(n_units, variance))
 
 
-def _mixed(inverse: FloatArray) -> float:
-    """Return Σ_s (n - s) / C(n-1, s) over the sizes s = 1 .. n-1."""
-    others = len(inverse) - 1
-    size = np.arange(1, others + 1)
-    return float(((others + 1 - size) * inverse[size]).sum())
+def _covariance_of_two(n_units: int, variance: float) -> float:
+    """Return the covariance of two of n alike values that add up to 2 g(N), of variance 4."""
+    return (4.0 / n_units - variance) / (n_units - 1)
 
 
 def _krawtchouk(n_units: int, highest: int) -> FloatArray:

@@ -26,6 +26,12 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_its_own(tmp_path_factory):
+    """Keep the designs that the tests compute out of the user's own cache."""
+    os.environ["PERTURBX_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def shared():
     """Return the folder of shared data and models, or skip."""

@@ -6,6 +6,7 @@ from perturbx.coalitions.exhaustive import Exhaustive
 from perturbx.coalitions.kernel import Kernel
 from perturbx.coalitions.leave_one_out import LeaveOneOut
 from perturbx.coalitions.leverage import Leverage
+from perturbx.coalitions.odd_pairs import OddPairs
 from perturbx.coalitions.owen import Owen, owen_coalitions, owen_coalitions_count
 from perturbx.coalitions.packing import distinct_rows, pack, unpack, words
 from perturbx.coalitions.permutation import Permutation
@@ -22,6 +23,7 @@ __all__ = [
     "LeaveOneOut",
     "Leverage",
     "LimeSizes",
+    "OddPairs",
     "Owen",
     "Permutation",
     "PlayerCount",

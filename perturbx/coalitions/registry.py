@@ -7,6 +7,7 @@ from perturbx.coalitions.exhaustive import Exhaustive
 from perturbx.coalitions.kernel import Kernel
 from perturbx.coalitions.leave_one_out import LeaveOneOut
 from perturbx.coalitions.leverage import Leverage
+from perturbx.coalitions.odd_pairs import OddPairs
 from perturbx.coalitions.owen import Owen
 from perturbx.coalitions.permutation import Permutation
 from perturbx.coalitions.sampler import BatchSampler
@@ -18,6 +19,7 @@ SAMPLERS: dict[str, type[BatchSampler]] = {
     for sampler in (
         Exhaustive,
         Leverage,
+        OddPairs,
         Kernel,
         Permutation,
         Owen,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from perturbx.coalitions import Exhaustive, Kernel, Leverage, Permutation
+from perturbx.coalitions import Exhaustive, Kernel, Leverage, OddPairs, Permutation
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.budget import (
     MOST_UNITS_ENUMERATED,
@@ -16,13 +16,17 @@ from perturbx.surrogates import (
     ExactShapley,
     KernelShapley,
     LeverageShapley,
+    OddGP,
     PermutationShapley,
 )
 from perturbx.typing import Sampler, Surrogate
 
-ShapleyEstimator: TypeAlias = Literal["auto", "exact", "leverage", "kernel", "permutation"]
+ShapleyEstimator: TypeAlias = Literal[
+    "auto", "exact", "odd_gp", "leverage", "kernel", "permutation"
+]
 
 _ESTIMATORS: dict[str, tuple[Sampler, Surrogate]] = {
+    "odd_gp": (OddPairs(), OddGP()),
     "leverage": (Leverage(), LeverageShapley()),
     "kernel": (Kernel(), KernelShapley()),
     "permutation": (Permutation(), PermutationShapley()),
@@ -53,7 +57,7 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
 
     Parameters
     ----------
-    estimator : {"auto", "exact", "leverage", "kernel", "permutation"}
+    estimator : {"auto", "exact", "odd_gp", "leverage", "kernel", "permutation"}
         "auto" is exact where all coalitions fit in the budget, and leverage elsewhere.
     budget : int or str
         See `resolve_budget`. "exact" with budget "auto" takes the ``2 ** n_units`` calls it needs.

@@ -22,7 +22,7 @@ from perturbx.surrogates.attribution import Attribution
 from perturbx.typing import MaskMatrix, RandomState, ValueFunction
 from perturbx.units.tree import Tree
 
-SHAPLEY = ("auto", "exact", "leverage", "kernel", "permutation")
+SHAPLEY = ("auto", "exact", "odd_gp", "leverage", "kernel", "permutation")
 OTHERS = ("owen", "banzhaf", "lasso", "leave_one_out")
 
 
@@ -47,8 +47,8 @@ def explain_game(
     budget : int or {"auto", "fast", "normal", "high"}, default="auto"
         Most masks: a number, or 10 ("auto", "normal"), 5 or 20 a player.
     estimator : str, default="auto"
-        Shapley values: "auto", "exact", "leverage", "kernel", "permutation"; or "owen",
-        "banzhaf", "lasso", "leave_one_out".
+        Shapley values: "auto", "exact", "odd_gp", "leverage", "kernel", "permutation"; or
+        "owen", "banzhaf", "lasso", "leave_one_out".
     random_state : int, numpy Generator or RandomState, or None, default=None
         An int makes runs equal.
     tree : Tree, optional

@@ -18,9 +18,10 @@ class ShapleyExplainer(BaseExplainer):
     ----------
     model : object
         What is explained; see `BaseExplainer`, also for the parameters not listed here.
-    estimator : {"auto", "exact", "leverage", "kernel", "permutation"}, default="auto"
+    estimator : {"auto", "exact", "odd_gp", "leverage", "kernel", "permutation"}, default="auto"
         "auto" enumerates where all coalitions fit in the budget and takes "leverage" elsewhere:
         paired leverage-score sampling without replacement and constrained least squares.
+        "odd_gp" asks about the pairs that tell most and fits Gaussian processes to them.
         "kernel" is KernelSHAP, "permutation" averages antithetic chains.
 
     Notes

@@ -1,9 +1,10 @@
 """Surrogates: from a table of scores to attributions.
 
 Every surrogate has ``fit(tables) -> list[Attribution]`` and reads the same tables, so a second
-opinion costs no call. The Shapley family: `ExactShapley`, `LeverageShapley`, `KernelShapley`,
-`PermutationShapley`, `Owen` (with a hierarchy). Other targets: `Banzhaf`, `LeaveOneOut`. Linear
-models near the text: `RidgeSurrogate`, `LimeText`, `ForwardSelection`, `Lasso`.
+opinion costs no call. The Shapley family: `ExactShapley`, `OddGP`, `LeverageShapley`,
+`KernelShapley`, `PermutationShapley`, `Owen` (with a hierarchy). Other targets: `Banzhaf`,
+`LeaveOneOut`. Linear models near the text: `RidgeSurrogate`, `LimeText`, `ForwardSelection`,
+`Lasso`.
 """
 
 from perturbx.surrogates.attribution import Attribution
@@ -15,6 +16,7 @@ from perturbx.surrogates.lasso import Lasso
 from perturbx.surrogates.leave_one_out import LeaveOneOut
 from perturbx.surrogates.leverage import LeverageShapley
 from perturbx.surrogates.lime_text import LimeText
+from perturbx.surrogates.odd_gp import OddGP
 from perturbx.surrogates.owen import Owen
 from perturbx.surrogates.permutation import PermutationShapley
 from perturbx.surrogates.registry import as_surrogate, get_surrogate, surrogate_names
@@ -30,6 +32,7 @@ __all__ = [
     "LeaveOneOut",
     "LeverageShapley",
     "LimeText",
+    "OddGP",
     "Owen",
     "PermutationShapley",
     "RidgeSurrogate",

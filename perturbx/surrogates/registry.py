@@ -11,6 +11,7 @@ from perturbx.surrogates.lasso import Lasso
 from perturbx.surrogates.leave_one_out import LeaveOneOut
 from perturbx.surrogates.leverage import LeverageShapley
 from perturbx.surrogates.lime_text import LimeText
+from perturbx.surrogates.odd_gp import OddGP
 from perturbx.surrogates.owen import Owen
 from perturbx.surrogates.permutation import PermutationShapley
 from perturbx.surrogates.ridge import RidgeSurrogate
@@ -18,6 +19,7 @@ from perturbx.typing import Surrogate
 
 _SURROGATES: dict[str, type[Surrogate]] = {
     "exact": ExactShapley,
+    "odd_gp": OddGP,
     "leverage": LeverageShapley,
     "kernel": KernelShapley,
     "permutation": PermutationShapley,
@@ -43,8 +45,8 @@ def get_surrogate(name: str) -> Surrogate:
     Parameters
     ----------
     name : str
-        "exact", "leverage", "kernel", "permutation", "owen", "banzhaf", "leave_one_out",
-        "ridge" (also "lime"), "lime_text", "forward_selection" or "lasso".
+        "exact", "odd_gp", "leverage", "kernel", "permutation", "owen", "banzhaf",
+        "leave_one_out", "ridge" (also "lime"), "lime_text", "forward_selection" or "lasso".
 
     Raises
     ------

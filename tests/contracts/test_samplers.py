@@ -20,6 +20,15 @@ SAMPLERS = [
     GlimeSizes(kernel_width=5.0),
 ]
 
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(tmp_path_factory):
+    """Designs that are kept on disk are kept in a folder of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERTURBX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 any_sampler = pytest.mark.parametrize("sampler", SAMPLERS, ids=repr)
 
 

@@ -18,6 +18,7 @@ from perturbx.surrogates import (
     LeaveOneOut,
     LeverageShapley,
     LimeText,
+    OddGP,
     Owen,
     PermutationShapley,
     RidgeSurrogate,
@@ -31,6 +32,8 @@ WALKS = "walks through balanced trees"
 
 CASES = [
     (ExactShapley(), EVERY),
+    (OddGP(), PAIRS),
+    (OddGP(), EVERY),
     (LeverageShapley(), PAIRS),
     (KernelShapley(), PAIRS),
     (PermutationShapley(), WALKS),

@@ -1,0 +1,10 @@
+"""The odd Gaussian process: Shapley values from pairs of complements, with the fewest calls.
+
+Read `surrogate` first. A table becomes its odd part (`odd_part`); two Gaussian process priors on
+it are conditioned on the pairs, one that is blind to which unit is which (`isotropic`) and one
+that learns which units matter (`relevance`, fitted by `bfgs`); both posteriors are averaged.
+"""
+
+from perturbx.surrogates.odd_gp.surrogate import OddGP
+
+__all__ = ["OddGP"]

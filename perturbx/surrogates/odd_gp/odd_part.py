@@ -1,0 +1,88 @@
+"""What the Shapley value sees of a table: the odd part of the game, pair by pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from perturbx.surrogates.fit_quality import ROUNDING
+from perturbx.surrogates.stacks import complement_pairs
+from perturbx.surrogates.surrogate import ends
+from perturbx.typing import FloatArray, MaskMatrix
+
+if TYPE_CHECKING:
+    from perturbx.score_table import ScoreTable
+
+
+@dataclass(frozen=True, eq=False)
+class OddPart:
+    """The pairs of a table; the first is that of the full and the empty coalition.
+
+    Parameters
+    ----------
+    masks : numpy.ndarray of bool, (P, n_units)
+        One coalition of each pair.
+    values : numpy.ndarray, (P, n_outputs)
+        g(S) = ½[v(S) - v(N∖S)], divided by `scale`.
+    noise : numpy.ndarray, (n_outputs,)
+        The mean variance of the values that is noise of the scorer, in the same units.
+    scale : numpy.ndarray, (n_outputs,)
+        The root mean square of g; 0 where it is rounding, and then `values` are ones.
+    """
+
+    masks: MaskMatrix
+    values: FloatArray
+    noise: FloatArray
+    scale: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+
+def odd_part(table: ScoreTable, name: str) -> OddPart:
+    """Return the odd part of a table; rows whose complement is missing are left out.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        With both ends.
+    name : str
+        The surrogate that asks.
+    """
+    full, empty = ends(table, name)
+    pairs = complement_pairs(table.masks)
+    pairs = pairs[(pairs[:, 1] >= 0) & ~np.isin(pairs[:, 0], (full, empty))]
+    first, second = np.concatenate([[(full, empty)], pairs]).T
+    values = (table.scores[first] - table.scores[second]) / 2.0
+    noise = np.zeros(table.n_outputs)
+    if table.variances is not None:
+        noise = (table.variances[first] + table.variances[second]).mean(axis=0) / 4.0
+    scale = np.sqrt(np.square(values).mean(axis=0))
+    scale[scale <= ROUNDING * np.abs(table.scores).max(axis=0)] = 0.0
+    unit = np.where(scale > 0, scale, 1.0)
+    return OddPart(
+        masks=table.masks[first],
+        values=np.where(scale > 0, values / unit, 1.0),
+        noise=noise / np.square(unit),
+        scale=scale,
+    )
+
+
+def blocks(part: OddPart, most_pairs: int) -> list[OddPart]:
+    """Return the pairs in as few blocks of at most `most_pairs` as possible, the ends in each."""
+    n_blocks = max(1, -(-(len(part) - 1) // (most_pairs - 1)))
+    if n_blocks == 1:
+        return [part]
+    order = 1 + np.random.default_rng(0).permutation(len(part) - 1)
+    rows = [np.concatenate([[0], order[start::n_blocks]]) for start in range(n_blocks)]
+    return [OddPart(part.masks[r], part.values[r], part.noise, part.scale) for r in rows]
+
+
+def subset(n_pairs: int, most: int) -> slice | np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return at most so many of the pairs, the first and random others; all where they are few."""
+    if n_pairs <= most:
+        return slice(None)
+    shuffled = 1 + np.random.default_rng(0).permutation(n_pairs - 1)
+    return np.concatenate([[0], shuffled])[:most]

@@ -1,0 +1,177 @@
+"""`OddGP`: Shapley values from the posterior of two Gaussian processes on the odd part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+
+from perturbx.exceptions import SurrogateError
+from perturbx.surrogates.attribution import Attribution
+from perturbx.surrogates.exact import ExactShapley
+from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, Quality, quality_of
+from perturbx.surrogates.inclusion import holds_all
+from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
+from perturbx.surrogates.odd_gp.odd_part import OddPart, blocks, odd_part
+from perturbx.surrogates.odd_gp.relevance import fit_relevance
+from perturbx.surrogates.surrogate import MOST_UNITS_WITH_COVARIANCE, BatchSurrogate, ends
+from perturbx.typing import FloatArray
+
+if TYPE_CHECKING:
+    from perturbx.score_table import ScoreTable
+
+MOST_PAIRS = 3000
+"""A covariance of 3,000 pairs takes 72 MB and a second to factorize; more pairs are cut into
+blocks of at most so many, and the blocks' values averaged."""
+
+CELLS_AT_ONCE = 2**22
+"""Numbers (pairs x units x texts) that are fitted together: it bounds the memory."""
+
+INFLATION = 0.5
+"""Variances are multiplied by 1 + INFLATION n / P: the hyperparameters are not known either."""
+
+
+@dataclass(frozen=True)
+class OddGP(BatchSurrogate):
+    """Shapley values by Gaussian processes on the odd part of the game.
+
+    The Shapley value sees only g(S) = ½[v(S) - v(N∖S)], so every coalition counts together with
+    its complement; rows without their complement are left out. The values are the mean of two
+    posteriors: of an isotropic process, averaged over how fast higher orders fall off, and of a
+    process that learns from the table which units are relevant. They add up to v(N) - v(∅). A
+    table of all coalitions gives the exact values.
+
+    Any pairs do; those of the design `OddPairs` tell most, and no inclusion probabilities are
+    needed.
+
+    Notes
+    -----
+    Errors are posterior standard deviations, with half the difference of the two models added and
+    widened by 1 + n / 2P for P pairs; for intervals take Student's t with P / 2 degrees of
+    freedom. What a process cannot explain is a part of the game where the scorer is
+    deterministic, and counted in the values. Variances of a noisy scorer are taken off it first,
+    at their mean over the pairs.
+
+    `r2` is the share of g that the isotropic model predicts of a pair from the others, by the
+    closed form for leaving one out; the weights of the models are not refitted. The even part of
+    the game is not predicted, as no Shapley value depends on it.
+
+    Gaussian processes: Rasmussen & Williams 2006. The Shapley value as an integral: Owen 1972.
+    More than 3,000 pairs are fitted in blocks of fewer. Their mean has at most the mean error of
+    the blocks, which is what is reported.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from perturbx.score_table import ScoreTable
+    >>> half = np.array([[s >> unit & 1 for unit in range(4)] for s in range(7)], bool)
+    >>> masks = np.concatenate([half, ~half])
+    >>> scores = 2.0 * masks[:, :1] + masks[:, 1:2] * masks[:, 2:3]
+    >>> OddGP().fit([ScoreTable(masks, scores, ("y",))])[0].values.ravel().round(1)
+    array([2. , 0.5, 0.5, 0. ])
+    """
+
+    name: ClassVar[str] = "odd_gp"
+
+    def check(self, table: ScoreTable) -> None:
+        """Raise a `SurrogateError` where an end is missing or there is no pair between."""
+        ends(table, self.name)
+        if len(odd_part(table, self.name)) < 2:
+            raise SurrogateError(
+                f"{self.name} needs coalitions that stand beside their complements, and the "
+                f"{len(table)} rows of the table hold no such pair but the ends; draw some with "
+                f"the sampler 'odd_gp' or 'leverage'"
+            )
+
+    def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
+        """Return the attributions of tables with the same numbers of units and outputs."""
+        fitted: dict[int, Attribution] = {}
+        alike: dict[int, list[tuple[int, OddPart]]] = {}
+        for index, table in enumerate(tables):
+            if holds_all(table):
+                (exact,) = ExactShapley().fit_alike([table])
+                fitted[index] = replace(exact, method=self.name)
+                continue
+            for block in blocks(odd_part(table, self.name), MOST_PAIRS):
+                alike.setdefault(len(block), []).append((index, block))
+        estimates: dict[int, list[_Estimate]] = {}
+        for n_pairs, members in alike.items():
+            at_once = max(1, CELLS_AT_ONCE // (n_pairs * tables[0].n_units))
+            for start in range(0, len(members), at_once):
+                some = members[start : start + at_once]
+                for (index, _), estimate in zip(some, _fit([b for _, b in some]), strict=True):
+                    estimates.setdefault(index, []).append(estimate)
+        for index, own in estimates.items():
+            fitted[index] = _attribution(tables[index], own, self.name)
+        return [fitted[index] for index in range(len(tables))]
+
+
+@dataclass(frozen=True, eq=False)
+class _Estimate:
+    """What the pairs of one block say, in units of the scores."""
+
+    values: FloatArray
+    covariance: FloatArray
+    residuals: FloatArray
+    targets: FloatArray
+
+
+def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
+    """Return the estimates of parts with the same number of pairs."""
+    masks = torch.from_numpy(np.stack([part.masks for part in parts]))
+    values = torch.from_numpy(np.stack([part.values for part in parts]))
+    noise = torch.from_numpy(np.stack([part.noise for part in parts]))
+    isotropic, left_out = fit_isotropic(masks, values, noise)
+    relevance = fit_relevance(masks, values, noise)
+    mean = (isotropic.values + relevance.values) / 2.0
+    off = (isotropic.values - relevance.values) / 2.0
+    covariance = (isotropic.covariance + relevance.covariance) / 2.0
+    covariance += off[..., :, None] * off[..., None, :]
+    n_pairs, n_units = masks.shape[1:]
+    covariance *= 1.0 + INFLATION * n_units / n_pairs
+    scale = torch.from_numpy(np.stack([part.scale for part in parts]))
+    mean = mean * scale[:, :, None]
+    covariance = covariance * scale.square()[:, :, None, None]
+    residuals, targets = left_out * scale[:, None], values * scale[:, None]
+    return [
+        _Estimate(*(array[text].numpy() for array in (mean, covariance, residuals, targets)))
+        for text in range(len(parts))
+    ]
+
+
+def _attribution(table: ScoreTable, estimates: Sequence[_Estimate], name: str) -> Attribution:
+    """Return the mean of the blocks, with the gap to v(N) - v(∅) spread over the units."""
+    full, empty = ends(table, name)
+    values = np.mean([estimate.values for estimate in estimates], axis=0).T
+    covariance = np.mean([estimate.covariance for estimate in estimates], axis=0)
+    # The values' sum is known, so of their errors only the differences count.
+    covariance = covariance - covariance.mean(axis=1, keepdims=True)
+    covariance = covariance - covariance.mean(axis=2, keepdims=True)
+    if table.variances is not None:
+        of_sum = table.variances[full] + table.variances[empty]
+        covariance = covariance + of_sum[:, None, None] / table.n_units**2
+    quality = _quality(estimates)
+    return Attribution(
+        values=(table.scores[full] - table.scores[empty]) / table.n_units
+        + (values - values.mean(axis=0)),
+        base_values=table.scores[empty].copy(),
+        std_errors=np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2).T, 0.0)),
+        method=name,
+        n_calls=table.n_calls,
+        covariance=covariance if table.n_units <= MOST_UNITS_WITH_COVARIANCE else None,
+        r2_by_output=quality.r2_by_output,
+        r2=quality.r2,
+    )
+
+
+def _quality(estimates: Sequence[_Estimate]) -> Quality:
+    """Return R² of the odd values of all pairs but the ends, each predicted from the others."""
+    residuals = np.concatenate([estimate.residuals[1:] for estimate in estimates])
+    targets = np.concatenate([estimate.targets[1:] for estimate in estimates])
+    if len(targets) < LEAST_GROUPS:
+        return NO_QUALITY
+    # Both rows of a pair count; their odd values are opposite, and so their mean is 0.
+    return quality_of(np.concatenate([residuals, -residuals]), np.concatenate([targets, -targets]))
