@@ -2,11 +2,11 @@
 
 Every error is a :class:`PerturbxError`::
 
-    PerturbxError
+    PerturbxError                         `.tables` holds what was paid for until then
     ├── ArgumentError (ValueError)        a bad argument, named in the message
     ├── SegmentationError (ValueError)    a text that cannot be cut into units
     ├── MaskingError (ValueError)         a mask that cannot be applied
-    ├── ScoringError (RuntimeError)       the model failed; `.tables` holds what was paid for
+    ├── ScoringError (RuntimeError)       the model failed
     │   ├── RateLimitError                the server asked for a pause that was too long
     │   ├── BudgetExceeded                a hard limit on calls, tokens or money was reached
     │   └── CapabilityError               the model cannot give what was asked for
@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
 
 class PerturbxError(Exception):
-    """The root of all errors of perturbx."""
+    """The root of all errors of perturbx.
+
+    Attributes
+    ----------
+    tables : sequence of ScoreTable
+        What was paid for until the error, one table per text; empty where no call was made. Give
+        them to ``explain(texts, tables=...)`` and no call is made twice.
+    """
+
+    tables: Sequence[ScoreTable] = ()
 
 
 class ArgumentError(PerturbxError, ValueError):
@@ -44,18 +53,11 @@ class MaskingError(PerturbxError, ValueError):
 
 
 class ScoringError(PerturbxError, RuntimeError):
-    """The model failed, or returned something that is no score.
-
-    Attributes
-    ----------
-    tables : list of ScoreTable
-        One table per text, with every score paid for until the failure. Give them to
-        ``explain(texts, tables=...)`` and no call is made twice.
-    """
+    """The model failed, or returned something that is no score."""
 
     def __init__(self, message: str, tables: Sequence[ScoreTable] = ()) -> None:
         super().__init__(message)
-        self.tables: list[ScoreTable] = list(tables)
+        self.tables = list(tables)
 
 
 class RateLimitError(ScoringError):

@@ -16,10 +16,12 @@ from perturbx._version import __version__
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.exceptions import (
     ArgumentError,
+    PerturbxError,
 )
 from perturbx.explainers.budget import resolve_seed
 from perturbx.explainers.design import Design
 from perturbx.explainers.failure import raise_with_tables, warn_of_poor_fits
+from perturbx.explainers.parameters import check_outputs, check_parameters
 from perturbx.explainers.preparation import cut_texts, draw_coalitions, encode_texts
 from perturbx.explainers.tables import build_table, check_known, rows_to_score
 from perturbx.explainers.word_columns import WordColumns
@@ -29,7 +31,6 @@ from perturbx.maskers import as_masker
 from perturbx.runner import Job, Runner
 from perturbx.score_table import ScoreTable
 from perturbx.scorers import as_scorer
-from perturbx.scorers.links import LINKS
 from perturbx.surrogates.attribution import Attribution
 from perturbx.typing import (
     Encoding,
@@ -153,7 +154,8 @@ class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ArgumentError
-            A parameter or a text is not what it should be; no call has been made.
+            A parameter or a text is not what it should be. No call has been made, or, where only
+            the scores could tell (the outputs of a function), ``.tables`` holds them.
         ScoringError
             The model failed; ``.tables`` holds what was paid for.
         Interrupted
@@ -162,6 +164,7 @@ class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
         self._check_parameters()
         units = cut_texts(texts, self._segmenter())
         scorer = self._scorer()
+        check_outputs(self.outputs, scorer.output_names)
         masker = self._masker(scorer)
         encodings = encode_texts(units, masker, scorer, self._players)
         known = self._known(encodings, tables, scorer, masker)
@@ -169,19 +172,14 @@ class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
         designs = [self._design_of(i, encoding.units) for i, encoding in enumerate(encodings)]
         coalitions = draw_coalitions(designs, encodings, seed)
         tables = self._score(encodings, coalitions, known, designs, scorer, masker, seed)
-        return self._fit_surrogates(tables, [design.surrogate for design in designs])
+        try:
+            return self._fit_surrogates(tables, [design.surrogate for design in designs])
+        except PerturbxError as error:
+            error.tables = tables
+            raise
 
     def _check_parameters(self) -> None:
-        if self.link not in LINKS:
-            raise ArgumentError(f"link: expected one of {', '.join(LINKS)}; got {self.link!r}")
-        size = self.batch_tokens
-        if size != "auto" and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-            raise ArgumentError(f"batch_tokens: expected 'auto' or a positive int; got {size!r}")
-        known = isinstance(self.outputs, str) or all(isinstance(o, str) for o in self.outputs)
-        if not known or not len(self.outputs):
-            raise ArgumentError(
-                f"outputs: expected 'all', 'predicted' or output names; got {self.outputs!r}"
-            )
+        check_parameters(self.link, self.batch_tokens, self.outputs)
 
     def _scorer(self) -> Scorer:
         """Return the scorer of `model`; a model is loaded once, until a parameter changes."""

@@ -176,8 +176,27 @@ def test_unknown_names_are_errors_that_name_the_argument(option, name):
 
 
 def test_an_output_that_is_not_there_is_an_error_that_keeps_the_scores():
-    with pytest.raises(px.ArgumentError, match=r"outputs.*\['0', '1'\]"):
-        px.explain(sentiment_of, [SENTENCE], outputs=["2"])
+    model = Counting(sentiment)
+    with pytest.raises(px.ArgumentError, match=r"outputs.*\['0', '1'\]") as caught:
+        px.explain(model, [SENTENCE], outputs=["2"], random_state=0)
+    n_calls = len(model.asked)
+    (item,) = px.ShapleyExplainer(model, random_state=0).explain(
+        [SENTENCE], tables=caught.value.tables
+    )
+    assert item.n_calls == n_calls == len(model.asked)
+
+
+def test_an_output_is_checked_before_any_call_where_the_names_are_known():
+    model = Counting(sentiment)
+    with pytest.raises(px.ArgumentError, match=r"outputs.*\['bad', 'good'\]"):
+        px.explain(model, [SENTENCE], outputs=["nice"], output_names=["bad", "good"])
+    assert not model.asked
+
+
+def test_a_link_that_cannot_be_keeps_the_scores():
+    with pytest.raises(px.CapabilityError, match="link") as caught:
+        px.explain(lambda texts: [len(t) for t in texts], ["a b c"], link="log_odds")
+    assert len(caught.value.tables[0]) == 8
 
 
 @pytest.mark.parametrize("texts", ["a string", None, 3, [None], [["a", "b", "c"]], [b"bytes"]])
