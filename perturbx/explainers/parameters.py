@@ -32,5 +32,6 @@ def check_outputs(outputs: str | Sequence[str], names: Sequence[str] | None) -> 
     unknown = [name for name in wanted if name not in names]
     if unknown:
         raise ArgumentError(
-            f"outputs: expected 'all', 'predicted' or names out of {list(names)}; got {unknown[0]!r}"
+            f"outputs: expected 'all', 'predicted' or names out of {list(names)}; "
+            f"got {unknown[0]!r}"
         )
