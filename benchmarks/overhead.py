@@ -28,14 +28,14 @@ def run(workload: Workload, *, quick: bool) -> None:
     # A sentence of fewer than 12 words has no 500 coalitions.
     sentences = workload.with_words(12, 14)[:4] if quick else workload.with_words(12, 1_000)[:20]
     texts = [units.text for units in sentences]
-    repeats = {60: 3, 500: 1} if quick else {60: 5, 500: 3}
+    repeats = {60: 3, 500: 1} if quick else {60: 5, 500: 2}
     shown = {}
     for budget in BARS:
         note(f"overhead: which variants {budget} calls a text ask about")
         with Recorder(workload.model) as recorder:
             _explainer(workload, budget).explain(texts)
         shown[budget] = recorder.distinct
-    cuts = _fastest_cuts(workload, shown[500], n_rows=150 if quick else 400)
+    cuts = _fastest_cuts(workload, shown[500], n_rows=150 if quick else 200)
     lines = []
     for budget, bar in BARS.items():
         rows = shown[budget]
