@@ -88,6 +88,7 @@ def run(workload: Workload, *, quick: bool) -> None:
     task = Task(workload, max(plain, key=lambda units: units.n_units))
     reference = _reference(task, calls=400 if quick else 3_000)
     n_rows = 64 if quick else 256
+    _warm_up(task)
     note("in use: the bare forward")
     price = _bare_seconds_a_row(task, n_rows)
     measured = []
@@ -167,6 +168,14 @@ def _reference(task: Task, calls: int) -> np.ndarray:
         f"its own relative squared error is about {own:.1e}."
     )
     return values
+
+
+def _warm_up(task: Task) -> None:
+    """Let shap load and compile what it does at its first use, so that no row pays for it."""
+    import shap
+
+    note("in use: shap's first use")
+    shap.Explainer(task.pipeline())(["a good film"], max_evals=20, silent=True)
 
 
 def _bare_seconds_a_row(task: Task, n_rows: int) -> float:

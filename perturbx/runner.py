@@ -340,8 +340,11 @@ class _Throttle:
             self.warm = True
             return
         throughput = tokens / max(seconds, 1e-9)
-        self.fruitless = 0 if throughput > WORTHWHILE * self.best[0] else self.fruitless + 1
-        self.best = max(self.best, (throughput, self.budget))
+        # A larger batch has to earn its place: the best of several noisy figures is often noise.
+        if throughput > WORTHWHILE * self.best[0]:
+            self.fruitless, self.best = 0, (throughput, self.budget)
+        else:
+            self.fruitless += 1
         # One slow batch may be the machine's doing; two in a row are the model's.
         self.growing = self.fruitless < 2 and self.budget < LARGEST_BATCH
         self.budget = 2 * self.budget if self.growing else self.best[1]
