@@ -34,6 +34,13 @@ class Attribution:
         one unit, leave-one-out).
     additivity : float, optional
         The share of the scores' variance that the additive part explains in the fit itself.
+    dof : float, optional
+        Degrees of freedom of Student's t for intervals of single values; None: the normal
+        distribution.
+    band_dof : float, optional
+        The same for simultaneous intervals; None: as `dof`.
+    band_inflation : float, default=1.0
+        What the covariance is multiplied by for simultaneous intervals.
     """
 
     values: FloatArray
@@ -45,6 +52,9 @@ class Attribution:
     r2_by_output: FloatArray | None = None
     r2: float | None = None
     additivity: float | None = None
+    dof: float | None = None
+    band_dof: float | None = None
+    band_inflation: float = 1.0
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.std_errors.shape != self.values.shape:
