@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from perturbx._version import __version__
 
 if TYPE_CHECKING:
+    from perturbx.budget_report import BudgetReport
     from perturbx.exceptions import (
         ArgumentError,
         BudgetExceeded,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         TruncationWarning,
     )
     from perturbx.explainers.base import BaseExplainer
+    from perturbx.explainers.cost import CostEstimate
     from perturbx.explainers.explain import explain, make_explainer
     from perturbx.explainers.game import explain_game
     from perturbx.explainers.lasso import LassoExplainer
@@ -66,6 +68,8 @@ _HOME = {
     ),
     "Attribution": "perturbx.surrogates.attribution",
     "BaseExplainer": "perturbx.explainers.base",
+    "BudgetReport": "perturbx.budget_report",
+    "CostEstimate": "perturbx.explainers.cost",
     "Explanation": "perturbx.explanation",
     "Explanations": "perturbx.explanations",
     "LassoExplainer": "perturbx.explainers.lasso",
@@ -88,7 +92,9 @@ __all__ = [
     "Attribution",
     "BaseExplainer",
     "BudgetExceeded",
+    "BudgetReport",
     "CapabilityError",
+    "CostEstimate",
     "Explanation",
     "Explanations",
     "Interrupted",

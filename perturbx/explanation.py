@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from perturbx.budget_report import BudgetReport
 from perturbx.exceptions import ArgumentError, TableError
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
+from perturbx.surrogates.intervals import Intervals, LargestUnits, check_level, top_of_output
 from perturbx.typing import FloatArray, Link, Surrogate
 from perturbx.units.units import Units
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT = "perturbx.Explanation/1"
 _ATTRIBUTION_ARRAYS = ("values", "base_values", "std_errors", "covariance", "r2_by_output")
+_ATTRIBUTION_FREEDOM = ("dof", "band_dof", "band_inflation")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,6 +46,8 @@ class Explanation:
         The explained outputs, one per column of `values`.
     link : {"identity", "probability", "log_prob", "log_odds"}
         The scale of the values.
+    budget_report : BudgetReport, optional
+        What it cost and why no more was bought; None for a view of a table.
     """
 
     units: Units
@@ -50,6 +55,7 @@ class Explanation:
     attribution: Attribution
     output_names: tuple[str, ...]
     link: Link = "identity"
+    budget_report: BudgetReport | None = None
 
     @property
     def text(self) -> str:
@@ -147,6 +153,62 @@ class Explanation:
         values = self.values[:, self.column(output)]
         order = np.argsort(-np.abs(values), kind="stable")[:n]
         return [(self.units.labels[i], float(values[i])) for i in order]
+
+    def confidence_interval(
+        self,
+        level: float = 0.95,
+        *,
+        output: str | int | None = None,
+        simultaneous: bool = False,
+    ) -> Intervals:
+        """Return intervals ``(n_units,)`` of one output's values, of width 0 where exact.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            The probability that an interval holds the true value.
+        output : str or int, optional
+            The output; `top_output` by default.
+        simultaneous : bool, default=False
+            Make it the probability that all intervals hold theirs at once.
+
+        Raises
+        ------
+        ArgumentError
+            `level` is not between 0 and 1, or the output was not explained.
+        """
+        column = self.column(output)
+        every = self.attribution.confidence_interval(level, simultaneous=simultaneous)
+        return Intervals(every.low[:, column], every.high[:, column], level, simultaneous)
+
+    def top_k(
+        self, k: int, output: str | int | None = None, *, level: float = 0.95
+    ) -> LargestUnits:
+        """Return the k largest units of one output, and how sure it is that they are those.
+
+        Parameters
+        ----------
+        k : int
+            How many units, by absolute value.
+        output : str or int, optional
+            The output; `top_output` by default.
+        level : float, default=0.95
+            What ``certain`` of the result compares the probability with.
+
+        Returns
+        -------
+        LargestUnits
+            With ``units``, ``labels``, ``probability`` and ``certain``.
+
+        Raises
+        ------
+        ArgumentError
+            `k`, `level` or `output` is not valid.
+        """
+        check_level(level)
+        units, probability = top_of_output(self.attribution, k, self.column(output))
+        labels = tuple(self.units.labels[unit] for unit in units)
+        return LargestUnits(tuple(int(unit) for unit in units), labels, probability, level)
 
     def summary(self, output: str | int | None = None) -> str:
         """Return two or three plain sentences with the numbers in them."""
@@ -275,7 +337,9 @@ class Explanation:
             "n_calls": fit.n_calls,
             "r2": fit.r2,
             "additivity": fit.additivity,
+            **{name: getattr(fit, name) for name in _ATTRIBUTION_FREEDOM},
             **{name: None if a is None else a.tolist() for name, a in arrays.items()},
+            "budget_report": None if self.budget_report is None else self.budget_report.to_dict(),
             "table": self.table.to_dict(),
         }
 
@@ -312,11 +376,15 @@ class Explanation:
             n_calls=record["n_calls"],
             r2=record["r2"],
             additivity=record["additivity"],
+            # Records of older versions do not have these.
+            **{name: record[name] for name in _ATTRIBUTION_FREEDOM if name in record},
             **arrays,
         )
         if table.units is None:
             raise TableError("record: the table has no units, so there is no text to explain")
-        return cls(table.units, table, attribution, tuple(record["output_names"]), record["link"])
+        names, cost = tuple(record["output_names"]), record.get("budget_report")
+        report = None if cost is None else BudgetReport.from_dict(cost)
+        return cls(table.units, table, attribution, names, record["link"], report)
 
     @classmethod
     def from_json(cls, text: str) -> Explanation:

@@ -11,13 +11,14 @@ import typer
 from perturbx.cli.inputs import DEFAULT_COLUMN, read_texts
 from perturbx.cli.messages import reporting, say
 from perturbx.cli.outputs import Format, check_folder_of, choose_format, write_results
-from perturbx.cli.tables import prepare_tables, save_tables
+from perturbx.cli.tables import load_tables, prepare_tables, save_tables
 from perturbx.exceptions import Interrupted, ScoringError
 from perturbx.typing import Link
 
 if TYPE_CHECKING:
     from perturbx.explainers.base import BaseExplainer
     from perturbx.explanations import Explanations
+    from perturbx.score_table import ScoreTable
 
 ExplainerName: TypeAlias = Literal["shapley", "partition", "lime", "lasso", "occlusion"]
 UnitsName: TypeAlias = Literal["words", "characters", "sentences", "paragraphs"]
@@ -33,6 +34,8 @@ Examples:
     perturbx explain --input reviews.csv --column comment -o reviews.html
     perturbx explain --model ./my-classifier --explainer lime --seed 0 "so so"
     perturbx explain --input reviews.txt --output json --save-table tables/
+    perturbx explain --input reviews.txt --tolerance 0.05 --resume tables/
+    perturbx explain --input reviews.txt --estimate
 """
 
 WHAT, HOW, RESULTS, RUN = "What is explained", "How", "Results", "The run"
@@ -106,11 +109,31 @@ def explain(
         str,
         typer.Option(
             metavar=f"[{'|'.join(BUDGETS)}|INTEGER]",
-            help="Calls to the model for each text. 'fast': 5 a unit, 'normal' and 'auto': 10, "
-            "'high': 20.",
+            help="Calls to the model for each text. 'fast': 5 a unit, 'normal': 10, 'high': 20. "
+            "'auto': as many as --tolerance takes, 3 to 20 a unit (methods without such errors: "
+            "10).",
             rich_help_panel=HOW,
         ),
     ] = "auto",
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="The error bars at which --budget auto stops, in parts of the largest value.",
+            show_default="0.1",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            metavar="INTEGER",
+            help="Let --budget auto stop, too, when so many largest values stand apart from the "
+            "rest.",
+            show_default=False,
+            rich_help_panel=HOW,
+        ),
+    ] = None,
     link: Annotated[
         Link,
         typer.Option(
@@ -159,6 +182,24 @@ def explain(
             rich_help_panel=RESULTS,
         ),
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Buy only the scores that an earlier run of the same texts lacks: PATH is what "
+            "--save-table wrote, or --output json.",
+            show_default=False,
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate",
+            help="Print how many calls and tokens it would take, and call nothing.",
+            rich_help_panel=RUN,
+        ),
+    ] = False,
     device: Annotated[
         str | None,
         typer.Option(
@@ -192,13 +233,15 @@ def explain(
     is 0 where all went well, 1 after an error, 2 for a wrong option, 130 after Ctrl-C.
     """
     calls = _number_or_name("--budget", budget, BUDGETS)
+    rule = {"tolerance": tolerance, "top_k": top_k}
     most_tokens = _number_or_name("--batch-tokens", batch_tokens, ("auto",))
     with reporting():
         given = read_texts(texts or [], input_file, column)
         if output_file is not None:
             check_folder_of(output_file, "--output-file")
-        if save_table is not None:
+        if save_table is not None and not estimate:
             prepare_tables(save_table, len(given))
+        paid = None if resume is None else load_tables(resume, given)
         # It takes seconds to import: `--help` and a wrong option need not wait for it.
         from perturbx.explainers import make_explainer
 
@@ -214,8 +257,12 @@ def explain(
             device=device,
             batch_tokens=most_tokens,
             progress=not quiet and sys.stderr.isatty(),
+            **{name: value for name, value in rule.items() if value is not None},
         )
-        results = _explain_and_save(chosen, given, save_table)
+        if estimate:
+            typer.echo(str(chosen.estimate_cost(given)))
+            return
+        results = _explain_and_save(chosen, given, paid, save_table)
         write_results(results, choose_format(output, output_file), output_file)
     if not quiet:
         for path in filter(None, (output_file, save_table)):
@@ -239,10 +286,13 @@ def _outputs(names: list[str] | None) -> str | list[str]:
 
 
 def _explain_and_save(
-    explainer: BaseExplainer, texts: list[str], save_table: Path | None
+    explainer: BaseExplainer,
+    texts: list[str],
+    paid: list[ScoreTable] | None,
+    save_table: Path | None,
 ) -> Explanations:
     try:
-        explanations = explainer.explain(texts)
+        explanations = explainer.explain(texts, tables=paid)
     except (ScoringError, Interrupted) as failure:
         n_scored = sum(len(table) for table in failure.tables)
         if save_table is not None and n_scored:

@@ -25,7 +25,10 @@ _FORMAT_OF_SUFFIX: dict[str, Format] = {
     ".csv": "csv",
 }
 _FILE_WIDTH = 100
-COLUMNS = ("text", "unit", "label", "piece", "start", "stop", "output", "value", "std_error")
+COLUMNS = (
+    *("text", "unit", "label", "piece", "start", "stop", "output"),
+    *("value", "std_error", "low", "high"),
+)
 
 
 def choose_format(chosen: Format | None, path: Path | None) -> Format:
@@ -108,11 +111,13 @@ def _rows(explanations: Explanations) -> str:
     writer.writerow(COLUMNS)
     for text, explanation in enumerate(explanations):
         units, fit = explanation.units, explanation.attribution
+        ends = fit.confidence_interval()
+        numbers = (fit.values, fit.std_errors, ends.low, ends.high)
         for unit, span in enumerate(units.first_spans):
             about = (text, unit, units.labels[unit], units.pieces[unit], *span)
             for column, output in enumerate(explanation.output_names):
-                numbers = (fit.values[unit, column], fit.std_errors[unit, column])
-                writer.writerow((*about, output, *map(float, numbers)))
+                own = (float(matrix[unit, column]) for matrix in numbers)
+                writer.writerow((*about, output, *own))
     return page.getvalue()
 
 

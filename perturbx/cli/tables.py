@@ -1,7 +1,8 @@
-"""Where score tables are saved: one file for one text, a folder for any number of them."""
+"""Where score tables are saved and read again: a file for one text, a folder for any number."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from perturbx.cli.outputs import check_folder_of
+from perturbx.exceptions import ArgumentError, TableError
 
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
@@ -50,3 +52,54 @@ def save_tables(tables: Sequence[ScoreTable], path: Path) -> None:
     width = len(str(len(tables)))
     for number, table in enumerate(tables, 1):
         table.save(path / f"{number:0{width}d}{SUFFIX}")
+
+
+def load_tables(path: Path, texts: Sequence[str]) -> list[ScoreTable]:
+    """Return the tables of an earlier run of the same texts.
+
+    Parameters
+    ----------
+    path : Path
+        What ``--save-table`` wrote (a ``.npz`` file, or a folder of them), or the JSON that
+        ``--output json`` wrote.
+    texts : sequence of str
+        The texts, in the same order.
+
+    Raises
+    ------
+    typer.BadParameter
+        There is no such file or folder.
+    ArgumentError
+        It holds the tables of other texts, or no tables.
+    """
+    from perturbx.score_table import ScoreTable
+
+    if not path.exists():
+        raise typer.BadParameter(f"{path} does not exist", param_hint="--resume")
+    try:
+        if path.is_dir():
+            tables = [ScoreTable.load(file) for file in sorted(path.glob(f"*{SUFFIX}"))]
+        elif path.suffix == SUFFIX:
+            tables = [ScoreTable.load(path)]
+        else:
+            tables = _tables_of_json(path)
+    except (TableError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArgumentError(
+            f"--resume: {path} is neither what --save-table nor what --output json writes ({error})"
+        ) from None
+    found = [None if table.units is None else table.units.text for table in tables]
+    if found != list(texts):
+        raise ArgumentError(
+            f"--resume: {path} holds the scores of {len(tables)} texts, and they are not the "
+            f"{len(texts)} texts given, in their order"
+        )
+    return tables
+
+
+def _tables_of_json(path: Path) -> list[ScoreTable]:
+    """Return the tables in a file with an explanation a line."""
+    from perturbx.score_table import ScoreTable
+
+    # str.splitlines would also cut at line separators inside a JSON string.
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [ScoreTable.from_dict(json.loads(line)["table"]) for line in lines if line.strip()]

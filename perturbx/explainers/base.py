@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, clone
 
 from perturbx._version import __version__
 from perturbx.coalitions.coalitions import Coalitions
-from perturbx.exceptions import (
-    ArgumentError,
-    PerturbxError,
-)
+from perturbx.exceptions import ArgumentError
 from perturbx.explainers.budget import resolve_seed
+from perturbx.explainers.cost import CostEstimate, estimate_cost
 from perturbx.explainers.design import Design
-from perturbx.explainers.failure import raise_with_tables, warn_of_poor_fits
+from perturbx.explainers.estimator import ModelEstimator
+from perturbx.explainers.failure import warn_of_poor_fits
+from perturbx.explainers.fitting import explanations_of, fit_tables
 from perturbx.explainers.parameters import check_outputs, check_parameters
 from perturbx.explainers.preparation import cut_texts, draw_coalitions, encode_texts
-from perturbx.explainers.tables import build_table, check_known, rows_to_score
+from perturbx.explainers.purchases import TextPurchases
+from perturbx.explainers.rounds import play_rounds
+from perturbx.explainers.stopping import StoppingRule
+from perturbx.explainers.tables import check_tables
 from perturbx.explainers.word_columns import WordColumns
-from perturbx.explanation import Explanation
 from perturbx.explanations import Explanations
 from perturbx.maskers import as_masker
-from perturbx.runner import Job, Runner
+from perturbx.runner import Runner
 from perturbx.score_table import ScoreTable
 from perturbx.scorers import as_scorer
 from perturbx.surrogates.attribution import Attribution
@@ -39,14 +41,13 @@ from perturbx.typing import (
     RandomState,
     Scorer,
     Segmenter,
-    Surrogate,
     TextInput,
 )
 from perturbx.units import as_segmenter
 from perturbx.units.units import Units
 
 
-class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
+class BaseExplainer(WordColumns, ModelEstimator):
     """Explains what a text model makes of a text, unit by unit.
 
     Parameters
@@ -62,8 +63,9 @@ class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
         What a removed unit looks like. "auto" is the model's mask token where it has one, and
         deletion elsewhere.
     budget : int or {"auto", "fast", "normal", "high"}, default="auto"
-        Distinct model calls a text: a number, or 10 ("auto", "normal"), 5 or 20 calls a unit.
-        All ``2 ** n_units`` coalitions where they fit.
+        Distinct model calls a text: a number, or 5 ("fast"), 10 ("normal") or 20 ("high") calls a
+        unit. "auto": as many as it takes, see `ShapleyExplainer`, where the method can tell;
+        else 10 calls a unit. All ``2 ** n_units`` coalitions where they fit.
     outputs : {"all", "predicted"} or sequence of str, default="all"
         The model's outputs that are explained. "predicted": the one with the highest score.
     link : {"identity", "probability", "log_prob", "log_odds"}, default="identity"
@@ -123,6 +125,10 @@ class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
     def _design(self, units: Units) -> Design:
         """Return what is asked about these units and what is fitted to the answers."""
 
+    def _rule(self) -> StoppingRule:
+        """Return when a text needs no further round, for designs that are nested."""
+        return StoppingRule()
+
     def _players(self, units: Units) -> Units:
         """Return the units as this explainer plays them (with a hierarchy, say)."""
         return units
@@ -136,7 +142,7 @@ class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
     def explain(
         self, texts: Sequence[TextInput | Units], *, tables: Sequence[ScoreTable] | None = None
     ) -> Explanations:
-        """Explain every text; all their variants go through the model in one stream.
+        """Explain every text; their variants go through the model in one stream a round.
 
         Parameters
         ----------
@@ -161,22 +167,72 @@ class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
         Interrupted
             Ctrl-C; ``.tables`` holds what was paid for.
         """
+        scorer, masker, encodings = self._prepared(texts)
+        known = self._known(encodings, tables, scorer, masker)
+        seed = self._seed(known)
+        designs = [self._design_of(i, encoding.units) for i, encoding in enumerate(encodings)]
+        purchases = self._purchases(encodings, designs, known, scorer, masker, seed)
+
+        def draw(budgets: Mapping[int, int]) -> dict[int, Coalitions]:
+            drawn = draw_coalitions(
+                [replace(designs[i], budget=budget) for i, budget in budgets.items()],
+                [encodings[i] for i in budgets],
+                seed,
+            )
+            return dict(zip(budgets, drawn, strict=True))
+
+        def fit(tables: Mapping[int, ScoreTable]) -> dict[int, Attribution]:
+            surrogates = {i: designs[i].surrogate for i in tables}
+            return fit_tables(tables, surrogates, self.link, self.outputs)
+
+        budgets = self._budgets(encodings, designs)
+        ends = play_rounds(budgets, draw, purchases, fit, self._rule())
+        explanations = explanations_of(ends, self.link, self.outputs)
+        warn_of_poor_fits(explanations)
+        return explanations
+
+    def estimate_cost(self, texts: Sequence[TextInput | Units]) -> CostEstimate:
+        """Return what `explain` would cost at least and at most; the model is not called.
+
+        Parameters
+        ----------
+        texts : sequence of str, of (str, str), or of Units
+            What would be explained.
+
+        Returns
+        -------
+        CostEstimate
+            Calls and tokens (characters, for models that take strings): of each text, and of
+            all. Least and most differ where the calls are bought in rounds.
+
+        Raises
+        ------
+        ArgumentError
+            A parameter or a text is not what it should be.
+        """
+        _, _, encodings = self._prepared(texts)
+        designs = [self._design_of(i, encoding.units) for i, encoding in enumerate(encodings)]
+        seed = resolve_seed(0 if self.random_state is None else deepcopy(self.random_state))
+        return estimate_cost(encodings, designs, self._budgets(encodings, designs), seed)
+
+    def _prepared(
+        self, texts: Sequence[TextInput | Units]
+    ) -> tuple[Scorer, Masker, list[Encoding]]:
         self._check_parameters()
         units = cut_texts(texts, self._segmenter())
         scorer = self._scorer()
         check_outputs(self.outputs, scorer.output_names)
         masker = self._masker(scorer)
-        encodings = encode_texts(units, masker, scorer, self._players)
-        known = self._known(encodings, tables, scorer, masker)
-        seed = self._seed(known)
-        designs = [self._design_of(i, encoding.units) for i, encoding in enumerate(encodings)]
-        coalitions = draw_coalitions(designs, encodings, seed)
-        tables = self._score(encodings, coalitions, known, designs, scorer, masker, seed)
-        try:
-            return self._fit_surrogates(tables, [design.surrogate for design in designs])
-        except PerturbxError as error:
-            error.tables = tables
-            raise
+        return scorer, masker, encode_texts(units, masker, scorer, self._players)
+
+    def _budgets(
+        self, encodings: Sequence[Encoding], designs: Sequence[Design]
+    ) -> list[tuple[int, ...]]:
+        """Return for each text the calls that it may have in all after each round."""
+        return [
+            design.rounds(self.budget, encoding.units.n_units)
+            for encoding, design in zip(encodings, designs, strict=True)
+        ]
 
     def _check_parameters(self) -> None:
         check_parameters(self.link, self.batch_tokens, self.outputs)
@@ -220,13 +276,8 @@ class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
                 probe if probe is not None and probe.units == encoding.units else None
                 for encoding in encodings
             ]
-        if len(tables) != len(encodings):
-            raise ArgumentError(
-                f"tables: expected one per text, got {len(tables)} for {len(encodings)} texts"
-            )
         source = {"model": scorer.model_id, "masker": repr(masker)}
-        for i, (table, encoding) in enumerate(zip(tables, encodings, strict=True)):
-            check_known(table, encoding.units, source, f"tables[{i}]")
+        check_tables(tables, [encoding.units for encoding in encodings], source)
         return list(tables)
 
     def _seed(self, known: Sequence[ScoreTable | None]) -> int:
@@ -242,59 +293,18 @@ class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
         except ArgumentError as error:
             raise ArgumentError(f"{error} (texts[{number}])") from None
 
-    def _score(
+    def _purchases(
         self,
         encodings: Sequence[Encoding],
-        coalitions: Sequence[Coalitions],
-        known: Sequence[ScoreTable | None],
         designs: Sequence[Design],
+        known: Sequence[ScoreTable | None],
         scorer: Scorer,
         masker: Masker,
         seed: int,
-    ) -> list[ScoreTable]:
-        fresh = [rows_to_score(c, table) for c, table in zip(coalitions, known, strict=True)]
-        jobs = [
-            Job(encoding, drawn.masks[rows])
-            for encoding, drawn, rows in zip(encodings, coalitions, fresh, strict=True)
-        ]
+    ) -> TextPurchases:
         runner = Runner(scorer, batch_tokens=self.batch_tokens, progress=self.progress)
-        outcome = runner.run(jobs)
-        names = scorer.output_names or tuple(map(str, range(outcome.n_outputs or 0)))
-        tables = [
-            build_table(
-                encoding.units,
-                drawn,
-                rows,
-                result,
-                outcome,
-                names if outcome.n_outputs is not None else (),
-                self._provenance(scorer, masker, design, seed),
-                table,
-            )
-            for encoding, drawn, rows, result, design, table in zip(
-                encodings, coalitions, fresh, outcome.results, designs, known, strict=True
-            )
-        ]
-        raise_with_tables(outcome.failure, tables)
-        return tables
-
-    def _fit_surrogates(
-        self, tables: Sequence[ScoreTable], surrogates: Sequence[Surrogate]
-    ) -> Explanations:
-        views = [table.linked(self.link).select(self.outputs) for table in tables]
-        attributions: list[Attribution | None] = [None] * len(views)
-        for surrogate in dict.fromkeys(surrogates):
-            members = [i for i, own in enumerate(surrogates) if own == surrogate]
-            fits = surrogate.fit([views[i] for i in members])
-            for i, attribution in zip(members, fits, strict=True):
-                attributions[i] = attribution
-        explanations = Explanations(
-            Explanation(table.units, table, attribution, view.output_names, self.link)
-            for table, view, attribution in zip(tables, views, attributions, strict=True)
-            if table.units is not None and attribution is not None
-        )
-        warn_of_poor_fits(explanations)
-        return explanations
+        records = [self._provenance(scorer, masker, design, seed) for design in designs]
+        return TextPurchases(encodings, known, runner, records)
 
     def _explained_names(self, units: Units, y: Any) -> list[str]:
         if self.outputs == "predicted":
@@ -325,26 +335,8 @@ class BaseExplainer(WordColumns, BaseEstimator):  # type: ignore[misc]
             counts=torch.ones(1, dtype=torch.int64),
         )
         design = self._design(encoding.units)
-        (table,) = self._score(
-            [encoding], [whole], [None], [design], scorer, masker, resolve_seed(0)
-        )
+        purchases = self._purchases([encoding], [design], [None], scorer, masker, resolve_seed(0))
+        purchases.buy({0: whole})
+        table = purchases.table(0)
         kept = {k: v for k, v in table.provenance.items() if k != "seed"}
         return replace(table, provenance=kept)
-
-    def __sklearn_clone__(self) -> Self:
-        """Return an unfitted copy that shares the model: a clone must not un-train or copy it."""
-        parameters = self.get_params(deep=False)
-        copies = {k: v if k == "model" else clone(v, safe=False) for k, v in parameters.items()}
-        return type(self)(**copies)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        state.pop("_loaded", None)
-        return state
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.requires_fit = True
-        return tags

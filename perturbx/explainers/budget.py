@@ -16,14 +16,26 @@ CALLS_PER_UNIT = {"fast": 5, "auto": 10, "normal": 10, "high": 20}
 
 MOST_UNITS_ENUMERATED = 20
 
+FIRST_LOOK = 3
+"""Calls a unit of the first round where rounds are made; each one after it takes GROWTH as many."""
+
+GROWTH = 1.5
+
+LAST_LOOK = 20
+"""Calls a unit that are never exceeded by rounds."""
+
+ENUMERATED_AT_ONCE = 10
+"""All coalitions are asked about in one round where that takes at most so many calls a unit."""
+
 
 def resolve_budget(budget: int | str, n_units: int) -> int:
-    """Return the number of distinct calls that `budget` allows for one text.
+    """Return the number of distinct calls that a fixed `budget` allows for one text.
 
     Parameters
     ----------
     budget : int or {"auto", "fast", "normal", "high"}
-        A number of distinct calls, or 10, 5, 10, 20 calls per unit.
+        A number of distinct calls, or 10, 5, 10, 20 calls per unit. ("auto" is 10 where no
+        rounds are made; see `rounds_of`.)
     n_units : int
         Units of the text.
 
@@ -49,6 +61,31 @@ def resolve_budget(budget: int | str, n_units: int) -> int:
     if budget < 1:
         raise ArgumentError(f"budget: expected at least one call; got {budget}")
     return int(budget)
+
+
+def rounds_of(n_units: int) -> tuple[int, ...]:
+    """Return the calls after each round of "auto": at most six rounds, whole pairs each.
+
+    3 calls a unit, then 1.5 times as many a round, at most 20 a unit. All ``2 ** n_units`` at
+    once where that is at most 10 a unit, and in the last round where it is at most 20.
+
+    Examples
+    --------
+    >>> rounds_of(14), rounds_of(7), rounds_of(5)
+    ((42, 62, 94, 140, 212, 280), (20, 30, 46, 70, 106, 128), (32,))
+    """
+    last = LAST_LOOK * n_units
+    if n_units <= MOST_UNITS_ENUMERATED:
+        if 2**n_units <= max(ENUMERATED_AT_ONCE * n_units, 2):
+            return (2**n_units,)
+        last = min(last, 2**n_units)
+    calls = [whole_pairs(int(FIRST_LOOK * n_units * GROWTH**look)) for look in range(6)]
+    return (*(call for call in calls if call < last), last)
+
+
+def whole_pairs(calls: int) -> int:
+    """Return the number of calls rounded down to whole pairs."""
+    return calls - calls % 2
 
 
 def all_coalitions_fit(n_units: int, budget: int) -> bool:

@@ -11,6 +11,8 @@ from perturbx.explainers.budget import (
     MOST_UNITS_ENUMERATED,
     all_coalitions_fit,
     resolve_budget,
+    rounds_of,
+    whole_pairs,
 )
 from perturbx.surrogates import (
     ExactShapley,
@@ -32,6 +34,11 @@ _ESTIMATORS: dict[str, tuple[Sampler, Surrogate]] = {
     "permutation": (Permutation(), PermutationShapley()),
 }
 
+NESTED = ("auto", "odd_gp")
+"""The Shapley estimators whose larger designs begin with the smaller ones."""
+
+_OF_PAIRS = ("auto", "odd_gp", "leverage")
+
 
 @dataclass(frozen=True)
 class Design:
@@ -44,12 +51,23 @@ class Design:
     surrogate : Surrogate
         Is fitted to their scores.
     budget : int
-        Most distinct calls.
+        Most distinct calls, where they are bought in one round.
+    is_nested : bool, default=False
+        The sampler's larger designs of one seed begin with the smaller ones, and the surrogate's
+        errors are those of what it estimates: with the budget "auto" the calls are bought in
+        rounds (see `rounds_of`) until the stopping rule holds, whatever `budget` here says.
     """
 
     sampler: Sampler
     surrogate: Surrogate
     budget: int
+    is_nested: bool = False
+
+    def rounds(self, budget: int | str, n_units: int) -> tuple[int, ...]:
+        """Return the calls allowed after each round, for the budget that the user set."""
+        if self.is_nested and isinstance(budget, str) and budget == "auto":
+            return rounds_of(n_units)
+        return (self.budget,)
 
 
 def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
@@ -58,37 +76,58 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
     Parameters
     ----------
     estimator : {"auto", "exact", "odd_gp", "leverage", "kernel", "permutation"}
-        "auto" is exact where all coalitions fit in the budget, and leverage elsewhere.
+        "auto" is exact where all coalitions fit in the budget, and odd_gp elsewhere.
     budget : int or str
-        See `resolve_budget`. "exact" with budget "auto" takes the ``2 ** n_units`` calls it needs.
+        "auto": "exact" takes the ``2 ** n_units`` calls it needs, "auto" and "odd_gp" buy in
+        rounds, the others take 10 calls a unit. For the rest see `resolve_budget`; designs of
+        pairs round an odd number down.
     n_units : int
         Number of units.
 
     Raises
     ------
     ArgumentError
-        The estimator is unknown, or "exact" does not fit in the budget.
+        The estimator is unknown, or the budget too small for it.
     """
     calls = resolve_budget(budget, n_units)
     if estimator == "exact":
-        if n_units > MOST_UNITS_ENUMERATED:
-            raise ArgumentError(
-                f"estimator: 'exact' takes 2 ** n_units calls and is limited to "
-                f"{MOST_UNITS_ENUMERATED} units; this text has {n_units}; use 'auto', or coarser "
-                f"units"
-            )
-        if budget == "auto":
-            calls = 2**n_units
-        if calls < 2**n_units:
-            raise ArgumentError(
-                f"budget: 'exact' takes {2**n_units} calls for {n_units} units; got {budget!r}"
-            )
-    elif estimator not in ("auto", *_ESTIMATORS):
+        return _enumeration(budget, calls, n_units)
+    if estimator not in ("auto", *_ESTIMATORS):
         raise ArgumentError(
             f"estimator: expected 'auto', 'exact', {', '.join(map(repr, _ESTIMATORS))}; "
             f"got {estimator!r}"
         )
-    if estimator == "exact" or (estimator == "auto" and all_coalitions_fit(n_units, calls)):
+    in_rounds = budget == "auto" and estimator in NESTED
+    if in_rounds:
+        calls = rounds_of(n_units)[0]
+    if estimator == "auto" and all_coalitions_fit(n_units, calls):
         return Design(Exhaustive(), ExactShapley(), calls)
-    sampler, surrogate = _ESTIMATORS["leverage" if estimator == "auto" else estimator]
-    return Design(sampler, surrogate, calls)
+    if estimator in _OF_PAIRS:
+        least = min(n_units + 2, 2 ** min(n_units, 62))
+        if calls < least:
+            raise ArgumentError(
+                f"budget: {n_units} units take at least {least} calls (both ends, and half a "
+                f"pair a unit); got {budget!r}; raise the budget or take coarser units"
+            )
+        # Below n + 2 after rounding there is one pair a unit less, which the samplers allow.
+        calls = max(whole_pairs(calls), min(least, calls))
+    sampler, surrogate = _ESTIMATORS["odd_gp" if estimator == "auto" else estimator]
+    if in_rounds:
+        calls = rounds_of(n_units)[-1]
+    return Design(sampler, surrogate, calls, is_nested=estimator in NESTED)
+
+
+def _enumeration(budget: int | str, calls: int, n_units: int) -> Design:
+    if n_units > MOST_UNITS_ENUMERATED:
+        raise ArgumentError(
+            f"estimator: 'exact' takes 2 ** n_units calls and is limited to "
+            f"{MOST_UNITS_ENUMERATED} units; this text has {n_units}; use 'auto', or coarser "
+            f"units"
+        )
+    if budget == "auto":
+        calls = 2**n_units
+    if calls < 2**n_units:
+        raise ArgumentError(
+            f"budget: 'exact' takes {2**n_units} calls for {n_units} units; got {budget!r}"
+        )
+    return Design(Exhaustive(), ExactShapley(), calls)

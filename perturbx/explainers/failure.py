@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from perturbx.exceptions import Interrupted, PoorFitWarning, ScoringError
+from perturbx.exceptions import Interrupted, PerturbxError, PoorFitWarning, ScoringError
 from perturbx.explanations import Explanations
 from perturbx.score_table import ScoreTable
+
+if TYPE_CHECKING:
+    from perturbx.explainers.purchases import Purchases
 
 POOR_FIT = 0.5
 """An explanation whose out-of-fold r2 is below this says so."""
@@ -29,6 +34,21 @@ def raise_with_tables(failure: BaseException | None, tables: Sequence[ScoreTable
     ) from failure
 
 
+@contextmanager
+def telling_what_is_paid(purchases: Purchases) -> Iterator[None]:
+    """Let every error of perturbx, and Ctrl-C, leave with all that is paid for in ``.tables``."""
+    try:
+        yield
+    except PerturbxError as error:
+        if purchases.is_begun:
+            error.tables = purchases.tables()
+        raise
+    except Interrupted:
+        raise
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(purchases.tables()) from interrupt
+
+
 def warn_of_poor_fits(explanations: Explanations) -> None:
     """Issue one `PoorFitWarning` for all explanations that predict unseen masks badly."""
     poor = [
@@ -43,5 +63,5 @@ def warn_of_poor_fits(explanations: Explanations) -> None:
             f"below {POOR_FIT}; the lowest is {worst:.2f}, of texts[{i}]): single units do not "
             f"tell the story; a larger budget or coarser units may",
             PoorFitWarning,
-            stacklevel=4,
+            stacklevel=3,
         )

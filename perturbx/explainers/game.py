@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 
 from perturbx.coalitions import LeaveOneOut, PlayerCount, Uniform
 from perturbx.coalitions import Owen as OwenSampler
-from perturbx.exceptions import ArgumentError, PoorFitWarning, ScoringError
+from perturbx.coalitions.coalitions import Coalitions
+from perturbx.exceptions import ArgumentError, PoorFitWarning
 from perturbx.explainers.budget import resolve_budget, resolve_seed
 from perturbx.explainers.design import Design, shapley_design
 from perturbx.explainers.failure import POOR_FIT
+from perturbx.explainers.game_purchases import GamePurchases
+from perturbx.explainers.rounds import play_rounds
+from perturbx.explainers.stopping import StoppingRule, check_rule
 from perturbx.score_table import ScoreTable
-from perturbx.scorers.outputs import checked, require_finite
 from perturbx.surrogates import Banzhaf, Lasso, Owen
 from perturbx.surrogates import LeaveOneOut as LeaveOneOutSurrogate
 from perturbx.surrogates.attribution import Attribution
-from perturbx.typing import MaskMatrix, RandomState, ValueFunction
+from perturbx.typing import RandomState, ValueFunction
 from perturbx.units.tree import Tree
 
 SHAPLEY = ("auto", "exact", "odd_gp", "leverage", "kernel", "permutation")
@@ -32,6 +35,8 @@ def explain_game(
     *,
     budget: int | str = "auto",
     estimator: str = "auto",
+    tolerance: float = 0.1,
+    top_k: int | None = None,
     random_state: RandomState = None,
     tree: Tree | None = None,
 ) -> Attribution:
@@ -40,15 +45,20 @@ def explain_game(
     Parameters
     ----------
     value_function : callable
-        Gets masks ``(m, n_units)`` of bool, True = the player takes part; all of them distinct
-        and in one call. Returns ``(m,)`` or ``(m, n_outputs)`` numbers.
+        Gets masks ``(m, n_units)`` of bool, True = the player takes part; each only once in a
+        run. It is called once a round. Returns ``(m,)`` or ``(m, n_outputs)`` numbers; where
+        they are noisy, a tuple ``(values, variances)`` of two such arrays.
     n_units : int
         The number of players.
     budget : int or {"auto", "fast", "normal", "high"}, default="auto"
-        Most masks: a number, or 10 ("auto", "normal"), 5 or 20 a player.
+        Most masks: a number, or 5, 10 or 20 a player, in one round. "auto" with the estimators
+        "auto" and "odd_gp": rounds of 3, 4.5, ... at most 20 masks a player, until the errors
+        are small enough; with the others 10 a player.
     estimator : str, default="auto"
         Shapley values: "auto", "exact", "odd_gp", "leverage", "kernel", "permutation"; or
         "owen", "banzhaf", "lasso", "leave_one_out".
+    tolerance, top_k
+        When the rounds end; see `ShapleyExplainer`.
     random_state : int, numpy Generator or RandomState, or None, default=None
         An int makes runs equal.
     tree : Tree, optional
@@ -64,7 +74,8 @@ def explain_game(
     ArgumentError
         An argument is not what it should be.
     ScoringError
-        The value function fails, or returns something that is no score.
+        The value function fails, or returns something that is no score; the table in ``.tables``
+        holds what earlier rounds returned.
 
     Examples
     --------
@@ -77,26 +88,23 @@ def explain_game(
         raise ArgumentError(f"n_units: expected a number of players; got {n_units!r}")
     if tree is not None and tree.n_units != n_units:
         raise ArgumentError(f"tree: has {tree.n_units} leaves for {n_units} players")
-    design = _game_design(estimator, budget, int(n_units), tree)
-    generator = torch.Generator().manual_seed(resolve_seed(random_state))
-    coalitions = design.sampler.sample(PlayerCount(int(n_units), tree), design.budget, generator)
-    masks: MaskMatrix = coalitions.masks.numpy()
-    scores = checked(_call(value_function, masks), len(masks), source="value_function")
-    require_finite(scores, "value_function")
-    table = ScoreTable(
-        masks=masks,
-        scores=scores,
-        output_names=tuple(map(str, range(scores.shape[1]))),
-        counts=coalitions.counts.numpy(),
-        probabilities=(
-            None if coalitions.probabilities is None else coalitions.probabilities.numpy()
-        ),
-        walks=None if coalitions.walks is None else coalitions.walks.numpy(),
-        design=coalitions.design,
-        paired=coalitions.paired,
-        exhaustive=coalitions.exhaustive,
-    )
-    (attribution,) = design.surrogate.fit([table])
+    rule = StoppingRule(tolerance, top_k)
+    check_rule(rule, estimator, budget)
+    players = PlayerCount(int(n_units), tree)
+    design = _game_design(estimator, budget, players.n_units, tree)
+    seed = resolve_seed(random_state)
+
+    def draw(budgets: Mapping[int, int]) -> dict[int, Coalitions]:
+        generator = torch.Generator().manual_seed(seed)
+        return {0: design.sampler.sample(players, budgets[0], generator)}
+
+    def fit(tables: Mapping[int, ScoreTable]) -> dict[int, Attribution]:
+        return dict(zip(tables, design.surrogate.fit(list(tables.values())), strict=True))
+
+    purchases = GamePurchases(value_function, players.n_units)
+    budgets = [design.rounds(budget, players.n_units)]
+    (end,) = play_rounds(budgets, draw, purchases, fit, rule)
+    _, attribution = end.result
     if attribution.r2 is not None and attribution.r2 < POOR_FIT:
         warnings.warn(
             f"the attribution predicts unseen masks badly (r2 = {attribution.r2:.2f}, below "
@@ -122,12 +130,3 @@ def _game_design(estimator: str, budget: int | str, n_units: int, tree: Tree | N
     raise ArgumentError(
         f"estimator: expected one of {', '.join(SHAPLEY + OTHERS)}; got {estimator!r}"
     )
-
-
-def _call(value_function: ValueFunction, masks: MaskMatrix) -> Any:
-    try:
-        return value_function(masks.copy())
-    except Exception as error:
-        raise ScoringError(
-            f"value_function: raised {type(error).__name__} for {masks.shape} masks: {error}"
-        ) from error

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from perturbx.coalitions import GlimeSizes, LimeSizes
+from perturbx.coalitions import GlimeSizes, LimeSizes, OddPairs
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.budget import resolve_budget
 from perturbx.explainers.design import Design
+from perturbx.explainers.stopping import StoppingRule
 from perturbx.maskers import as_masker
-from perturbx.surrogates import LimeText, RidgeSurrogate
+from perturbx.surrogates import LimeLimit, LimeText, RidgeSurrogate
 from perturbx.surrogates.feature_selection import Selection
 from perturbx.typing import Link, Masker, RandomState, Scorer, Segmenter
 from perturbx.units import BagOfWords, as_segmenter
 from perturbx.units.units import Units
 
-METHODS = ("lime", "glime", "lime_text")
+METHODS = ("limit", "lime", "glime", "lime_text")
+
+LARGEST = ("auto", "highest_weights")
+"""Of the ways to choose units, those that take the largest values."""
 
 LIME_DRAWS = 5_000
 """The number of masks that lime draws by default."""
@@ -30,19 +34,40 @@ class LimeExplainer(BaseExplainer):
     ----------
     model : object
         What is explained; see `BaseExplainer`, also for the parameters not listed here.
-    method : {"lime", "glime", "lime_text"}, default="lime"
+    method : {"limit", "lime", "glime", "lime_text"}, default="limit"
+        "limit" estimates the line that LIME's own draws and kernel lead to with infinitely many
+        samples: it asks about the same pairs as Shapley's "odd_gp" and fits Gaussian processes to
+        them (see `LimeLimit`), so one table serves both and neither depends on lucky draws.
         "lime" draws LIME's masks until the budget of distinct ones is spent and fits the
         weighted ridge. "glime" draws them from the kernel itself and fits without weights, which
         is steadier (Tan et al. 2023). "lime_text" follows lime's LimeTextExplainer to the
         letter: its words (split at ``\W+``, all occurrences of a word together), deletion, its
         5,000 draws ("auto"; an int is the number of draws) with repeats, its feature selection.
     n_features : int, optional
-        How many units get a value at most; all by default, 10 for "lime_text", as in lime.
+        How many units get a value at most; all by default, 10 for "lime_text", as in lime. Not
+        for "glime", which values every unit.
     feature_selection : str, default="auto"
         How they are chosen, by lime's names: "auto", "forward_selection", "highest_weights",
-        "lasso_path", "none".
+        "lasso_path", "none". "limit" takes the largest values and fits the line to these anew:
+        "auto" and "highest_weights" are that, and the others are not to be had.
     kernel_width : float, default=25.0
         The width of LIME's kernel, in hundredths of cosine distance.
+    budget : int or {"auto", "fast", "normal", "high"}, default="auto"
+        Distinct model calls a text. "auto" with "limit": 3 a unit, then 1.5 times as many a round
+        until the errors are small enough, at most 20 a unit; exact where all ``2 ** n_units``
+        take at most 10 a unit, or where the rounds get to them. A number, or 5, 10, 20 a unit
+        ("fast", "normal", "high"), is spent at once; "limit" rounds an odd one down to whole
+        pairs and needs ``n_units + 2``. For "lime" and "glime" "auto" is 10 a unit.
+    tolerance : float, default=0.1
+        "auto" with "limit" stops for a text when the half-width of every interval is at most this
+        part of the largest absolute value, in every output explained; see `ShapleyExplainer`.
+    top_k : int, optional
+        It stops, too, when the `top_k` largest values are separated from the rest.
+
+    Notes
+    -----
+    The limit is a linear function of the scores of all ``2 ** n_units`` masks: Mardaoui & Garreau
+    2021. LIME: Ribeiro, Singh & Guestrin 2016.
 
     Examples
     --------
@@ -58,13 +83,15 @@ class LimeExplainer(BaseExplainer):
         self,
         model: Any,
         *,
-        method: Literal["lime", "glime", "lime_text"] = "lime",
+        method: Literal["limit", "lime", "glime", "lime_text"] = "limit",
         n_features: int | None = None,
         feature_selection: Selection = "auto",
         kernel_width: float = 25.0,
         units: Any = "words",
         masker: str | Masker = "auto",
         budget: int | str = "auto",
+        tolerance: float = 0.1,
+        top_k: int | None = None,
         outputs: str | Sequence[str] = "all",
         link: Link = "identity",
         random_state: RandomState = None,
@@ -92,11 +119,27 @@ class LimeExplainer(BaseExplainer):
         self.n_features = n_features
         self.feature_selection = feature_selection
         self.kernel_width = kernel_width
+        self.tolerance = tolerance
+        self.top_k = top_k
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
         if self.method not in METHODS:
             raise ArgumentError(f"method: expected one of {METHODS}; got {self.method!r}")
+        if self.method == "limit" and self.feature_selection not in LARGEST:
+            raise ArgumentError(
+                f"feature_selection: method='limit' takes the largest values, 'auto' or "
+                f"'highest_weights'; got {self.feature_selection!r}"
+            )
+        has_rounds = self.method == "limit" and self.budget == "auto"
+        if not has_rounds and self._rule() != StoppingRule():
+            raise ArgumentError(
+                f"tolerance and top_k end the rounds of method='limit' with budget='auto', and "
+                f"there are none with method={self.method!r} and budget={self.budget!r}"
+            )
+
+    def _rule(self) -> StoppingRule:
+        return StoppingRule(self.tolerance, self.top_k)
 
     def _segmenter(self) -> Segmenter:
         if self.method == "lime_text" and isinstance(self.units, str) and self.units == "words":
@@ -120,6 +163,9 @@ class LimeExplainer(BaseExplainer):
                 draws,
             )
         calls = resolve_budget(self.budget, units.n_units)
+        if self.method == "limit":
+            line = LimeLimit(self.kernel_width, self.n_features)
+            return Design(OddPairs(), line, calls, is_nested=True)
         if self.method == "glime":
             if self.n_features is not None:
                 raise ArgumentError(

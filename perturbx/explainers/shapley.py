@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.design import Design, ShapleyEstimator, shapley_design
+from perturbx.explainers.stopping import StoppingRule, check_rule
 from perturbx.typing import Link, Masker, RandomState
 from perturbx.units.units import Units
 
@@ -19,16 +20,30 @@ class ShapleyExplainer(BaseExplainer):
     model : object
         What is explained; see `BaseExplainer`, also for the parameters not listed here.
     estimator : {"auto", "exact", "odd_gp", "leverage", "kernel", "permutation"}, default="auto"
-        "auto" enumerates where all coalitions fit in the budget and takes "leverage" elsewhere:
-        paired leverage-score sampling without replacement and constrained least squares.
-        "odd_gp" asks about the pairs that tell most and fits Gaussian processes to them.
+        "auto" enumerates where all coalitions fit in the budget and takes "odd_gp" elsewhere: it
+        asks about the pairs that tell most and fits Gaussian processes to them. "leverage" is
+        paired leverage-score sampling without replacement and constrained least squares,
         "kernel" is KernelSHAP, "permutation" averages antithetic chains.
+    budget : int or {"auto", "fast", "normal", "high"}, default="auto"
+        Distinct model calls a text. "auto" (estimators "auto" and "odd_gp"): 3 a unit, then 1.5
+        times as many a round until the errors are small enough, at most 20 a unit; exact where
+        all ``2 ** n_units`` take at most 10 a unit, or where the rounds get to them. A number, or
+        5, 10, 20 a unit ("fast", "normal", "high"), is spent at once; "odd_gp" and "leverage"
+        round an odd one down to whole pairs and need ``n_units + 2``. The other estimators do
+        not draw nested designs: for them "auto" is 10 a unit.
+    tolerance : float, default=0.1
+        "auto" stops for a text when the half-width of every interval is at most this part of the
+        largest absolute value, in every output explained. Intervals have 95% confidence over all
+        looks together: each of r possible looks takes 1 - 0.05 / r.
+    top_k : int, optional
+        "auto" stops, too, when the `top_k` largest values are separated from the rest.
 
     Notes
     -----
     The value of unit i is the sum over coalitions S without i of
     ``|S|! (n - |S| - 1)! / n! * (v(S + i) - v(S))``; the values add up to
-    ``v(all) - v(none)``. Sources: Lundberg & Lee 2017; Musco & Witter 2025 (LeverageSHAP).
+    ``v(all) - v(none)``. ``explanation.budget_report`` tells what was spent and why no more.
+    Sources: Lundberg & Lee 2017; Musco & Witter 2025 (LeverageSHAP).
 
     Examples
     --------
@@ -48,6 +63,8 @@ class ShapleyExplainer(BaseExplainer):
         units: Any = "words",
         masker: str | Masker = "auto",
         budget: int | str = "auto",
+        tolerance: float = 0.1,
+        top_k: int | None = None,
         outputs: str | Sequence[str] = "all",
         link: Link = "identity",
         random_state: RandomState = None,
@@ -72,6 +89,15 @@ class ShapleyExplainer(BaseExplainer):
             progress=progress,
         )
         self.estimator = estimator
+        self.tolerance = tolerance
+        self.top_k = top_k
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_rule(self._rule(), self.estimator, self.budget)
+
+    def _rule(self) -> StoppingRule:
+        return StoppingRule(self.tolerance, self.top_k)
 
     def _design(self, units: Units) -> Design:
         return shapley_design(self.estimator, self.budget, units.n_units)

@@ -11,9 +11,8 @@ import torch
 
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.exceptions import ArgumentError
-from perturbx.runner import Outcome, Result
 from perturbx.score_table import ScoreTable
-from perturbx.typing import MaskMatrix
+from perturbx.typing import IntArray, MaskMatrix
 from perturbx.units.units import Units
 
 
@@ -25,93 +24,109 @@ def rows_to_score(coalitions: Coalitions, known: ScoreTable | None) -> torch.Ten
     return torch.tensor([row.tobytes() not in paid for row in coalitions.masks.numpy()])
 
 
-def check_known(known: ScoreTable, units: Units, provenance: Mapping[str, Any], name: str) -> None:
-    """Raise an `ArgumentError` where an earlier table is not of this text, model and masker."""
-    if known.units is None or replace(known.units, tree=units.tree) != units:
+def check_tables(
+    tables: Sequence[ScoreTable], units: Sequence[Units], source: Mapping[str, Any]
+) -> None:
+    """Raise an `ArgumentError` where earlier tables are not of these texts, model and masker."""
+    if len(tables) != len(units):
         raise ArgumentError(
-            f"{name}: is of another text or other units; give the tables in the order of the texts"
+            f"tables: expected one per text, got {len(tables)} for {len(units)} texts"
         )
-    for part in ("model", "masker"):
-        if len(known) and known.provenance.get(part) != provenance[part]:
+    for number, (known, own) in enumerate(zip(tables, units, strict=True)):
+        name = f"tables[{number}]"
+        if known.units is None or replace(known.units, tree=own.tree) != own:
             raise ArgumentError(
-                f"{name}: was scored with {part} {known.provenance.get(part)!r}, not with "
-                f"{provenance[part]!r}"
+                f"{name}: is of another text or other units; give the tables in the order of the "
+                f"texts"
             )
+        for part in ("model", "masker"):
+            if len(known) and known.provenance.get(part) != source[part]:
+                raise ArgumentError(
+                    f"{name}: was scored with {part} {known.provenance.get(part)!r}, not with "
+                    f"{source[part]!r}"
+                )
 
 
-def build_table(
-    units: Units | None,
-    coalitions: Coalitions,
-    fresh: torch.Tensor,
-    result: Result,
-    outcome: Outcome,
-    output_names: Sequence[str],
-    provenance: Mapping[str, Any],
-    known: ScoreTable | None,
-) -> ScoreTable:
-    """Return the table of one text: the rows of its design that were scored, now or before.
+def with_rows(known: ScoreTable | None, bought: ScoreTable) -> ScoreTable:
+    """Return one table with the rows of both, of which none is the same; variants keep their ids.
+
+    Raises
+    ------
+    TableError
+        The tables are of different units, outputs, models or maskers.
+    """
+    if known is None:
+        return bought
+    variants = np.concatenate([known.variant_of_row, bought.variant_of_row])
+    return replace(known.merge(bought), variant_of_row=variants)
+
+
+def in_design(paid: ScoreTable, coalitions: Coalitions, later: Coalitions | None) -> ScoreTable:
+    """Return the rows of a design in its order, with the promises that they still keep.
 
     Parameters
     ----------
-    units : Units or None
-        The text's units.
+    paid : ScoreTable
+        All that is paid for, in any order.
     coalitions : Coalitions
-        The design.
-    fresh : torch.Tensor of bool, (n_masks,)
-        The rows of the design that were given to the runner.
-    result, outcome
-        What came back.
-    output_names : sequence of str
-        The scorer's names.
-    provenance : mapping
-        For the record.
-    known : ScoreTable, optional
-        What an earlier run paid for; rows outside the design are kept, too.
+        The design. Rows outside it come last, with the counts that they had.
+    later : Coalitions, optional
+        A design whose further rows are left out.
     """
-    scored = result.scored
-    table = ScoreTable(
-        masks=coalitions.masks[fresh].numpy()[scored],
-        scores=result.scores[scored],
-        output_names=tuple(output_names),
-        units=units,
-        variances=None if result.variances is None else result.variances[scored],
-        variant_of_row=result.variant_of_row[scored],
-        kind=outcome.kind,
-        exclusive=outcome.exclusive,
-        design=coalitions.design,
-        provenance=provenance,
-    )
-    if known is not None and len(known):
-        known = replace(known, units=units)
-        table = known.merge(table) if len(table) else known
-    return _with_design(table, coalitions)
-
-
-def _with_design(table: ScoreTable, coalitions: Coalitions) -> ScoreTable:
-    """Return the table in the order of the design, with the promises that it still keeps."""
     masks: MaskMatrix = coalitions.masks.numpy()
-    place = {row.tobytes(): i for i, row in enumerate(table.masks)}
+    place = {row.tobytes(): i for i, row in enumerate(paid.masks)}
     found = np.array([place.get(row.tobytes(), -1) for row in masks], dtype=np.int64)
-    ordered = table.rows(found[found >= 0])
-    counts = coalitions.counts.numpy()
+    at = found[found >= 0]
+    is_whole = len(at) == len(masks)
     designed = replace(
-        ordered,
-        counts=counts[found >= 0],
+        paid.rows(at),
+        counts=coalitions.counts.numpy()[found >= 0],
         probabilities=(
             None
             if coalitions.probabilities is None
             else coalitions.probabilities.numpy()[found >= 0]
         ),
-        walks=None,
+        walks=_whole_walks(coalitions, found),
         design=coalitions.design,
-        paired=coalitions.paired and bool((found >= 0).all()),
-        exhaustive=coalitions.exhaustive and bool((found >= 0).all()),
+        paired=coalitions.paired and is_whole,
+        exhaustive=coalitions.exhaustive and is_whole,
     )
-    if coalitions.walks is not None:
-        position = np.full(len(masks), -1)
-        position[found >= 0] = np.arange(len(ordered))
-        walks = position[coalitions.walks.numpy()]
-        whole = np.logical_and.reduce(walks >= 0, axis=1)
-        designed = replace(designed, walks=walks[np.repeat(whole[0::2] & whole[1::2], 2)])
-    extra = np.setdiff1d(np.arange(len(table)), found)
-    return designed.merge(table.rows(extra)) if len(extra) else designed
+    left_out = set() if later is None else {row.tobytes() for row in later.masks.numpy()}
+    known = set(at.tolist())
+    extra = [i for mask, i in place.items() if i not in known and mask not in left_out]
+    if not extra:
+        return designed
+    table = designed.merge(paid.rows(extra))
+    return replace(table, variant_of_row=paid.variant_of_row[[*at, *extra]])
+
+
+def _whole_walks(coalitions: Coalitions, found: IntArray) -> IntArray | None:
+    """Return the walks of which every row, and every row of the reversal, was scored."""
+    if coalitions.walks is None:
+        return None
+    position = np.full(len(found), -1)
+    position[found >= 0] = np.arange(int((found >= 0).sum()))
+    walks: IntArray = position[coalitions.walks.numpy()]
+    whole = np.logical_and.reduce(walks >= 0, axis=1)
+    complete: IntArray = walks[np.repeat(whole[0::2] & whole[1::2], 2)]
+    return complete
+
+
+def join_designs(before: Coalitions, after: Coalitions) -> Coalitions:
+    """Return a larger design that holds a smaller one.
+
+    The larger one itself where it does. Elsewhere (designs whose last rows are drawn anew for
+    each budget) the smaller one, filled up with the first rows of the other.
+    """
+    had = {row.tobytes() for row in before.masks.numpy()}
+    is_new = [row.tobytes() not in had for row in after.masks.numpy()]
+    n_new = len(after) - len(before)
+    if sum(is_new) == n_new:
+        return after
+    rows = torch.tensor(is_new).nonzero().ravel()[:n_new]
+    return replace(
+        before,
+        masks=torch.cat([before.masks, after.masks[rows]]),
+        counts=torch.cat([before.counts, after.counts[rows]]),
+        paired=before.paired and after.paired,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,38 @@ class Tree:
             else:
                 ahead.extend(reversed(self.children[current - self.n_units]))
         return tuple(leaves)
+
+    def split(self, node: int, n_parts: int) -> list[int]:
+        """Return the nodes that `node` falls into, the one with the most leaves split first.
+
+        Parameters
+        ----------
+        node : int
+            A node.
+        n_parts : int
+            How many nodes to stop at. A node of fewer leaves gives as many as it has; the last
+            split, of a node with several children, may give more.
+
+        Examples
+        --------
+        >>> tree = Tree.balanced(8)
+        >>> [tree.leaves(part) for part in tree.split(tree.root, 3)]
+        [(0, 1), (2, 3), (4, 5, 6, 7)]
+        """
+        leaves = self.leaves(node)
+        # The largest first, and of those the first in order of the tree.
+        ahead = [(-len(leaves), leaves[0], node)]
+        parts: list[tuple[int, int]] = []
+        while ahead and len(ahead) + len(parts) < n_parts:
+            size, place, current = heapq.heappop(ahead)
+            if size == -1:
+                parts.append((place, current))
+                continue
+            for child in self.children[current - self.n_units]:
+                leaves = self.leaves(child)
+                heapq.heappush(ahead, (-len(leaves), leaves[0], child))
+        parts += [(place, current) for _, place, current in ahead]
+        return [current for _, current in sorted(parts)]
 
     @classmethod
     def from_linkage(cls, linkage: Any) -> Tree:

@@ -18,6 +18,7 @@ from perturbx.scorers.classifier import TransformersClassifier
 
 PRAISE = "the acting is superb"
 BLAME = "the plot is dull"
+LONG = f"{PRAISE} but {BLAME} and far too long"
 
 
 def perturbx(*arguments, **how):
@@ -88,7 +89,7 @@ def test_csv_is_what_pandas_would_show(tmp_path):
     assert list(written) == list(frame)
     exact = ["text", "unit", "label", "piece", "start", "stop", "output"]
     assert written[exact].to_dict("list") == frame[exact].to_dict("list")
-    numbers = ["value", "std_error"]
+    numbers = ["value", "std_error", "low", "high"]
     assert written[numbers].to_numpy() == pytest.approx(frame[numbers].to_numpy(), abs=1e-5)
 
 
@@ -220,9 +221,88 @@ def test_a_saved_unfinished_run_goes_on(tmp_path, broken_model, monkeypatch):
     assert resumed.values == pytest.approx(direct.values, abs=1e-5)
 
 
+def test_a_stopped_run_is_resumed(tmp_path, broken_model, monkeypatch):
+    broken_model(KeyboardInterrupt())
+    options = ["--seed", 0, "--batch-tokens", 60, "--save-table", tmp_path / "tables"]
+    assert perturbx("explain", PRAISE, LONG, *options).exit_code == 130
+    monkeypatch.undo()
+    part = [px.ScoreTable.load(path) for path in sorted((tmp_path / "tables").iterdir())]
+    assert 0 < sum(map(len, part)) < 40
+    end = json_of(explain(PRAISE, LONG, "--resume", tmp_path / "tables", "--output", "json"))
+    whole = px.explain("default", [PRAISE, LONG], outputs="predicted", random_state=0)
+    for read, made, begun in zip(end, whole, part, strict=True):
+        assert read.values == pytest.approx(made.values, abs=1e-4)
+        assert set(map(bytes, begun.masks)) <= set(map(bytes, read.table.masks))
+
+
+def test_the_results_of_a_run_can_be_bought_on_top_of(tmp_path, monkeypatch):
+    first = explain(PRAISE, LONG, "--budget", "fast", "-o", tmp_path / "a.json", "--quiet")
+    assert first.stdout == ""
+    asked = []
+    score = TransformersClassifier.score
+
+    def counted(self, variants):
+        asked.append(len(variants))
+        return score(self, variants)
+
+    monkeypatch.setattr(TransformersClassifier, "score", counted)
+    options = ["--resume", tmp_path / "a.json", "--output", "json", "--budget"]
+    same = json_of(explain(PRAISE, LONG, *options, "fast"))
+    assert asked == []
+    more = json_of(explain(PRAISE, LONG, *options, "high"))
+    assert more[1].n_calls > same[1].n_calls
+    assert sum(asked) == more[1].n_calls - same[1].n_calls
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.json", "[1, 2]", "is neither what"),
+        ("a.npz", "no table", "is neither what"),
+        ("a.jsonl", "", "holds the scores of 0 texts"),
+    ],
+)
+def test_what_cannot_be_resumed(tmp_path, name, content, said):
+    (tmp_path / name).write_text(content)
+    done = perturbx("explain", PRAISE, "--resume", tmp_path / name)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: --resume: ")
+    assert said in done.stderr
+    explain(BLAME, "--save-table", tmp_path / "other.npz")
+    done = perturbx("explain", PRAISE, "--resume", tmp_path / "other.npz")
+    assert "are not the 1 texts given" in done.stderr
+
+
+def test_a_looser_tolerance_costs_less():
+    loose, tight = (
+        json_of(explain(LONG, "--output", "json", "--tolerance", tolerance))[0]
+        for tolerance in (0.9, 0.02)
+    )
+    assert loose.n_calls < tight.n_calls
+    (separated,) = json_of(
+        explain(LONG, "--output", "json", "--tolerance", 0.001, "--top-k", 1, "--link", "log_odds")
+    )
+    assert separated.budget_report.reason in ("top_k", "cap")
+
+
+def test_an_estimate_calls_nothing(tmp_path, monkeypatch):
+    def never(self, variants):
+        raise AssertionError
+
+    monkeypatch.setattr(TransformersClassifier, "score", never)
+    done = explain(PRAISE, LONG, "--estimate", "--save-table", tmp_path / "tables")
+    cost = px.ShapleyExplainer("default", random_state=0).estimate_cost([PRAISE, LONG])
+    assert done.stdout == f"{cost}\n"
+    assert "tokens" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--tolerance", "0", PRAISE], "error: tolerance: expected"),
+        (["--tolerance", "0.2", "--budget", "60", PRAISE], "error: tolerance: ends the rounds"),
+        (["--top-k", "2", "--explainer", "occlusion", PRAISE], "error: top_k: OcclusionExpl"),
         (["--model", "./no/such/model", PRAISE], "error: model: there is no folder"),
         (["--model", "openai:x", PRAISE], "error: model: 'openai:' is not a known prefix"),
         (["--outputs", "maybe", PRAISE], "error: outputs: expected"),
@@ -253,6 +333,8 @@ def test_errors_are_one_line_on_standard_error(arguments, said):
         ["--seed", "x", PRAISE],
         ["-o", "no/such/folder/a.html", PRAISE],
         ["--save-table", "table.npz", PRAISE, BLAME],
+        ["--resume", "missing.npz", PRAISE],
+        ["--top-k", "few", PRAISE],
         ["--save-table", "no/such/folder/table.npz", PRAISE],
         ["--save-table", "README", PRAISE],
         ["--frobnicate"],

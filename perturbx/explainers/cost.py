@@ -1,0 +1,145 @@
+"""`CostEstimate`: what an explanation will cost, before the model is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from perturbx.explainers.design import Design
+from perturbx.explainers.preparation import draw_coalitions
+from perturbx.explainers.variant_keys import variant_keys
+from perturbx.typing import Encoding, IntArray
+
+
+@dataclass(frozen=True)
+class TextCost:
+    """What one text costs.
+
+    Parameters
+    ----------
+    n_units : int
+        Its units.
+    least_calls, most_calls : int
+        Distinct variants after the first round, and after the last.
+    least_size, most_size : int
+        Their tokens (characters) added up.
+    """
+
+    n_units: int
+    least_calls: int
+    most_calls: int
+    least_size: int
+    most_size: int
+
+
+@dataclass(frozen=True)
+class CostEstimate:
+    """What explaining some texts costs at least and at most; print it to read it.
+
+    Parameters
+    ----------
+    texts : tuple of TextCost
+        Each text by itself.
+    least_calls, most_calls : int
+        Distinct variants in all: what several texts ask about counts once.
+    least_size, most_size : int
+        Their tokens or characters added up.
+    size_unit : str
+        "tokens", or "characters" for a model that takes strings.
+
+    Examples
+    --------
+    >>> from perturbx import ShapleyExplainer
+    >>> explainer = ShapleyExplainer(lambda texts: [len(text) for text in texts], random_state=0)
+    >>> print(explainer.estimate_cost(["one two three"]))
+    1 text, 3 units: 8 calls, 52 characters
+    """
+
+    texts: tuple[TextCost, ...]
+    least_calls: int
+    most_calls: int
+    least_size: int
+    most_size: int
+    size_unit: str
+
+    def __str__(self) -> str:
+        n_units = sum(text.n_units for text in self.texts)
+        calls = _range(self.least_calls, self.most_calls)
+        sizes = _range(self.least_size, self.most_size)
+        many = "text" if len(self.texts) == 1 else "texts"
+        return f"{len(self.texts)} {many}, {n_units} units: {calls} calls, {sizes} {self.size_unit}"
+
+
+def _range(least: int, most: int) -> str:
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
+def estimate_cost(
+    encodings: Sequence[Encoding],
+    designs: Sequence[Design],
+    budgets: Sequence[tuple[int, ...]],
+    seed: int,
+) -> CostEstimate:
+    """Return the cost of the first round and of all rounds: the designs are drawn, not scored."""
+    least = _Bill.of(encodings, designs, [own[0] for own in budgets], seed)
+    most = least
+    if any(len(own) > 1 for own in budgets):
+        most = _Bill.of(encodings, designs, [own[-1] for own in budgets], seed)
+    texts = tuple(
+        TextCost(encoding.units.n_units, *calls, *sizes)
+        for encoding, calls, sizes in zip(
+            encodings,
+            zip(least.calls, most.calls, strict=True),
+            zip(least.sizes, most.sizes, strict=True),
+            strict=True,
+        )
+    )
+    kinds = {encoding.kind for encoding in encodings}
+    return CostEstimate(
+        texts,
+        least.total_calls,
+        most.total_calls,
+        least.total_size,
+        most.total_size,
+        "tokens" if kinds == {"tokens"} else "characters",
+    )
+
+
+@dataclass(frozen=True)
+class _Bill:
+    calls: list[int]
+    sizes: list[int]
+    total_calls: int
+    total_size: int
+
+    @classmethod
+    def of(
+        cls,
+        encodings: Sequence[Encoding],
+        designs: Sequence[Design],
+        budgets: Sequence[int],
+        seed: int,
+    ) -> _Bill:
+        sized = [replace(d, budget=own) for d, own in zip(designs, budgets, strict=True)]
+        keys, lengths = [], []
+        for encoding, drawn in zip(encodings, draw_coalitions(sized, encodings, seed), strict=True):
+            own_keys, first = _distinct(variant_keys(encoding, drawn.masks))
+            keys.append(own_keys)
+            lengths.append(encoding.lengths(drawn.masks)[torch.from_numpy(first)].numpy())
+        _, first = _distinct(np.concatenate([np.empty((0, 2), dtype=np.int64), *keys]))
+        every = np.concatenate([np.empty(0, dtype=np.int64), *lengths])
+        return cls(
+            [len(own) for own in keys],
+            [int(own.sum()) for own in lengths],
+            len(first),
+            int(every[first].sum()),
+        )
+
+
+def _distinct(keys: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct rows, and where each stands first."""
+    _, first = np.unique(np.ascontiguousarray(keys).view("i8,i8").ravel(), return_index=True)
+    return keys[first], first

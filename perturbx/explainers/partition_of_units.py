@@ -1,0 +1,112 @@
+"""Long texts: groups of units that play as one, and which of them to take apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from perturbx.exceptions import ArgumentError
+from perturbx.score_table import ScoreTable
+from perturbx.surrogates.attribution import Attribution
+from perturbx.typing import MaskMatrix
+from perturbx.units.coarsen import coarsen
+from perturbx.units.tree import Tree
+from perturbx.units.units import Units
+
+PARTS = 4
+"""A group is taken apart into so many: two steps down a binary hierarchy."""
+
+
+@dataclass(frozen=True)
+class UnitPartition:
+    """The units of a text in groups, each a node of its hierarchy.
+
+    Parameters
+    ----------
+    units : Units
+        The units.
+    tree : Tree
+        A hierarchy over them.
+    nodes : tuple of int
+        Nodes of the tree whose leaves are all units, each once.
+    """
+
+    units: Units
+    tree: Tree
+    nodes: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    @cached_property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The units of each group."""
+        return tuple(tuple(sorted(self.tree.leaves(node))) for node in self.nodes)
+
+    @cached_property
+    def players(self) -> Units:
+        """The groups as units."""
+        return coarsen(self.units, self.groups)
+
+    @cached_property
+    def group_of_unit(self) -> torch.Tensor:
+        """The group of each unit, ``(n_units,)`` int64."""
+        owner = torch.empty(self.units.n_units, dtype=torch.int64)
+        for number, members in enumerate(self.groups):
+            owner[list(members)] = number
+        return owner
+
+    def expand(self, masks: torch.Tensor) -> torch.Tensor:
+        """Return masks ``(m, n_groups)`` of groups as masks ``(m, n_units)`` of units."""
+        return masks[:, self.group_of_unit]
+
+    def table_of_groups(self, table: ScoreTable) -> ScoreTable:
+        """Return a table of units as one of the groups.
+
+        Raises
+        ------
+        ArgumentError
+            A row keeps a part of a group.
+        """
+        first = [members[0] for members in self.groups]
+        masks: MaskMatrix = table.masks[:, first]
+        if (masks[:, self.group_of_unit.numpy()] != table.masks).any():
+            raise ArgumentError("table: has rows that keep a part of a group")
+        return replace(table, masks=masks, units=self.players)
+
+    def table_of_units(self, table: ScoreTable) -> ScoreTable:
+        """Return a table of groups as one of the units."""
+        masks: MaskMatrix = table.masks[:, self.group_of_unit.numpy()]
+        return replace(table, masks=masks, units=self.units)
+
+    def to_take_apart(self, attribution: Attribution, share: float, most: int) -> list[int]:
+        """Return the groups that matter, the largest first.
+
+        Parameters
+        ----------
+        attribution : Attribution
+            Of the groups.
+        share : float
+            A group matters where its absolute value, plus a standard error, is more than this
+            share of the largest value, for any output.
+        most : int
+            How many at most.
+        """
+        worth = np.abs(attribution.values) + attribution.std_errors
+        largest = np.abs(attribution.values).max(axis=0)
+        relative = (worth / np.where(largest > 0, largest, 1.0)).max(axis=1)
+        sizes = np.array([len(members) for members in self.groups])
+        matters = np.flatnonzero((sizes > 1) & (relative > share))
+        order = matters[np.argsort(-relative[matters], kind="stable")]
+        return [int(group) for group in order[: max(most, 0)]]
+
+    def taken_apart(self, groups: list[int]) -> UnitPartition:
+        """Return the partition with some groups split into up to four each."""
+        chosen = set(groups)
+        nodes: list[int] = []
+        for number, node in enumerate(self.nodes):
+            nodes += self.tree.split(node, PARTS) if number in chosen else [node]
+        return replace(self, nodes=tuple(nodes))

@@ -1,0 +1,242 @@
+"""What a run holds and buys: every score, for every text, over all rounds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from perturbx.coalitions.coalitions import Coalitions
+from perturbx.exceptions import ScoringError
+from perturbx.explainers.failure import raise_with_tables
+from perturbx.explainers.tables import in_design, rows_to_score, with_rows
+from perturbx.explainers.variant_keys import variant_keys
+from perturbx.runner import Job, Outcome, Runner
+from perturbx.score_table import ScoreTable
+from perturbx.typing import Encoding, IntArray, ScoreMatrix
+from perturbx.units.units import Units
+
+
+class Purchases(ABC):
+    """Everything paid for by text, and the way to buy more; no mask is bought twice.
+
+    Parameters
+    ----------
+    known : sequence of (ScoreTable or None)
+        What each text begins with.
+    units : sequence of (Units or None)
+        The units of each text.
+    n_units : sequence of int
+        Their numbers.
+    """
+
+    def __init__(
+        self,
+        known: Sequence[ScoreTable | None],
+        units: Sequence[Units | None],
+        n_units: Sequence[int],
+    ) -> None:
+        self._units, self._n_units = units, n_units
+        self._paid: list[ScoreTable | None] = [
+            None if table is None or not len(table) else replace(table, units=own, walks=None)
+            for table, own in zip(known, units, strict=True)
+        ]
+        self._drawn: dict[int, Coalitions] = {}
+        self.is_begun = any(table is not None for table in self._paid)
+
+    @abstractmethod
+    def buy(self, wanted: Mapping[int, Coalitions]) -> None:
+        """Buy the rows of each text's design that are not there yet.
+
+        Raises
+        ------
+        ScoringError, Interrupted
+            What came back until then is kept, and in ``.tables``.
+        """
+
+    def holds(self, text: int, coalitions: Coalitions) -> bool:
+        """Say whether every row of a design is there."""
+        return not bool(rows_to_score(coalitions, self._paid[text]).any())
+
+    def n_rows(self, text: int) -> int:
+        """Return the number of masks paid for."""
+        paid = self._paid[text]
+        return 0 if paid is None else len(paid)
+
+    def table(self, text: int, later: Coalitions | None = None) -> ScoreTable:
+        """Return the table of a text: the rows of its latest design, then what else there is.
+
+        Parameters
+        ----------
+        text : int
+            Its number.
+        later : Coalitions, optional
+            A design whose rows are left out as long as their turn has not come.
+        """
+        paid = self._paid[text]
+        if paid is None:
+            n_units = self._n_units[text]
+            return ScoreTable(
+                np.empty((0, n_units), bool), np.empty((0, 0)), (), units=self._units[text]
+            )
+        paid = replace(paid, provenance=self._provenance(text))
+        return in_design(paid, self._drawn[text], later) if text in self._drawn else paid
+
+    def tables(self) -> list[ScoreTable]:
+        """Return all that is paid for, a table per text."""
+        return [self.table(text) for text in range(len(self._paid))]
+
+    def _provenance(self, text: int) -> Mapping[str, Any]:
+        """Return the record of where a text's scores come from."""
+        return {}
+
+    def _missing(self, wanted: Mapping[int, Coalitions]) -> dict[int, torch.Tensor]:
+        """Note the designs as the latest ones and return their masks that are not there yet."""
+        self._drawn.update(wanted)
+        fresh = {i: drawn.masks[rows_to_score(drawn, self._paid[i])] for i, drawn in wanted.items()}
+        return {i: masks for i, masks in fresh.items() if len(masks)}
+
+    def _add(self, text: int, bought: ScoreTable) -> None:
+        if len(bought):
+            self._paid[text] = with_rows(self._paid[text], bought)
+            self.is_begun = True
+
+
+class TextPurchases(Purchases):
+    """Buys from a model: each distinct variant once, whatever text or round asks for it.
+
+    Parameters
+    ----------
+    encodings : sequence of Encoding
+        The texts.
+    known : sequence of (ScoreTable or None)
+        What an earlier run paid for.
+    runner : Runner
+        Asks the model.
+    provenances : sequence of mapping
+        For the record, one per text.
+    """
+
+    def __init__(
+        self,
+        encodings: Sequence[Encoding],
+        known: Sequence[ScoreTable | None],
+        runner: Runner,
+        provenances: Sequence[Mapping[str, Any]],
+    ) -> None:
+        units = [encoding.units for encoding in encodings]
+        super().__init__(known, units, [own.n_units for own in units])
+        self._encodings, self._runner, self._provenances = encodings, runner, provenances
+        self._n_variants = 0
+        for text, table in enumerate(self._paid):
+            if table is not None:
+                ids = self._n_variants + table.variant_of_row
+                self._paid[text] = replace(
+                    table, variant_of_row=ids, provenance=self._provenance(text)
+                )
+                self._n_variants = int(ids.max()) + 1
+        self._hashed = [0] * len(encodings)
+        self._place: dict[bytes, tuple[int, int]] = {}
+
+    def buy(self, wanted: Mapping[int, Coalitions]) -> None:
+        """Buy what is missing, all texts in one stream."""
+        fresh = self._missing(wanted)
+        if self.is_begun:
+            fresh = {text: self._take_equal(text, masks) for text, masks in fresh.items()}
+        numbers = [text for text, masks in fresh.items() if len(masks)]
+        if not numbers:
+            return
+        outcome = self._runner.run([Job(self._encodings[i], fresh[i]) for i in numbers])
+        failure = outcome.failure or self._changed_width(outcome)
+        if outcome.n_outputs is not None and failure is outcome.failure:
+            for place, text in enumerate(numbers):
+                self._add_result(text, fresh[text], outcome, place)
+            self._n_variants += 1 + max(
+                int(result.variant_of_row.max(initial=-1)) for result in outcome.results
+            )
+        if failure is not None:
+            raise_with_tables(failure, self.tables())
+
+    def _provenance(self, text: int) -> Mapping[str, Any]:
+        return self._provenances[text]
+
+    def _add_result(self, text: int, masks: torch.Tensor, outcome: Outcome, place: int) -> None:
+        result = outcome.results[place]
+        got = result.scored
+        variances = None if result.variances is None else result.variances[got]
+        ids = self._n_variants + result.variant_of_row[got]
+        self._add(
+            text,
+            self._as_table(text, masks.numpy()[got], result.scores[got], variances, ids, outcome),
+        )
+
+    def _as_table(
+        self,
+        text: int,
+        masks: Any,
+        scores: ScoreMatrix,
+        variances: ScoreMatrix | None,
+        ids: IntArray,
+        like: Outcome | ScoreTable,
+    ) -> ScoreTable:
+        names = self._runner.scorer.output_names
+        return ScoreTable(
+            masks=masks,
+            scores=scores,
+            output_names=names or tuple(map(str, range(scores.shape[1]))),
+            units=self._units[text],
+            variances=variances,
+            variant_of_row=ids,
+            kind=like.kind,
+            exclusive=like.exclusive,
+            design=self._drawn[text].design,
+            provenance=self._provenance(text),
+        )
+
+    def _take_equal(self, text: int, masks: torch.Tensor) -> torch.Tensor:
+        """Give a text the scores of variants bought before; return the masks of the others.
+
+        Two masks can give the model the same input, and so can two texts.
+        """
+        self._hash_new_rows()
+        keys = variant_keys(self._encodings[text], masks)
+        places = [self._place.get(key.tobytes()) for key in keys]
+        for twin in sorted({place[0] for place in places if place is not None}):
+            source = self._paid[twin]
+            rows = [i for i, place in enumerate(places) if place is not None and place[0] == twin]
+            at = [place[1] for place in places if place is not None and place[0] == twin]
+            if source is not None:
+                self._add(
+                    text,
+                    self._as_table(
+                        text,
+                        masks.numpy()[rows],
+                        source.scores[at],
+                        None if source.variances is None else source.variances[at],
+                        source.variant_of_row[at],
+                        source,
+                    ),
+                )
+        return masks[[place is None for place in places]]
+
+    def _hash_new_rows(self) -> None:
+        for text, table in enumerate(self._paid):
+            if table is not None and len(table) > self._hashed[text]:
+                begin = self._hashed[text]
+                masks = torch.from_numpy(table.masks[begin:])
+                for row, key in enumerate(variant_keys(self._encodings[text], masks), begin):
+                    self._place.setdefault(key.tobytes(), (text, row))
+                self._hashed[text] = len(table)
+
+    def _changed_width(self, outcome: Outcome) -> ScoringError | None:
+        widths = {table.n_outputs for table in self._paid if table is not None}
+        if outcome.n_outputs is None or not widths or widths == {outcome.n_outputs}:
+            return None
+        return ScoringError(
+            f"model: returned {outcome.n_outputs} outputs a variant after {max(widths)} until "
+            f"now; the number must not change"
+        )

@@ -1,0 +1,167 @@
+"""Long texts: groups of units first, then what lies within the groups that matter.
+
+A text of hundreds of units would need hundreds of calls before any unit is known at all. So it
+begins as a game of a few dozen groups (clauses, sentences); the groups that matter are taken
+apart, round after round, while the others stay whole, both kept and removed. Every row of an
+earlier round is a row of the finer game as well, so all that was paid for counts to the end: the
+values are Shapley values of the last game, and their errors those of its fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from perturbx.budget_report import StopReason
+from perturbx.coalitions.coalitions import Coalitions
+from perturbx.coalitions.grouped_leverage import CALLS_PER_GROUP as FIRST_CALLS_PER_GROUP
+from perturbx.coalitions.grouped_leverage import grouped_pairs
+from perturbx.explainers.budget import GROWTH, seed_of_text, whole_pairs
+from perturbx.explainers.failure import telling_what_is_paid
+from perturbx.explainers.partition_of_units import PARTS, UnitPartition
+from perturbx.explainers.purchases import Purchases
+from perturbx.explainers.rounds import Fit, TextState
+from perturbx.explainers.stopping import StoppingRule, largest_half_width, level_of_look
+from perturbx.score_table import ScoreTable
+from perturbx.surrogates.attribution import Attribution
+
+CALLS_PER_GROUP = 5
+"""Calls for a group, in all, before a finer game is looked at."""
+
+MOST_LOOKS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class _LongText:
+    """How far one long text has come; `drawn` are masks of units."""
+
+    partition: UnitPartition
+    most_calls: int
+    generator: torch.Generator
+    drawn: torch.Tensor
+    calls: tuple[int, ...] = ()
+    half_widths: tuple[float | None, ...] = ()
+    reason: StopReason | None = None
+    fitted: tuple[ScoreTable, Attribution] | None = field(default=None, repr=False)
+
+
+def refine(
+    trees: Mapping[int, UnitPartition],
+    most_calls: Mapping[int, int],
+    purchases: Purchases,
+    fit: Fit,
+    rule: StoppingRule,
+    seed: int,
+) -> dict[int, TextState]:
+    """Buy, fit and take apart, until nothing that matters is left whole or the calls are spent.
+
+    Parameters
+    ----------
+    trees : mapping of int to UnitPartition
+        For each long text, the groups it begins with.
+    most_calls : mapping of int to int
+        The calls that it may have in all.
+    purchases : Purchases
+        What is paid for, in masks of units.
+    fit : callable
+        From tables to attributions.
+    rule : StoppingRule
+        When a text is sure enough; `tolerance` is also the share of the largest value above which
+        a group is taken apart.
+    seed : int
+        Of the run; a text draws from a generator of its own.
+
+    Returns
+    -------
+    dict of int to TextState
+        Tables and attributions of the last groups of each text.
+
+    Raises
+    ------
+    PerturbxError, Interrupted
+        With everything paid for in ``.tables``.
+    """
+    texts = {number: _begin(trees[number], most_calls[number], seed) for number in trees}
+    with telling_what_is_paid(purchases):
+        while active := [i for i, text in texts.items() if text.reason is None]:
+            purchases.buy({i: _design(texts[i]) for i in active})
+            tables = {i: _own_table(texts[i], purchases.table(i)) for i in active}
+            fits = fit(tables)
+            for i in active:
+                texts[i] = _look(texts[i], tables[i], fits[i], rule)
+    return {i: _result(text) for i, text in texts.items()}
+
+
+def _begin(partition: UnitPartition, most_calls: int, seed: int) -> _LongText:
+    text = _LongText(
+        partition,
+        most_calls,
+        torch.Generator().manual_seed(seed_of_text(seed, partition.units)),
+        torch.empty((0, partition.units.n_units), dtype=torch.bool),
+    )
+    return _with_calls(text, FIRST_CALLS_PER_GROUP * len(partition))
+
+
+def _with_calls(text: _LongText, n_calls: int) -> _LongText:
+    """Draw rows of the present groups until there are so many in all, or as many as may be."""
+    n_new = whole_pairs(min(n_calls, text.most_calls) - len(text.drawn))
+    groups, n_units = text.partition.groups, text.partition.units.n_units
+    rows = grouped_pairs(groups, n_units, n_new + 2, text.generator)
+    had = {row.tobytes() for row in text.drawn.numpy()}
+    is_new = torch.tensor([row.tobytes() not in had for row in rows.numpy()])
+    return replace(text, drawn=torch.cat([text.drawn, rows[is_new][: max(n_new, 0)]]))
+
+
+def _design(text: _LongText) -> Coalitions:
+    return Coalitions(
+        text.drawn, torch.ones(len(text.drawn), dtype=torch.int64), design="refined", paired=True
+    )
+
+
+def _own_table(text: _LongText, paid: ScoreTable) -> ScoreTable:
+    """Return the rows drawn so far as rows of groups; an earlier run may have paid for others."""
+    return text.partition.table_of_groups(paid.rows(slice(0, len(text.drawn))))
+
+
+def _look(
+    text: _LongText, table: ScoreTable, attribution: Attribution, rule: StoppingRule
+) -> _LongText:
+    level = level_of_look(MOST_LOOKS)
+    n_calls = len(text.drawn)
+    text = replace(
+        text,
+        calls=(*text.calls, table.n_calls),
+        half_widths=(*text.half_widths, largest_half_width(attribution, level)),
+        fitted=(table, attribution),
+    )
+    affordable = (text.most_calls - n_calls) // (CALLS_PER_GROUP * (PARTS - 1))
+    apart = text.partition.to_take_apart(attribution, rule.tolerance, affordable)
+    is_last = len(text.calls) == MOST_LOOKS
+    if apart and not is_last:
+        text = replace(text, partition=text.partition.taken_apart(apart))
+        n_wanted = max(CALLS_PER_GROUP * len(text.partition), n_calls + 2 * PARTS * len(apart))
+    else:
+        reason = rule.holds(attribution, level)
+        if reason is not None or is_last or whole_pairs(text.most_calls - n_calls) <= 0:
+            return replace(text, reason=reason or "cap")
+        n_wanted = int(GROWTH * n_calls)
+    longer = _with_calls(text, n_wanted)
+    if len(longer.drawn) == n_calls:
+        return replace(text, reason="cap")
+    return longer
+
+
+def _result(text: _LongText) -> TextState:
+    assert text.fitted is not None
+    table, attribution = text.fitted
+    return TextState(
+        (text.most_calls,),
+        table=table,
+        attribution=attribution,
+        calls=text.calls,
+        half_widths=text.half_widths,
+        reason=text.reason,
+        is_done=True,
+    )
