@@ -115,3 +115,56 @@ def test_shapes_of_an_attribution_are_checked():
         Attribution(np.zeros((2, 1)), np.zeros(1), np.zeros((3, 1)), "m", 1)
     with pytest.raises(px.SurrogateError, match="base_values"):
         Attribution(np.zeros((2, 1)), np.zeros(2), np.zeros((2, 1)), "m", 1)
+
+
+@pytest.fixture(scope="module")
+def estimated():
+    """An explanation whose values have errors, and degrees of freedom of its own."""
+    return px.explain(
+        model,
+        ["a good day for a long walk on the old road by the good sea"],
+        explainer="shapley",
+        estimator="leverage",
+        budget=60,
+        output_names=["length", "joy"],
+        random_state=0,
+    )[0]
+
+
+def test_intervals_and_the_top_are_those_of_the_attribution(estimated):
+    every = estimated.attribution.confidence_interval(0.9, simultaneous=True)
+    top = estimated.attribution.top_k(2)
+    for column, output in enumerate(estimated.output_names):
+        own = estimated.confidence_interval(0.9, output=output, simultaneous=True)
+        np.testing.assert_array_equal(own.low, every.low[:, column])
+        np.testing.assert_array_equal(own.high, every.high[:, column])
+        largest = estimated.top_k(2, output)
+        assert list(largest.units) == list(top.units[:, column])
+        assert list(largest.labels) == [name for name, _ in estimated.as_list(output, n=2)]
+        assert largest.probability == top.probability[column]
+        assert largest.certain == (largest.probability >= 0.95)
+    with pytest.raises(px.ArgumentError, match="level"):
+        estimated.top_k(2, level=95)
+    with pytest.raises(px.ArgumentError, match="output"):
+        estimated.confidence_interval(output="anger")
+
+
+def test_intervals_survive_a_round_trip(estimated):
+    again = Explanation.from_json(estimated.to_json())
+    assert again.attribution.dof is not None
+    for name in ("dof", "band_dof", "band_inflation"):
+        assert getattr(again.attribution, name) == getattr(estimated.attribution, name)
+    for simultaneous in (False, True):
+        before, after = (
+            e.confidence_interval(simultaneous=simultaneous) for e in (estimated, again)
+        )
+        np.testing.assert_array_equal(after.low, before.low)
+        np.testing.assert_array_equal(after.high, before.high)
+
+
+def test_records_without_degrees_of_freedom_load_with_the_defaults(estimated):
+    record = estimated.to_dict()
+    for name in ("dof", "band_dof", "band_inflation"):
+        del record[name]
+    fit = Explanation.from_dict(record).attribution
+    assert (fit.dof, fit.band_dof, fit.band_inflation) == (None, None, 1.0)

@@ -30,7 +30,8 @@ def to_pandas(explanations: Sequence[Explanation]) -> pd.DataFrame:
     pandas.DataFrame
         The columns ``text`` (the position of the text), ``unit`` (its number in the text),
         ``label``, ``piece`` (its exact string), ``start``, ``stop`` (in characters), ``output``,
-        ``value`` and ``std_error``. Of a unit that owns several spans the first one is told.
+        ``value``, ``std_error``, ``low`` and ``high`` (the ends of its 95% interval). Of a unit
+        that owns several spans the first one is told.
 
     Raises
     ------
@@ -51,6 +52,7 @@ def to_pandas(explanations: Sequence[Explanation]) -> pd.DataFrame:
     units = [explanations[text].units for text, _, _ in keys]
     which = [unit for _, unit, _ in keys]
     spans = [u.first_spans[unit] for u, unit in zip(units, which, strict=True)]
+    intervals = [explanation.attribution.confidence_interval() for explanation in explanations]
     # Without a type of its own an empty column would be one of numbers.
     strings = partial(pd.Series, dtype="str")
     return pd.DataFrame(
@@ -64,6 +66,8 @@ def to_pandas(explanations: Sequence[Explanation]) -> pd.DataFrame:
             "output": strings([output for _, _, output in keys]),
             "value": _stacked([explanation.values for explanation in explanations]),
             "std_error": _stacked([explanation.std_errors for explanation in explanations]),
+            "low": _stacked([interval.low for interval in intervals]),
+            "high": _stacked([interval.high for interval in intervals]),
         }
     )
 

@@ -10,7 +10,13 @@ from importlib import resources
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from perturbx.reports.output_view import OutputView, output_views, row_labels
+from perturbx.reports.output_view import (
+    LEADING,
+    OutputView,
+    output_views,
+    row_labels,
+    top_confidence,
+)
 from perturbx.reports.safe_text import one_line, segment_parts, visible
 from perturbx.units.units import FRAME
 
@@ -200,6 +206,9 @@ def _top(explanation: Explanation, view: OutputView) -> str:
             f'<td class="px-error">{view.error(std_error)}</td><td></td></tr>'
         )
     note = "± is one standard error, as are the whiskers" if view.std_errors.any() else ""
+    sure = top_confidence(explanation, view, f"the first {LEADING}")
+    if sure:
+        note += f"; {sure}"
     caption = f"<caption>{note}</caption>" if note else ""
     return f'<table class="px-top">{caption}<tbody>\n' + "\n".join(rows) + "\n</tbody></table>"
 

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from perturbx.typing import MaskMatrix
     from perturbx.units.units import Units
 
+LEADING = 3
+"""Of so many of the largest values it is told how sure it is that they are the largest."""
+
+SETTLED = 0.8
+"""With less confidence than this, which units are the largest is said to be open."""
+
 POOR_FIT = 0.5
 GOOD_FIT = 0.8
 
@@ -196,6 +202,25 @@ def _rounded(values: FloatArray, *beside: float) -> FloatArray:
 def _known(r2: float | None) -> float | None:
     """Return None for the R² of an output that never changes, which has no number."""
     return r2 if r2 is not None and isfinite(r2) else None
+
+
+def top_confidence(explanation: Explanation, view: OutputView, subject: str) -> str:
+    """Return a clause on whether `subject`, the `LEADING` first values, are the largest ones.
+
+    Nothing where that says nothing: values that are exact or all 0, errors that are not known, no
+    more units than that.
+    """
+    errors = view.std_errors
+    if view.exact or not view.largest or not np.isfinite(errors).all() or not errors.any():
+        return ""
+    if explanation.units.n_units <= LEADING:
+        return ""
+    probability = explanation.top_k(LEADING, view.name).probability
+    # A percentage is rounded down, so that it never claims more than was found.
+    share = "over 99%" if probability > 0.99 else f"{floor(100 * probability + 1e-9)}%"
+    if probability < SETTLED:
+        return f"which {LEADING} are the largest is not settled ({share} confidence)"
+    return f"{subject} are the {LEADING} largest with {share} confidence"
 
 
 def output_view(explanation: Explanation, output: str | int | None = None) -> OutputView:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from perturbx.exceptions import ArgumentError
-from perturbx.reports.output_view import OutputView, output_view, row_labels
+from perturbx.reports.output_view import (
+    LEADING,
+    OutputView,
+    output_view,
+    row_labels,
+    top_confidence,
+)
 from perturbx.reports.safe_text import one_line, segment_parts, visible
 from perturbx.units.units import FRAME
 
@@ -87,10 +93,18 @@ def print_terminal(
         Where it goes; the standard output by default.
     """
     from rich.console import Console
+    from rich.text import Text
 
     view = output_view(explanation, output)
     console = Console() if console is None else console
-    blocks = (_header(explanation, view), _body(explanation, view), _ranking(explanation, view, n))
+    blocks: list[RenderableType] = [
+        _header(explanation, view),
+        _body(explanation, view),
+        _ranking(explanation, view, n),
+    ]
+    sure = top_confidence(explanation, view, f"the first {LEADING}") if n >= LEADING else ""
+    if sure:
+        blocks.append(Text(f"\n{sure}", style="dim"))
     for block in blocks:
         console.print(block)
 

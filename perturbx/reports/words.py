@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from perturbx.reports.output_view import GOOD_FIT, POOR_FIT, OutputView, output_view, row_labels
+from perturbx.reports.output_view import (
+    GOOD_FIT,
+    LEADING,
+    POOR_FIT,
+    OutputView,
+    output_view,
+    row_labels,
+    top_confidence,
+)
 from perturbx.reports.safe_text import one_line
 
 if TYPE_CHECKING:
     from perturbx.explanation import Explanation
 
 _NAMED_EACH_WAY = 2
-_SHARE_OF = 3
 
 
 def summarize(explanation: Explanation, output: str | int | None = None) -> str:
@@ -68,13 +75,15 @@ def _units(explanation: Explanation, view: OutputView) -> list[str]:
             f"from 0 with these calls; the largest is {largest}."
         ]
     said = "; ".join(pushes)
-    if n_units <= _SHARE_OF:
+    if n_units <= LEADING:
         return [f"{said}."]
     sizes = np.abs(view.values[view.order])
-    share = sizes[:_SHARE_OF].sum() / sizes.sum()
+    share = sizes[:LEADING].sum() / sizes.sum()
+    sure = top_confidence(explanation, view, "these")
+    sure = f"; {sure}" if sure else ""
     return [
-        f"{said}; the {_SHARE_OF} largest of the {n_units} {_noun(explanation, n_units)} make up "
-        f"{share:.0%} of all movement (the sum of the absolute values)."
+        f"{said}; the {LEADING} largest of the {n_units} {_noun(explanation, n_units)} make up "
+        f"{share:.0%} of all movement (the sum of the absolute values){sure}."
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perturbx.exceptions import SurrogateError
+from perturbx.surrogates import intervals
 from perturbx.typing import FloatArray
 
 
@@ -76,3 +77,82 @@ class Attribution:
     def n_outputs(self) -> int:
         """Return the number of outputs."""
         return int(self.values.shape[1])
+
+    def confidence_interval(
+        self, level: float = 0.95, *, simultaneous: bool = False
+    ) -> intervals.Intervals:
+        """Return an interval for each value; of width 0 where the value is exact.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            The probability that an interval holds the true value, between 0 and 1.
+        simultaneous : bool, default=False
+            Make it the probability that the intervals of all units of one output hold theirs at
+            once (max-t); they are never narrower than the pointwise ones.
+
+        Returns
+        -------
+        Intervals
+            With ``low`` and ``high``, ``(n_units, n_outputs)``.
+
+        Raises
+        ------
+        ArgumentError
+            `level` is not between 0 and 1.
+
+        Notes
+        -----
+        Pointwise: Student's t with `dof`. Simultaneous: a multivariate t with `band_dof` and the
+        correlation of `covariance` (errors without one are taken for independent, which is
+        conservative), by 4000 draws of a fixed generator; Hothorn, Bretz & Westfall, "Simultaneous
+        Inference in General Parametric Models", 2008.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> fit = Attribution(
+        ...     np.array([[2.0], [-1.0]]), np.zeros(1), np.array([[0.1], [0.0]]), "demo", 8, dof=4.0
+        ... )
+        >>> fit.confidence_interval(0.95).low.round(2).ravel()
+        array([ 1.72, -1.  ])
+        """
+        return intervals.confidence_interval(self, level, simultaneous=simultaneous)
+
+    def top_k(self, k: int, level: float = 0.95) -> intervals.TopUnits:
+        """Return the k units with the largest absolute values, and how sure it is they are those.
+
+        Parameters
+        ----------
+        k : int
+            How many; all where there are fewer.
+        level : float, default=0.95
+            What ``certain`` of the result compares the probability with.
+
+        Returns
+        -------
+        TopUnits
+            With ``units``, ``(k, n_outputs)``, ``probability`` and ``certain``, ``(n_outputs,)``.
+
+        Raises
+        ------
+        ArgumentError
+            `level` is not between 0 and 1, or `k` is not a whole number of at least 1.
+
+        Notes
+        -----
+        The probability is the share of draws from the errors' distribution around the values (see
+        `confidence_interval`) in which the set is the same. A tie of exact values has no top k:
+        its probability is 0.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> fit = Attribution(
+        ...     np.array([[2.0], [-1.0]]), np.zeros(1), np.array([[0.1], [0.0]]), "demo", 8
+        ... )
+        >>> top = fit.top_k(1)
+        >>> top.units.ravel(), top.probability, top.certain
+        (array([0]), array([1.]), array([ True]))
+        """
+        return intervals.top_k(self, k, level)

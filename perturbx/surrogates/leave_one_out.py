@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class LeaveOneOut(BatchSurrogate):
     """Occlusion: v(N) - v(N∖i), from any table that has these rows.
 
-    Nothing is estimated: errors come only from the variances of a noisy model, and there is no
-    `r2`. The base is v(∅) where the table has it, else v(N) less all values.
+    Nothing is estimated: errors come only from the variances of a noisy model (those are taken for
+    known, so intervals are normal), and there is no `r2`. The base is v(∅) where the table has it,
+    else v(N) less all values.
 
     Examples
     --------

@@ -14,6 +14,7 @@ from perturbx.surrogates import least_squares as ls
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, interior, quality_of
 from perturbx.surrogates.inclusion import Weighting, come_in_pairs
+from perturbx.surrogates.intervals import freedom_of_regression
 from perturbx.surrogates.stacks import complement_pairs, row_or_zero, stack
 from perturbx.surrogates.surrogate import MOST_UNITS_WITH_COVARIANCE
 from perturbx.typing import FloatArray, IntArray
@@ -94,6 +95,7 @@ def fit_on_masks(
     coalition and its complement being one observation where they were drawn as one; to these come
     the directions that the penalty shrinks, or that no row sees, under the likeliest prior. `r2`
     leaves each observation out in turn, at the same penalty; the ends belong to every fit.
+    Degrees of freedom: see `perturbx.surrogates.intervals.freedom_of_regression`.
     """
     groups = [_group(table, weighting) for table in tables]
     grouped = list(zip(tables, groups, strict=True))
@@ -174,8 +176,10 @@ def _attribution(
         covariance = covariance + noisy.transpose(0, 2, 1) @ noisy
     tested = there & interior(table.masks)[groups.rows] & (groups.weights > 0)
     quality = NO_QUALITY
-    if tested.any(axis=1).sum() >= LEAST_GROUPS:
+    n_observations = int(tested.any(axis=1).sum())
+    if n_observations >= LEAST_GROUPS:
         quality = quality_of(residuals[tested.ravel()], table.scores[groups.rows[tested]])
+    dof, band_dof, band_inflation = freedom_of_regression(n_observations, table.n_units)
     return Attribution(
         values=solution,
         base_values=base,
@@ -185,4 +189,7 @@ def _attribution(
         covariance=covariance if table.n_units <= MOST_UNITS_WITH_COVARIANCE else None,
         r2_by_output=quality.r2_by_output,
         r2=quality.r2,
+        dof=dof,
+        band_dof=band_dof,
+        band_inflation=band_inflation,
     )

@@ -31,7 +31,11 @@ class RefittedSurrogate(BatchSurrogate):
     A subclass gives `fitter`. The table is refitted without each of at most ten folds of rows
     (complements that were drawn as one stay together): the folds left out give `r2`, and the
     spread of the refits gives the errors, as the delete-a-group jackknife times the mean sampling
-    factor of the rows, which is 0 for a table of all coalitions.
+    factor of the rows, which is 0 for a table of all coalitions. Intervals have one degree of
+    freedom less than there are folds. What they are about is the same fit to all coalitions that
+    the design could have drawn, with its own penalty and selection: not the Shapley value. The
+    error of a unit that no refit chooses is 0, which says that its choice is stable, not that it
+    has no effect.
     """
 
     @abstractmethod
@@ -51,10 +55,12 @@ class RefittedSurrogate(BatchSurrogate):
         fit = self.fitter(table)
         values, base = fit(np.arange(len(table)))
         groups = _groups(table)
+        folds = 1
         quality, variance = NO_QUALITY, np.zeros_like(values)
         if len(groups) > 1:
             quality, refits = out_of_fold(fit, table, groups)
             rows = interior(table.masks)
+            folds = len(refits)
             variance = jackknife_variance(refits) * float(spread_of_draws(table)[rows].mean())
         return Attribution(
             values=values,
@@ -64,6 +70,7 @@ class RefittedSurrogate(BatchSurrogate):
             n_calls=table.n_calls,
             r2_by_output=quality.r2_by_output,
             r2=quality.r2,
+            dof=folds - 1.0 if folds > 1 else None,
         )
 
 

@@ -24,6 +24,7 @@ from perturbx.surrogates import least_squares as ls
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, interior, quality_of
 from perturbx.surrogates.inclusion import Weighting, come_in_pairs
+from perturbx.surrogates.intervals import freedom_of_regression
 from perturbx.surrogates.stacks import complement_pairs, row_or_zero, stack
 from perturbx.surrogates.surrogate import MOST_UNITS_WITH_COVARIANCE, ends
 from perturbx.typing import FloatArray, IntArray
@@ -116,7 +117,8 @@ def fit_shapley(
     Its covariance is the sum of the squares, with the residuals of the fit without the equation
     itself (HC3, MacKinnon & White 1985) and the sampling factor: nothing is uncertain about rows
     that had to be there. Directions that the penalty shrinks, or that no row sees, add what the
-    prior behind the penalty says about them.
+    prior behind the penalty says about them. Degrees of freedom: see
+    `perturbx.surrogates.intervals.freedom_of_regression`, a pair being one observation.
     """
     pairings = [_pair(table, weighting, name) for table in tables]
     regression = ls.through_origin(
@@ -129,7 +131,10 @@ def fit_shapley(
     chosen = penalty(regression, ls.for_unseen(regression, likeliest, unseen))
     # The values deviate from an equal split by coefficients that add up to 0.
     space = torch.eye(tables[0].n_units, dtype=torch.float64) - 1.0 / tables[0].n_units
-    unsettled = ls.shrinkage_covariance(regression, chosen, variance * unseen, space).numpy()
+    # What the penalty takes is counted whole: a share by `unseen`, which the penalty has already,
+    # left out a tenth of the true values in games without any structure.
+    prior = torch.where(unseen > 0, variance, 0.0)
+    unsettled = ls.shrinkage_covariance(regression, chosen, prior, space).numpy()
     solution = ls.coefficients(regression, chosen).numpy()
     residuals = ls.left_out_residuals(regression, chosen, group_size=1).numpy()
     sensitivity = ls.sensitivity(regression, chosen).numpy()
@@ -213,6 +218,7 @@ def _attribution(
     if n_pairs >= LEAST_GROUPS:
         quality = quality_of((signs * by_row)[there], table.scores[pairing.rows[there]])
     centred = solution - solution.mean(axis=0)
+    dof, band_dof, band_inflation = freedom_of_regression(n_pairs, table.n_units)
     return Attribution(
         values=(table.scores[full] - table.scores[empty]) / table.n_units + centred,
         base_values=table.scores[empty].copy(),
@@ -222,6 +228,9 @@ def _attribution(
         covariance=covariance if table.n_units <= MOST_UNITS_WITH_COVARIANCE else None,
         r2_by_output=quality.r2_by_output,
         r2=quality.r2,
+        dof=dof,
+        band_dof=band_dof,
+        band_inflation=band_inflation,
     )
 
 

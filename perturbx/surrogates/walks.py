@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
 
 
+SHARED_WEIGHT = 4.0
+"""The mean variance over the units counts like so many observations of a unit's own variance. Few
+walks often show none of the variance of a unit that rarely matters; with a weight of 4, the
+intervals of exactly known games hold what they promise."""
+
+
+MOST_BAND_DOF = 6.0
+"""In joint statements the unit whose error is underestimated most decides. Marginal contributions
+have long tails, so that stays so with many walks."""
+
+
 def units_in_order(table: ScoreTable, walks: IntArray) -> IntArray:
     """Return the unit ``(n_walks, n_units)`` that each step of each walk adds.
 
@@ -73,7 +84,8 @@ def average_walks(
     if n_distinct == len(walks):
         unseen = max(0.0, -float(np.expm1(np.log(n_distinct) - log_n_orders)))
     unseen = 0.0 if unseen < 1e-9 else unseen
-    variance = unseen * observations.var(axis=0, ddof=1) / len(observations)
+    own_dof = len(observations) - 1.0
+    variance = unseen * _steadied(observations.var(axis=0, ddof=1), own_dof) / len(observations)
     if table.variances is not None:
         variance = variance + _noise(table.variances, walks, units, group_size, unseen)
     quality = _quality(table, walks.reshape(len(observations), -1), observations)
@@ -85,7 +97,16 @@ def average_walks(
         n_calls=table.n_calls,
         r2_by_output=quality.r2_by_output,
         r2=quality.r2,
+        dof=own_dof + 1.0,
+        band_dof=min(max(own_dof, 2.0), MOST_BAND_DOF),
     )
+
+
+def _steadied(variances: FloatArray, own_dof: float) -> FloatArray:
+    """Return variances ``(n_units, n_outputs)`` drawn towards their mean over the units."""
+    mean = variances.mean(axis=0)
+    steadied: FloatArray = (own_dof * variances + SHARED_WEIGHT * mean) / (own_dof + SHARED_WEIGHT)
+    return steadied
 
 
 def _quality(table: ScoreTable, rows: IntArray, observations: FloatArray) -> Quality:

@@ -17,6 +17,11 @@ def test_a_row_per_unit_and_output_holds_all_numbers_in_order(drawn):
         shape = explanation.values.shape
         assert np.array_equal(frame["value"].to_numpy().reshape(shape), explanation.values)
         assert np.array_equal(frame["std_error"].to_numpy().reshape(shape), explanation.std_errors)
+        interval = explanation.attribution.confidence_interval(0.95)
+        assert np.array_equal(frame["low"].to_numpy().reshape(shape), interval.low, equal_nan=True)
+        assert np.array_equal(
+            frame["high"].to_numpy().reshape(shape), interval.high, equal_nan=True
+        )
         assert np.array_equal(frame["unit"], np.repeat(np.arange(shape[0]), 2))
         assert list(frame["output"]) == ["no", "yes"] * shape[0]
         for row in frame.itertuples():

@@ -144,3 +144,11 @@ def test_the_table_lists_the_largest_and_sums_up_the_rest(explain):
     widths = [float(re.search(r"width:([\d.]+)%", bar["style"])[1]) for bar in page.of("px-bar")]
     assert set(starts) == {0.0}
     assert widths == pytest.approx(100 * np.arange(13, 3, -1) / 13.01, abs=0.06)
+
+
+def test_it_says_how_sure_the_first_three_are(explain):
+    values = [[0, 4], [0, 3], [0, 2], [0, 1]]
+    said = "; the first 3 are the 3 largest with over 99% confidence"
+    assert said in render_html([explain("a b c d", values)], standalone=True)
+    exact = explain("a b c d", values, std_errors=np.zeros((4, 2)))
+    assert "confidence" not in render_html([exact], standalone=True)

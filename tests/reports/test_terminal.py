@@ -1,6 +1,7 @@
 import io
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from rich.cells import cell_len
@@ -69,6 +70,16 @@ def test_what_is_not_listed_is_summed(explain):
     lines = render_terminal(explanation, n=2, colour="never").split("\n")
     assert lines[-1].split()[:3] == ["2", "others", "+3.00"]
     assert sum("│" in line for line in lines) == 2
+
+
+def test_it_says_how_sure_the_first_three_are(explain):
+    values = [[0, 4], [0, 3], [0, 2], [0, 1]]
+    said = "the first 3 are the 3 largest with over 99% confidence"
+    explanation = explain("a b c d", values)
+    assert render_terminal(explanation, colour="never").split("\n")[-1] == said
+    assert said not in render_terminal(explanation, n=2, colour="never")
+    exact = explain("a b c d", values, std_errors=np.zeros((4, 2)))
+    assert "confidence" not in render_terminal(exact, colour="never")
 
 
 def test_colour_follows_the_terminal(explain, monkeypatch):

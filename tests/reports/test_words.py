@@ -15,7 +15,8 @@ def test_the_sentences_of_a_class(explain):
         "The model predicts “yes” with a logit of 3.00; the explanation starts from 1.00, with no "
         "word kept. “so” (+1.50 ± 0.01) and “good” (+0.50 ± 0.01) push it up; “very” "
         "(-0.25 ± 0.01) pushes it down; the 3 largest of the 4 words make up 90% of all movement "
-        "(the sum of the absolute values). The fit is good (out-of-fold r² 0.90; ridge, 9 calls)."
+        "(the sum of the absolute values); which 3 are the largest is not settled (49% "
+        "confidence). The fit is good (out-of-fold r² 0.90; ridge, 9 calls)."
     )
 
 
@@ -55,6 +56,27 @@ def test_a_share_is_of_all_movement(explain):
 )
 def test_small_and_empty_texts_make_sense(explain, text, values, said):
     assert said in summarize(explain(text, values))
+
+
+@pytest.mark.parametrize(
+    ("std_error", "said"),
+    [
+        (0.05, "these are the 3 largest with over 99% confidence"),
+        (0.6, "which 3 are the largest is not settled ("),
+    ],
+)
+def test_how_sure_the_top_is_goes_by_its_probability(explain, std_error, said):
+    values = [[0, 4], [0, -3], [0, 2], [0, 1.5]]
+    explanation = explain("a b c d", values, std_errors=np.full((4, 2), std_error))
+    assert said in summarize(explanation)
+    assert (explanation.top_k(3, "yes").probability < 0.8) == ("not settled" in said)
+
+
+@pytest.mark.parametrize("errors", [np.zeros((4, 2)), np.full((4, 2), np.inf)])
+def test_nothing_is_said_of_a_top_without_errors(explain, errors):
+    values = [[0, 4], [0, -3], [0, 2], [0, 1.5]]
+    text = summarize(explain("a b c d", values, std_errors=errors))
+    assert "confidence" not in text
 
 
 def test_noise_is_called_noise(explain):
