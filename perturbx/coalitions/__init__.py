@@ -3,6 +3,7 @@
 from perturbx.coalitions.bernoulli import GlimeSizes, LimeSizes, Uniform
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.coalitions.exhaustive import Exhaustive
+from perturbx.coalitions.grouped_leverage import GroupedLeverage
 from perturbx.coalitions.kernel import Kernel
 from perturbx.coalitions.leave_one_out import LeaveOneOut
 from perturbx.coalitions.leverage import Leverage
@@ -19,6 +20,7 @@ __all__ = [
     "Coalitions",
     "Exhaustive",
     "GlimeSizes",
+    "GroupedLeverage",
     "Kernel",
     "LeaveOneOut",
     "Leverage",

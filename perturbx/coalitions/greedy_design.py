@@ -16,6 +16,7 @@ import torch
 
 from perturbx.coalitions.design_cache import load_pairs, save_pairs
 from perturbx.coalitions.exhaustive import all_coalitions
+from perturbx.coalitions.greedy_search import greedy_rows, prior_by_distance
 from perturbx.coalitions.leverage import Leverage
 from perturbx.coalitions.sampler import PlayerCount
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
@@ -31,11 +32,6 @@ allows `MOST_PAIRS`, of 1,000 units 860."""
 
 SHORTEST = 128
 """Sequences are computed this long or 1.5, 1.5², ... times as long, whatever is asked for."""
-
-TIES = 1e-9
-"""Relabelling units does not change a pair's worth, so many are worth the same: the first of them
-is taken, and not the one that rounding favours. So the candidates stand in random order: in that
-of binary numbers ties would go to regular patterns, which cost up to half as much error again."""
 
 SEED = 1
 
@@ -94,48 +90,17 @@ def _candidates(n_units: int) -> torch.Tensor:
 
 
 def _search(candidates: torch.Tensor, length: int) -> torch.Tensor:
-    """Return `length` of the candidates, each the best after those before it.
-
-    Conditioning on pair after pair is a Cholesky factorization of the candidates' covariance
-    with the chosen ones as pivots: row j of `factor` is its column j, row j of `gains` that column
-    for the Shapley values.
-    """
-    n_candidates, n_units = candidates.shape
+    """Return `length` of the candidates, each the best after those before it."""
+    n_units = candidates.shape[1]
     isotropic, white = isotropic_kernel(n_units, RHO), white_kernel(n_units)
-    by_distance = torch.from_numpy(isotropic.by_distance)
+    # The pair of the full and the empty coalition is always there.
+    masks = torch.cat([torch.ones((1, n_units), dtype=torch.bool), candidates])
+    sizes = masks.sum(1, keepdim=True)
+    signs = 1.0 - 2.0 * masks.to(torch.float64)
     readout = torch.from_numpy(isotropic.readout)
     kept, removed = torch.from_numpy(white.kept), torch.from_numpy(white.removed)
-    sizes = candidates.sum(1)
-    signs = 1.0 - 2.0 * candidates.to(torch.float64)
-    prior = -2.0 * signs * readout[sizes[:, None] - candidates.to(torch.int64)]
-    prior += WHITE * torch.where(candidates, kept[sizes][:, None], removed[sizes][:, None])
-
-    factor = torch.zeros((length + 1, n_candidates), dtype=torch.float64)
-    gains = torch.zeros((length + 1, n_units), dtype=torch.float64)
-    # The pair of the full and the empty coalition is always there.
-    variance = torch.full((n_candidates,), 1.0 + WHITE, dtype=torch.float64)
-    factor[0] = by_distance[n_units - sizes] / (1.0 + WHITE) ** 0.5
-    gains[0] = (2.0 * readout[n_units - 1] + WHITE * kept[n_units]) / (1.0 + WHITE) ** 0.5
-    covariance_square = (prior - factor[0][:, None] * gains[0]).square().sum(1)
-    variance -= factor[0].square()
-
-    chosen: list[int] = []
-    for step in range(1, length + 1):
-        worth = covariance_square / variance.clamp_min(1e-9)
-        worth[chosen] = -1.0
-        best = int((worth >= worth.max() * (1.0 - TIES)).to(torch.uint8).argmax())
-        chosen.append(best)
-        scale = max(float(variance[best]), 1e-9) ** 0.5
-        distance = ((n_units - signs @ signs[best]) / 2.0).round().to(torch.int64)
-        column = by_distance[distance]
-        column[best] += WHITE
-        gain = (prior[best] - factor[:step, best] @ gains[:step]) / scale
-        # Both products with the columns so far in one pass over them.
-        past = torch.stack([factor[:step, best], gains[:step] @ gain]) @ factor[:step]
-        column = (column - past[0]) / scale
-        along = prior @ gain - past[1]
-        covariance_square += column * (column * gain.square().sum() - 2.0 * along)
-        covariance_square.clamp_min_(0.0)
-        variance -= column.square()
-        factor[step], gains[step] = column, gain
-    return candidates[chosen]
+    with_values = -2.0 * signs * readout[sizes - masks.to(torch.int64)]
+    with_values += WHITE * torch.where(masks, kept[sizes], removed[sizes])
+    by_distance = torch.from_numpy(isotropic.by_distance)
+    prior = prior_by_distance(masks, by_distance, with_values, white=WHITE)
+    return masks[greedy_rows([prior], length, taken=[0])]

@@ -19,14 +19,34 @@ LEAST_GROUPS, MOST_GROUPS = 15, 60
 """A text falls into a group for four units, within these numbers."""
 
 CALLS_PER_GROUP = 4
-"""Where the budget is small there are fewer groups, so that each has so many calls."""
+"""What a group takes at first. Where the budget is small there are fewer groups, so that half of
+it is left for those that matter."""
+
+FEWEST_GROUPS = 3
+LEAST_CALLS = FEWEST_GROUPS * CALLS_PER_GROUP
+
+
+def first_look(n_units: int, budget: int) -> int:
+    """Return the calls that the groups of a text are worth at first, of so many there may be.
+
+    Examples
+    --------
+    >>> first_look(100, 1200), first_look(1000, 1200), first_look(1000, 80)
+    (100, 240, 40)
+    """
+    return CALLS_PER_GROUP * _n_groups(n_units, budget)
+
+
+def _n_groups(n_units: int, budget: int) -> int:
+    wanted = min(max(LEAST_GROUPS, n_units // UNITS_PER_GROUP), MOST_GROUPS)
+    return min(wanted, max(budget // (2 * CALLS_PER_GROUP), FEWEST_GROUPS))
 
 
 @dataclass(frozen=True)
 class GroupedLeverage(BatchSampler):
     """The pairs of `Leverage` over nodes of the players' tree, each kept or removed as one.
 
-    The empty and the full coalition, then pairs in random order. Row 2j + 1 is the complement of
+    The full and the empty coalition, then pairs in random order. Row 2j + 1 is the complement of
     row 2j. Needs a tree, and at least 12 calls.
 
     Examples
@@ -52,12 +72,11 @@ class GroupedLeverage(BatchSampler):
         ArgumentError
             There is no tree, or the budget is below 12 calls.
         """
-        budget = check_budget(budget, 3 * CALLS_PER_GROUP, self.name, players.n_units)
+        budget = check_budget(budget, LEAST_CALLS, self.name, players.n_units)
         if players.tree is None:
             raise ArgumentError("players: grouped_leverage needs units with a tree, see hierarchy")
-        wanted = min(max(LEAST_GROUPS, players.n_units // UNITS_PER_GROUP), MOST_GROUPS)
-        wanted = min(wanted, budget // CALLS_PER_GROUP)
-        return tuple(players.tree.split(players.tree.root, wanted))
+        n_groups = _n_groups(players.n_units, budget)
+        return tuple(players.tree.split(players.tree.root, n_groups))
 
     def sample_alike(
         self, players: Players, budget: int, generators: Sequence[torch.Generator]
@@ -82,7 +101,7 @@ class GroupedLeverage(BatchSampler):
 def grouped_pairs(
     groups: Sequence[Sequence[int]], n_units: int, n_calls: int, generator: torch.Generator
 ) -> torch.Tensor:
-    """Return both ends and random pairs that keep or remove each group as one.
+    """Return both ends and random pairs, row by row, that keep or remove each group as one.
 
     Parameters
     ----------
@@ -105,7 +124,8 @@ def grouped_pairs(
         owner[list(members)] = number
     least = len(groups) + 2
     drawn = Leverage().sample(PlayerCount(len(groups)), max(n_calls, least), generator).masks
-    pairs = 2 + 2 * torch.randperm(len(drawn) // 2 - 1, generator=generator)
-    order = torch.stack([pairs, pairs + 1], dim=1).flatten()
-    rows = torch.cat([torch.tensor([0, 1]), order])[: n_calls - n_calls % 2]
-    return drawn[rows][:, owner]
+    half = drawn[drawn[:, 0] & ~drawn.all(1)]
+    half = half[torch.randperm(len(half), generator=generator)]
+    ends = torch.ones((1, len(groups)), dtype=torch.bool)
+    half = torch.cat([ends, half])[: n_calls // 2]
+    return torch.stack([half, ~half], dim=1).flatten(0, 1)[:, owner]

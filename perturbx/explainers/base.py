@@ -22,8 +22,10 @@ from perturbx.explainers.estimator import ModelEstimator
 from perturbx.explainers.failure import warn_of_poor_fits
 from perturbx.explainers.fitting import explanations_of, fit_tables
 from perturbx.explainers.parameters import check_outputs, check_parameters
+from perturbx.explainers.partition_of_units import UnitPartition, table_of_units
 from perturbx.explainers.preparation import cut_texts, draw_coalitions, encode_texts
 from perturbx.explainers.purchases import TextPurchases
+from perturbx.explainers.refinement import refine
 from perturbx.explainers.rounds import play_rounds
 from perturbx.explainers.stopping import StoppingRule
 from perturbx.explainers.tables import check_tables
@@ -185,9 +187,21 @@ class BaseExplainer(WordColumns, ModelEstimator):
             surrogates = {i: designs[i].surrogate for i in tables}
             return fit_tables(tables, surrogates, self.link, self.outputs)
 
-        budgets = self._budgets(encodings, designs)
+        budgets = dict(enumerate(self._budgets(encodings, designs)))
+        long = {i: budgets.pop(i)[-1] for i, design in enumerate(designs) if design.is_refined}
         ends = play_rounds(budgets, draw, purchases, fit, self._rule())
-        explanations = explanations_of(ends, self.link, self.outputs)
+        ends |= refine(
+            {i: UnitPartition.first(encodings[i].units, most) for i, most in long.items()},
+            long,
+            purchases,
+            fit,
+            self._rule(),
+            seed,
+            when_spent="cap" if self.budget == "auto" else "fixed budget",
+        )
+        explanations = explanations_of(
+            [ends[i] for i in range(len(designs))], self.link, self.outputs
+        )
         warn_of_poor_fits(explanations)
         return explanations
 
@@ -277,7 +291,10 @@ class BaseExplainer(WordColumns, ModelEstimator):
                 for encoding in encodings
             ]
         source = {"model": scorer.model_id, "masker": repr(masker)}
-        check_tables(tables, [encoding.units for encoding in encodings], source)
+        units = [encoding.units for encoding in encodings]
+        if len(tables) == len(units):
+            tables = [table_of_units(t, own) for t, own in zip(tables, units, strict=True)]
+        check_tables(tables, units, source)
         return list(tables)
 
     def _seed(self, known: Sequence[ScoreTable | None]) -> int:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from perturbx.coalitions import Exhaustive, Kernel, Leverage, OddPairs, Permutation
+from perturbx.coalitions import (
+    Exhaustive,
+    GroupedLeverage,
+    Kernel,
+    Leverage,
+    OddPairs,
+    Permutation,
+)
+from perturbx.coalitions.grouped_leverage import LEAST_CALLS, first_look
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.budget import (
+    FIRST_LOOK,
     MOST_UNITS_ENUMERATED,
     all_coalitions_fit,
     resolve_budget,
@@ -39,6 +48,14 @@ NESTED = ("auto", "odd_gp")
 
 _OF_PAIRS = ("auto", "odd_gp", "leverage")
 
+MOST_UNITS_AT_ONCE = 60
+"""Longer texts begin with groups of units where the budget does not do for the units."""
+
+MOST_CALLS_FOR_LONG = 20 * MOST_UNITS_AT_ONCE
+"""What "auto" spends on a long text at most. Where the first look at all units would take more,
+groups come first. Wherever it takes less, looking at all units at once is better: of 94 to 135
+words with as many calls as units and two, it had half the error of groups taken apart."""
+
 
 @dataclass(frozen=True)
 class Design:
@@ -56,15 +73,21 @@ class Design:
         The sampler's larger designs of one seed begin with the smaller ones, and the surrogate's
         errors are those of what it estimates: with the budget "auto" the calls are bought in
         rounds (see `rounds_of`) until the stopping rule holds, whatever `budget` here says.
+    is_refined : bool, default=False
+        The sampler keeps neighbours together, and what matters is taken apart in further rounds
+        (see `perturbx.explainers.refinement`) within the budget.
     """
 
     sampler: Sampler
     surrogate: Surrogate
     budget: int
     is_nested: bool = False
+    is_refined: bool = False
 
     def rounds(self, budget: int | str, n_units: int) -> tuple[int, ...]:
         """Return the calls allowed after each round, for the budget that the user set."""
+        if self.is_refined:
+            return (first_look(n_units, self.budget), self.budget)
         if self.is_nested and isinstance(budget, str) and budget == "auto":
             return rounds_of(n_units)
         return (self.budget,)
@@ -115,6 +138,22 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
     if in_rounds:
         calls = rounds_of(n_units)[-1]
     return Design(sampler, surrogate, calls, is_nested=estimator in NESTED)
+
+
+def design_for_groups(budget: int | str, n_units: int) -> Design:
+    """Return how the Shapley values of a long text are estimated, see `begins_with_groups`."""
+    auto = isinstance(budget, str) and budget == "auto"
+    calls = MOST_CALLS_FOR_LONG if auto else whole_pairs(resolve_budget(budget, n_units))
+    return Design(GroupedLeverage(), OddGP(), calls, is_refined=True)
+
+
+def begins_with_groups(estimator: str, budget: int | str, n_units: int) -> bool:
+    """Say whether a text is so long for its budget that groups of units come first."""
+    if n_units <= MOST_UNITS_AT_ONCE or estimator not in NESTED:
+        return False
+    if budget == "auto":
+        return FIRST_LOOK * n_units > MOST_CALLS_FOR_LONG
+    return LEAST_CALLS <= resolve_budget(budget, n_units) < n_units + 2
 
 
 def _enumeration(budget: int | str, calls: int, n_units: int) -> Design:

@@ -102,9 +102,9 @@ def explain_game(
         return dict(zip(tables, design.surrogate.fit(list(tables.values())), strict=True))
 
     purchases = GamePurchases(value_function, players.n_units)
-    budgets = [design.rounds(budget, players.n_units)]
-    (end,) = play_rounds(budgets, draw, purchases, fit, rule)
-    _, attribution = end.result
+    budgets = {0: design.rounds(budget, players.n_units)}
+    ends = play_rounds(budgets, draw, purchases, fit, rule)
+    _, attribution = ends[0].result
     if attribution.r2 is not None and attribution.r2 < POOR_FIT:
         warnings.warn(
             f"the attribution predicts unseen masks badly (r2 = {attribution.r2:.2f}, below "

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 
+from perturbx.coalitions import GroupedLeverage
 from perturbx.exceptions import ArgumentError
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
-from perturbx.typing import MaskMatrix
+from perturbx.typing import FloatArray, IntArray, MaskMatrix
 from perturbx.units.coarsen import coarsen
 from perturbx.units.tree import Tree
 from perturbx.units.units import Units
@@ -37,6 +40,12 @@ class UnitPartition:
     units: Units
     tree: Tree
     nodes: tuple[int, ...]
+
+    @classmethod
+    def first(cls, units: Units, most_calls: int) -> UnitPartition:
+        """Return the groups that units with a tree begin with, of so many calls at most."""
+        assert units.tree is not None
+        return cls(units, units.tree, GroupedLeverage().nodes(units, most_calls))
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -77,12 +86,7 @@ class UnitPartition:
             raise ArgumentError("table: has rows that keep a part of a group")
         return replace(table, masks=masks, units=self.players)
 
-    def table_of_units(self, table: ScoreTable) -> ScoreTable:
-        """Return a table of groups as one of the units."""
-        masks: MaskMatrix = table.masks[:, self.group_of_unit.numpy()]
-        return replace(table, masks=masks, units=self.units)
-
-    def to_take_apart(self, attribution: Attribution, share: float, most: int) -> list[int]:
+    def to_take_apart(self, attribution: Attribution, share: float) -> list[int]:
         """Return the groups that matter, the largest first.
 
         Parameters
@@ -92,8 +96,6 @@ class UnitPartition:
         share : float
             A group matters where its absolute value, plus a standard error, is more than this
             share of the largest value, for any output.
-        most : int
-            How many at most.
         """
         worth = np.abs(attribution.values) + attribution.std_errors
         largest = np.abs(attribution.values).max(axis=0)
@@ -101,7 +103,7 @@ class UnitPartition:
         sizes = np.array([len(members) for members in self.groups])
         matters = np.flatnonzero((sizes > 1) & (relative > share))
         order = matters[np.argsort(-relative[matters], kind="stable")]
-        return [int(group) for group in order[: max(most, 0)]]
+        return [int(group) for group in order]
 
     def taken_apart(self, groups: list[int]) -> UnitPartition:
         """Return the partition with some groups split into up to four each."""
@@ -110,3 +112,51 @@ class UnitPartition:
         for number, node in enumerate(self.nodes):
             nodes += self.tree.split(node, PARTS) if number in chosen else [node]
         return replace(self, nodes=tuple(nodes))
+
+
+def table_of_units(table: ScoreTable, units: Units) -> ScoreTable:
+    """Return a table of groups of the units as one of the units, any other table as it is."""
+    if table.units is None or table.units.text != units.text:
+        return table
+    owner = _group_of_unit(table.units, units)
+    groups = [np.flatnonzero(owner == group).tolist() for group in range(table.n_units)]
+    is_coarser = table.n_units < units.n_units and (owner >= 0).all() and all(groups)
+    if not is_coarser or coarsen(units, groups).spans != table.units.spans:
+        return table
+    masks: MaskMatrix = table.masks[:, owner]
+    return replace(table, masks=masks, units=units)
+
+
+def values_by_label(
+    explained: Units, values: FloatArray, units: Units
+) -> Iterator[tuple[str, FloatArray]]:
+    """Yield labels and values ``(k,)`` of the units; those of a group have equal shares.
+
+    Parameters
+    ----------
+    explained : Units
+        Groups of the units, or as many of them as the model reads.
+    values : numpy.ndarray, (n_explained, k)
+        Their values.
+    units : Units
+        What `explained` was made of.
+    """
+    if explained.level == units.level:
+        yield from zip(explained.labels, values, strict=True)
+        return
+    owner = _group_of_unit(explained, units)
+    sizes = np.bincount(owner[owner >= 0], minlength=explained.n_units)
+    for label, group in zip(units.labels, owner, strict=True):
+        if group >= 0:
+            yield label, values[group] / sizes[group]
+
+
+def _group_of_unit(groups: Units, units: Units) -> IntArray:
+    """Return the group that holds the first character of each unit, -1 where none does."""
+    starts = [start for start, _ in groups.spans]
+    owner = np.full(units.n_units, -1, dtype=np.int64)
+    for unit, (first, _) in enumerate(units.first_spans):
+        span = bisect_right(starts, first) - 1
+        if span >= 0 and first < groups.spans[span][1]:
+            owner[unit] = groups.unit_of_span[span]
+    return owner

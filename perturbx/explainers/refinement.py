@@ -48,18 +48,20 @@ class _LongText:
 
 
 def refine(
-    trees: Mapping[int, UnitPartition],
+    partitions: Mapping[int, UnitPartition],
     most_calls: Mapping[int, int],
     purchases: Purchases,
     fit: Fit,
     rule: StoppingRule,
     seed: int,
+    *,
+    when_spent: StopReason,
 ) -> dict[int, TextState]:
     """Buy, fit and take apart, until nothing that matters is left whole or the calls are spent.
 
     Parameters
     ----------
-    trees : mapping of int to UnitPartition
+    partitions : mapping of int to UnitPartition
         For each long text, the groups it begins with.
     most_calls : mapping of int to int
         The calls that it may have in all.
@@ -72,6 +74,8 @@ def refine(
         a group is taken apart.
     seed : int
         Of the run; a text draws from a generator of its own.
+    when_spent : {"cap", "fixed budget"}
+        What the report says where the calls are spent before all that matters is taken apart.
 
     Returns
     -------
@@ -83,14 +87,14 @@ def refine(
     PerturbxError, Interrupted
         With everything paid for in ``.tables``.
     """
-    texts = {number: _begin(trees[number], most_calls[number], seed) for number in trees}
+    texts = {i: _begin(own, most_calls[i], seed) for i, own in partitions.items()}
     with telling_what_is_paid(purchases):
         while active := [i for i, text in texts.items() if text.reason is None]:
             purchases.buy({i: _design(texts[i]) for i in active})
             tables = {i: _own_table(texts[i], purchases.table(i)) for i in active}
             fits = fit(tables)
             for i in active:
-                texts[i] = _look(texts[i], tables[i], fits[i], rule)
+                texts[i] = _look(texts[i], tables[i], fits[i], rule, when_spent)
     return {i: _result(text) for i, text in texts.items()}
 
 
@@ -126,7 +130,11 @@ def _own_table(text: _LongText, paid: ScoreTable) -> ScoreTable:
 
 
 def _look(
-    text: _LongText, table: ScoreTable, attribution: Attribution, rule: StoppingRule
+    text: _LongText,
+    table: ScoreTable,
+    attribution: Attribution,
+    rule: StoppingRule,
+    when_spent: StopReason,
 ) -> _LongText:
     level = level_of_look(MOST_LOOKS)
     n_calls = len(text.drawn)
@@ -136,28 +144,27 @@ def _look(
         half_widths=(*text.half_widths, largest_half_width(attribution, level)),
         fitted=(table, attribution),
     )
-    affordable = (text.most_calls - n_calls) // (CALLS_PER_GROUP * (PARTS - 1))
-    apart = text.partition.to_take_apart(attribution, rule.tolerance, affordable)
-    is_last = len(text.calls) == MOST_LOOKS
-    if apart and not is_last:
+    left = text.most_calls - n_calls
+    matters = text.partition.to_take_apart(attribution, rule.tolerance)
+    apart = matters[: left // (CALLS_PER_GROUP * (PARTS - 1))]
+    if apart:
         text = replace(text, partition=text.partition.taken_apart(apart))
         n_wanted = max(CALLS_PER_GROUP * len(text.partition), n_calls + 2 * PARTS * len(apart))
     else:
-        reason = rule.holds(attribution, level)
-        if reason is not None or is_last or whole_pairs(text.most_calls - n_calls) <= 0:
-            return replace(text, reason=reason or "cap")
+        reason = None if matters else rule.holds(attribution, level)
+        if reason is not None:
+            return replace(text, reason=reason)
         n_wanted = int(GROWTH * n_calls)
     longer = _with_calls(text, n_wanted)
-    if len(longer.drawn) == n_calls:
-        return replace(text, reason="cap")
-    return longer
+    is_spent = len(longer.drawn) == n_calls or len(text.calls) == MOST_LOOKS
+    return replace(text, reason=when_spent) if is_spent else longer
 
 
 def _result(text: _LongText) -> TextState:
     assert text.fitted is not None
     table, attribution = text.fitted
     return TextState(
-        (text.most_calls,),
+        (text.most_calls,) * MOST_LOOKS,
         table=table,
         attribution=attribution,
         calls=text.calls,

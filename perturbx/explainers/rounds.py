@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -75,12 +75,12 @@ class TextState:
 
 
 def play_rounds(
-    budgets: Sequence[tuple[int, ...]],
+    budgets: Mapping[int, tuple[int, ...]],
     draw: Draw,
     purchases: Purchases,
     fit: Fit,
     rule: StoppingRule,
-) -> list[TextState]:
+) -> dict[int, TextState]:
     """Buy, fit and look, until no text needs more.
 
     What a text gets depends on its own scores only. A run that goes on with the scores of an
@@ -90,8 +90,8 @@ def play_rounds(
 
     Parameters
     ----------
-    budgets : sequence of tuple of int
-        For each text, the calls that it may have in all after each round.
+    budgets : mapping of int to tuple of int
+        For each text by its number, the calls that it may have in all after each round.
     draw, fit : callable
         See `Draw` and `Fit`.
     purchases : Purchases
@@ -101,7 +101,7 @@ def play_rounds(
 
     Returns
     -------
-    list of TextState
+    dict of int to TextState
         All done.
 
     Raises
@@ -109,7 +109,7 @@ def play_rounds(
     PerturbxError, Interrupted
         With everything paid for in ``.tables``.
     """
-    texts = {number: TextState(own) for number, own in enumerate(budgets)}
+    texts = {number: TextState(own) for number, own in budgets.items()}
     with telling_what_is_paid(purchases):
         while active := [i for i, text in texts.items() if not text.is_done]:
             texts |= _with_designs({i: texts[i] for i in active}, draw, purchases)
@@ -123,7 +123,7 @@ def play_rounds(
         fits = fit(tables)
         for i in waiting:
             texts[i] = _with_all(texts[i], tables[i], fits[i])
-    return [texts[i] for i in range(len(budgets))]
+    return texts
 
 
 def _with_designs(

@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from perturbx.explainers.base import BaseExplainer
-from perturbx.explainers.design import Design, ShapleyEstimator, shapley_design
+from perturbx.explainers.design import (
+    Design,
+    ShapleyEstimator,
+    begins_with_groups,
+    design_for_groups,
+    shapley_design,
+)
 from perturbx.explainers.stopping import StoppingRule, check_rule
 from perturbx.typing import Link, Masker, RandomState
+from perturbx.units import hierarchy
 from perturbx.units.units import Units
 
 
@@ -31,6 +38,10 @@ class ShapleyExplainer(BaseExplainer):
         5, 10, 20 a unit ("fast", "normal", "high"), is spent at once; "odd_gp" and "leverage"
         round an odd one down to whole pairs and need ``n_units + 2``. The other estimators do
         not draw nested designs: for them "auto" is 10 a unit.
+        Long texts, of more than 400 units with "auto", or of more than 60 with a number below
+        ``n_units + 2``: clauses and sentences come first, and those that matter are taken apart,
+        round after round, within 1,200 calls or the number given. The units of the explanation
+        are then units and groups of units.
     tolerance : float, default=0.1
         "auto" stops for a text when the half-width of every interval is at most this part of the
         largest absolute value, in every output explained. Intervals have 95% confidence over all
@@ -99,5 +110,15 @@ class ShapleyExplainer(BaseExplainer):
     def _rule(self) -> StoppingRule:
         return StoppingRule(self.tolerance, self.top_k)
 
+    def _players(self, units: Units) -> Units:
+        if units.tree is None and self._begins_with_groups(units):
+            return hierarchy(units)
+        return units
+
+    def _begins_with_groups(self, units: Units) -> bool:
+        return begins_with_groups(self.estimator, self.budget, units.n_units)
+
     def _design(self, units: Units) -> Design:
+        if units.tree is not None and self._begins_with_groups(units):
+            return design_for_groups(self.budget, units.n_units)
         return shapley_design(self.estimator, self.budget, units.n_units)

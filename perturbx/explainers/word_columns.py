@@ -12,6 +12,7 @@ from sklearn.base import TransformerMixin
 from sklearn.exceptions import NotFittedError
 
 from perturbx.exceptions import ArgumentError
+from perturbx.explainers.partition_of_units import values_by_label
 from perturbx.explainers.preparation import cut_texts
 from perturbx.explanations import Explanations
 from perturbx.typing import Segmenter, TextInput
@@ -87,8 +88,10 @@ class WordColumns(TransformerMixin):  # type: ignore[misc]
         self._check_fitted()
         n_words = len(self.vocabulary_)
         rows, columns, values = [], [], []
-        for row, explanation in enumerate(self.explain(X)):
-            for label, worth in zip(explanation.units.labels, explanation.values, strict=True):
+        cut = cut_texts(X, self._segmenter())
+        for row, (units, explanation) in enumerate(zip(cut, self.explain(cut), strict=True)):
+            by_label = values_by_label(explanation.units, explanation.values, units)
+            for label, worth in by_label:
                 word = self.vocabulary_.get(label.casefold())
                 if word is not None:
                     blocks = len(worth)
