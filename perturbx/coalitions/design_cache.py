@@ -18,7 +18,7 @@ import torch
 
 from perturbx.coalitions.packing import distinct_rows, pack, unpack, words
 
-VERSION = 1
+VERSION = 2
 """Of the sequences: another way to compute them needs another number."""
 
 

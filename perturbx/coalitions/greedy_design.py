@@ -2,7 +2,7 @@
 
 Under a prior on the odd part of the game (isotropic with ρ = .4 plus a white part ω = .1, see
 `perturbx.odd_kernels`), what a set of pairs leaves uncertain of the Shapley values does not depend
-on the game. So the sequence is computed once for each number of units: given the pairs so far,
+on the game. So there is one sequence for each number of units: given the pairs so far,
 the next is the candidate S that lowers Σ_i Var(φ_i) most, by Σ_i C_i(S)² / V(S) with C_i(S) the
 posterior covariance of φ_i and g(S), and V(S) the posterior variance of g(S).
 """
@@ -18,7 +18,9 @@ from perturbx.coalitions.design_cache import load_pairs, save_pairs
 from perturbx.coalitions.exhaustive import all_coalitions
 from perturbx.coalitions.greedy_search import greedy_rows, prior_by_distance
 from perturbx.coalitions.leverage import Leverage
+from perturbx.coalitions.packing import distinct_rows, words
 from perturbx.coalitions.sampler import PlayerCount
+from perturbx.coalitions.shipped_designs import shipped_pairs
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
 
 RHO, WHITE = 0.4, 0.1
@@ -62,6 +64,9 @@ def greedy_pairs(n_units: int, n_pairs: int) -> torch.Tensor:
     >>> greedy_pairs(5, 3).sum(1).tolist()
     [1, 1, 1]
     """
+    shipped = shipped_pairs(n_units)
+    if n_pairs <= len(shipped):
+        return shipped[:n_pairs]
     length = SHORTEST
     while length < n_pairs:
         length += length // 2
@@ -72,7 +77,7 @@ def greedy_pairs(n_units: int, n_pairs: int) -> torch.Tensor:
 def _sequence(n_units: int, length: int) -> torch.Tensor:
     pairs = load_pairs(n_units, length)
     if pairs is None:
-        pairs = _search(_candidates(n_units), length)
+        pairs = search(n_units, length, begun=shipped_pairs(n_units))
         save_pairs(pairs)
     return pairs
 
@@ -89,12 +94,22 @@ def _candidates(n_units: int) -> torch.Tensor:
     return half[torch.randperm(len(half), generator=generator)]
 
 
-def _search(candidates: torch.Tensor, length: int) -> torch.Tensor:
-    """Return `length` of the candidates, each the best after those before it."""
-    n_units = candidates.shape[1]
+def search(n_units: int, length: int, *, begun: torch.Tensor) -> torch.Tensor:
+    """Return the sequence ``(length, n_units)``, each pair the best after those before it.
+
+    Parameters
+    ----------
+    n_units : int
+        Number of units, at least 3.
+    length : int
+        How many pairs.
+    begun : torch.Tensor of bool, (b, n_units)
+        The first pairs, at most `length`, which are kept: the search goes on after them.
+    """
+    candidates = _without(_candidates(n_units), begun)
     isotropic, white = isotropic_kernel(n_units, RHO), white_kernel(n_units)
     # The pair of the full and the empty coalition is always there.
-    masks = torch.cat([torch.ones((1, n_units), dtype=torch.bool), candidates])
+    masks = torch.cat([torch.ones((1, n_units), dtype=torch.bool), begun, candidates])
     sizes = masks.sum(1, keepdim=True)
     signs = 1.0 - 2.0 * masks.to(torch.float64)
     readout = torch.from_numpy(isotropic.readout)
@@ -103,4 +118,13 @@ def _search(candidates: torch.Tensor, length: int) -> torch.Tensor:
     with_values += WHITE * torch.where(masks, kept[sizes], removed[sizes])
     by_distance = torch.from_numpy(isotropic.by_distance)
     prior = prior_by_distance(masks, by_distance, with_values, white=WHITE)
-    return masks[greedy_rows([prior], length, taken=[0])]
+    n_begun = len(begun)
+    further = greedy_rows([prior], length - n_begun, taken=range(n_begun + 1))
+    return torch.cat([begun, masks[further]])
+
+
+def _without(candidates: torch.Tensor, begun: torch.Tensor) -> torch.Tensor:
+    """Return the candidates that are neither among the pairs begun with nor their complements."""
+    both = torch.cat([begun, candidates])
+    first, _ = distinct_rows(words(both ^ both[:, :1]))
+    return both[first[first >= len(begun)]]

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from perturbx.coalitions import Leverage, OddPairs, PlayerCount, design_cache, greedy_design
+from perturbx.coalitions.shipped_designs import shipped_pairs
 from perturbx.exceptions import ArgumentError
 from perturbx.odd_kernels import isotropic_kernel
 
@@ -103,12 +104,12 @@ def test_too_small_a_budget_is_refused():
 
 
 def test_the_sequence_is_read_from_disk_the_next_time(folder, monkeypatch):
-    first = sample(10, 50).masks
+    first = sample(61, 90).masks
     (file,) = folder.iterdir()
     assert file.suffix == ".npz"
     greedy_design._sequence.cache_clear()
-    monkeypatch.setattr(greedy_design, "_search", None)
-    assert torch.equal(sample(10, 50).masks, first)
+    monkeypatch.setattr(greedy_design, "search", None)
+    assert torch.equal(sample(61, 90).masks, first)
 
 
 @pytest.mark.parametrize(
@@ -119,30 +120,30 @@ def test_the_sequence_is_read_from_disk_the_next_time(folder, monkeypatch):
         lambda path: path.write_bytes(b"no zip at all"),
         lambda path: np.savez(path, other=np.zeros(3)),
         lambda path: np.savez(path, pairs=np.zeros((3, 3), np.uint8)),
-        lambda path: np.savez(path, pairs=np.ones((128, 2), np.uint8)),
+        lambda path: np.savez(path, pairs=np.ones((128, 8), np.uint8)),
         lambda path: np.savez(path, pairs=np.array([{}], dtype=object)),
     ],
 )
 def test_a_broken_file_is_replaced(folder, spoil):
-    first = sample(10, 50).masks
+    first = sample(61, 90).masks
     (file,) = folder.iterdir()
     good = file.read_bytes()
     spoil(file)
     greedy_design._sequence.cache_clear()
-    assert torch.equal(sample(10, 50).masks, first)
+    assert torch.equal(sample(61, 90).masks, first)
     assert len(file.read_bytes()) == len(good)
 
 
 def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("PERTURBX_CACHE", str(tmp_path / "file" / "cache"))
-    assert len(sample(10, 50)) == 50
+    assert len(sample(61, 90)) == 90
 
 
 def test_no_folder_is_written_where_none_is_wanted(tmp_path, monkeypatch):
     monkeypatch.setenv("PERTURBX_CACHE", "")
     assert design_cache.cache_folder() is None
-    assert len(sample(10, 50)) == 50
+    assert len(sample(61, 90)) == 90
     assert list(tmp_path.iterdir()) == []
 
 
@@ -161,7 +162,7 @@ def test_processes_that_run_at_once_agree(folder):
     code = (
         "import torch; torch.set_num_threads(1);"
         "from perturbx.coalitions import OddPairs, PlayerCount;"
-        "masks = OddPairs().sample(PlayerCount(15), 80, torch.Generator().manual_seed(0)).masks;"
+        "masks = OddPairs().sample(PlayerCount(61), 80, torch.Generator().manual_seed(0)).masks;"
         "print(masks.int().tolist())"
     )
     command = [sys.executable, "-c", code]
@@ -172,3 +173,28 @@ def test_processes_that_run_at_once_agree(folder):
     assert [process.returncode for process in running] == [0, 0]
     assert len(printed) == 1
     assert [path.suffix for path in folder.iterdir()] == [".npz"], "no part is left behind"
+
+
+@pytest.mark.parametrize("n_units", [8, 13, 20])
+def test_what_is_shipped_is_what_is_computed(n_units):
+    shipped = shipped_pairs(n_units)
+    nothing = torch.empty((0, n_units), dtype=torch.bool)
+    assert torch.equal(greedy_design.search(n_units, len(shipped), begun=nothing), shipped)
+
+
+@pytest.mark.parametrize("n_units", [8, 33, 60])
+def test_shipped_designs_take_no_time_and_longer_ones_begin_with_them(n_units, folder):
+    shipped = shipped_pairs(n_units)
+    assert len(shipped) == min(10 * n_units, 2 ** (n_units - 1) - 1)
+    greedy_design.greedy_pairs(n_units, len(shipped))
+    assert not folder.exists()
+    more = min(len(shipped) + 20, greedy_design.most_greedy_pairs(n_units))
+    longer = greedy_design.greedy_pairs(n_units, more)
+    assert len(longer) == more
+    assert torch.equal(longer[: len(shipped)], shipped)
+
+
+def test_a_sequence_that_was_begun_goes_on_as_it_would_have(monkeypatch):
+    nothing = torch.empty((0, 18), dtype=torch.bool)
+    whole = greedy_design.search(18, 60, begun=nothing)
+    assert torch.equal(greedy_design.search(18, 60, begun=whole[:25]), whole)
