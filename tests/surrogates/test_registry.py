@@ -10,7 +10,7 @@ from perturbx.surrogates.surrogate import BatchSurrogate
 
 def test_names_lead_to_surrogates_that_carry_them():
     for name in surrogate_names():
-        assert get_surrogate(name).name == ("ridge" if name == "lime" else name)
+        assert get_surrogate(name).name == ("lime_limit" if name == "lime" else name)
 
 
 def test_every_surrogate_of_the_package_has_a_name():

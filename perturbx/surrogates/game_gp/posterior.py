@@ -1,0 +1,76 @@
+"""What both processes share: readouts from tables by size, and the white part of the game."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from perturbx.symmetric_kernels import SymmetricFunctional
+from perturbx.typing import FloatArray
+
+CONSTANT = 1e3
+"""The prior variance of the game's constant, in parts of that of all orders above: it is not
+known. The values are centred, so it may be finite; the larger it is, the less exact the algebra."""
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Values of T texts and k outputs, in units of each text's and output's own scale.
+
+    Parameters
+    ----------
+    values : torch.Tensor, (T, k, n + 1)
+        The posterior means: of the units, then of the base value.
+    covariance : torch.Tensor, (T, k, n, n)
+        The posterior covariance of the units' values.
+    """
+
+    values: torch.Tensor
+    covariance: torch.Tensor
+
+
+def by_size(tables: FloatArray | torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Return ``(..., R, n + 1)``: a number for each mask and unit, and for each mask and the base.
+
+    Parameters
+    ----------
+    tables : array or torch.Tensor, (3, n + 1)
+        By the size of the mask: for units in it, for units not in it, for the base.
+    masks : torch.Tensor of bool, (..., R, n)
+        The masks.
+    """
+    kept, removed, base = torch.as_tensor(tables)
+    sizes = masks.sum(-1, keepdim=True)
+    units = torch.where(masks, kept[sizes], removed[sizes])
+    return torch.cat([units, base[sizes]], dim=-1)
+
+
+def white_readout(functional: SymmetricFunctional, masks: torch.Tensor) -> torch.Tensor:
+    """Return the weight of each mask in each value and in the base, ``(..., R, n + 1)``."""
+    weights = (functional.kept_alone, functional.removed_alone, functional.level_alone)
+    return by_size(np.stack(weights), masks)
+
+
+def alike(variance: torch.Tensor, covariance: torch.Tensor, n_units: int) -> torch.Tensor:
+    """Return matrices ``(..., n, n)`` with the one on the diagonal and the other elsewhere."""
+    eye = torch.eye(n_units, dtype=torch.float64)
+    return covariance[..., None, None] + (variance - covariance)[..., None, None] * eye
+
+
+def signal_of_nugget(
+    nugget: torch.Tensor, noise: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
+    """Return how much of the nugget is a white part of the game: what noise does not explain.
+
+    Parameters
+    ----------
+    nugget : torch.Tensor
+        In units of `scale`.
+    noise : torch.Tensor
+        The variance that is noise of the scorer, 0 for a deterministic one.
+    scale : torch.Tensor
+        The variance of the process.
+    """
+    return (nugget - noise / scale).clamp_min(0.0)
