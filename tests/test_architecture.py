@@ -13,7 +13,17 @@ PACKAGE = Path(perturbx.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = ("units", "coalitions", "scorers", "surrogates")
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
-LAZY_ONLY = {"shap", "lime", "matplotlib", "pandas", "openai", "gradio", "ray", "anthropic"}
+LAZY_ONLY = {
+    "shap",
+    "lime",
+    "lightgbm",
+    "matplotlib",
+    "pandas",
+    "openai",
+    "gradio",
+    "ray",
+    "anthropic",
+}
 
 
 def imports_of(path, *, top_level_only):

@@ -24,29 +24,33 @@ from perturbx.explainers.budget import (
     whole_pairs,
 )
 from perturbx.surrogates import (
+    Evidence,
     ExactShapley,
     KernelShapley,
     LeverageShapley,
     OddGP,
     PermutationShapley,
+    TreeProxy,
 )
 from perturbx.typing import Sampler, Surrogate
 
 ShapleyEstimator: TypeAlias = Literal[
-    "auto", "exact", "odd_gp", "leverage", "kernel", "permutation"
+    "auto", "exact", "odd_gp", "evidence", "tree_proxy", "leverage", "kernel", "permutation"
 ]
 
 _ESTIMATORS: dict[str, tuple[Sampler, Surrogate]] = {
     "odd_gp": (OddPairs(), OddGP()),
+    "evidence": (OddPairs(), Evidence()),
+    "tree_proxy": (OddPairs(), TreeProxy()),
     "leverage": (Leverage(), LeverageShapley()),
     "kernel": (Kernel(), KernelShapley()),
     "permutation": (Permutation(), PermutationShapley()),
 }
 
-NESTED = ("auto", "odd_gp")
+NESTED = ("auto", "odd_gp", "evidence", "tree_proxy")
 """The Shapley estimators whose larger designs begin with the smaller ones."""
 
-_OF_PAIRS = ("auto", "odd_gp", "leverage")
+_OF_PAIRS = (*NESTED, "leverage")
 
 MOST_UNITS_AT_ONCE = 60
 """Longer texts begin with groups of units where the budget does not do for the units."""
@@ -98,7 +102,8 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
 
     Parameters
     ----------
-    estimator : {"auto", "exact", "odd_gp", "leverage", "kernel", "permutation"}
+    estimator : {"auto", "exact", "odd_gp", "evidence", "tree_proxy", "leverage", "kernel", \
+"permutation"}
         "auto" is exact where all coalitions fit in the budget, and odd_gp elsewhere.
     budget : int or str
         "auto": "exact" takes the ``2 ** n_units`` calls it needs, "auto" and "odd_gp" buy in
@@ -140,11 +145,12 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
     return Design(sampler, surrogate, calls, is_nested=estimator in NESTED)
 
 
-def design_for_groups(budget: int | str, n_units: int) -> Design:
+def design_for_groups(estimator: str, budget: int | str, n_units: int) -> Design:
     """Return how the Shapley values of a long text are estimated, see `begins_with_groups`."""
     auto = isinstance(budget, str) and budget == "auto"
     calls = MOST_CALLS_FOR_LONG if auto else whole_pairs(resolve_budget(budget, n_units))
-    return Design(GroupedLeverage(), OddGP(), calls, is_refined=True)
+    _, surrogate = _ESTIMATORS["odd_gp" if estimator == "auto" else estimator]
+    return Design(GroupedLeverage(), surrogate, calls, is_refined=True)
 
 
 def begins_with_groups(estimator: str, budget: int | str, n_units: int) -> bool:

@@ -25,7 +25,16 @@ from perturbx.surrogates.attribution import Attribution
 from perturbx.typing import RandomState, ValueFunction
 from perturbx.units.tree import Tree
 
-SHAPLEY = ("auto", "exact", "odd_gp", "leverage", "kernel", "permutation")
+SHAPLEY = (
+    "auto",
+    "exact",
+    "odd_gp",
+    "evidence",
+    "tree_proxy",
+    "leverage",
+    "kernel",
+    "permutation",
+)
 OTHERS = ("owen", "banzhaf", "lasso", "leave_one_out")
 
 
@@ -55,7 +64,8 @@ def explain_game(
         "auto" and "odd_gp": rounds of 3, 4.5, ... at most 20 masks a player, until the errors
         are small enough; with the others 10 a player.
     estimator : str, default="auto"
-        Shapley values: "auto", "exact", "odd_gp", "leverage", "kernel", "permutation"; or
+        Shapley values: "auto", "exact", "odd_gp", "evidence", "tree_proxy", "leverage",
+        "kernel", "permutation"; or
         "owen", "banzhaf", "lasso", "leave_one_out".
     tolerance, top_k
         When the rounds end; see `ShapleyExplainer`.

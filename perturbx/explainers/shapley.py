@@ -26,9 +26,12 @@ class ShapleyExplainer(BaseExplainer):
     ----------
     model : object
         What is explained; see `BaseExplainer`, also for the parameters not listed here.
-    estimator : {"auto", "exact", "odd_gp", "leverage", "kernel", "permutation"}, default="auto"
+    estimator : {"auto", "exact", "odd_gp", "evidence", "tree_proxy", "leverage", "kernel", \
+"permutation"}, default="auto"
         "auto" enumerates where all coalitions fit in the budget and takes "odd_gp" elsewhere: it
-        asks about the pairs that tell most and fits Gaussian processes to them. "leverage" is
+        asks about the pairs that tell most and fits Gaussian processes to them. "evidence" puts
+        boosted trees beside it as far as the scores speak for them (extra ``trees``; from 20
+        calls a unit), "tree_proxy" always does. "leverage" is
         paired leverage-score sampling without replacement and constrained least squares,
         "kernel" is KernelSHAP, "permutation" averages antithetic chains.
     budget : int or {"auto", "fast", "normal", "high"}, default="auto"
@@ -120,5 +123,5 @@ class ShapleyExplainer(BaseExplainer):
 
     def _design(self, units: Units) -> Design:
         if units.tree is not None and self._begins_with_groups(units):
-            return design_for_groups(self.budget, units.n_units)
+            return design_for_groups(self.estimator, self.budget, units.n_units)
         return shapley_design(self.estimator, self.budget, units.n_units)

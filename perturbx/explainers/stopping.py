@@ -71,8 +71,8 @@ def check_rule(rule: StoppingRule, estimator: str, budget: int | str) -> None:
     for name in ("tolerance", "top_k"):
         if getattr(rule, name) != getattr(default, name):
             raise ArgumentError(
-                f"{name}: ends the rounds of budget='auto' with estimator 'auto' or 'odd_gp', and "
-                f"there are none with budget={budget!r} and estimator={estimator!r}"
+                f"{name}: ends the rounds of budget='auto' with one of the estimators {NESTED}, "
+                f"and there are none with budget={budget!r} and estimator={estimator!r}"
             )
 
 

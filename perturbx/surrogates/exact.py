@@ -24,7 +24,8 @@ class ExactShapley(BatchSurrogate):
     """Shapley values from a table of all ``2 ** n_units`` coalitions, in any order.
 
     φ_i = Σ_{S∌i} |S|! (n-|S|-1)! / n! · [v(S∪i) - v(S)]. Errors are 0, or what the variances of a
-    noisy model come to; there is no `r2`, for nothing is left to predict.
+    noisy model come to (those are taken for known, so intervals are normal); there is no `r2`, for
+    nothing is left to predict.
 
     Notes
     -----

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from perturbx.exceptions import ArgumentError
 from perturbx.surrogates.banzhaf import Banzhaf
+from perturbx.surrogates.evidence import Evidence
 from perturbx.surrogates.exact import ExactShapley
 from perturbx.surrogates.forward_selection import ForwardSelection
+from perturbx.surrogates.game_gp import BanzhafGP, LimeLimit
 from perturbx.surrogates.kernel import KernelShapley
 from perturbx.surrogates.lasso import Lasso
 from perturbx.surrogates.leave_one_out import LeaveOneOut
@@ -15,19 +17,24 @@ from perturbx.surrogates.odd_gp import OddGP
 from perturbx.surrogates.owen import Owen
 from perturbx.surrogates.permutation import PermutationShapley
 from perturbx.surrogates.ridge import RidgeSurrogate
+from perturbx.surrogates.tree_proxy import TreeProxy
 from perturbx.typing import Surrogate
 
 _SURROGATES: dict[str, type[Surrogate]] = {
     "exact": ExactShapley,
     "odd_gp": OddGP,
+    "tree_proxy": TreeProxy,
+    "evidence": Evidence,
     "leverage": LeverageShapley,
     "kernel": KernelShapley,
     "permutation": PermutationShapley,
     "owen": Owen,
     "banzhaf": Banzhaf,
+    "banzhaf_gp": BanzhafGP,
     "leave_one_out": LeaveOneOut,
     "ridge": RidgeSurrogate,
-    "lime": RidgeSurrogate,
+    "lime_limit": LimeLimit,
+    "lime": LimeLimit,
     "lime_text": LimeText,
     "forward_selection": ForwardSelection,
     "lasso": Lasso,
@@ -45,8 +52,9 @@ def get_surrogate(name: str) -> Surrogate:
     Parameters
     ----------
     name : str
-        "exact", "odd_gp", "leverage", "kernel", "permutation", "owen", "banzhaf",
-        "leave_one_out", "ridge" (also "lime"), "lime_text", "forward_selection" or "lasso".
+        "exact", "odd_gp", "tree_proxy", "evidence", "leverage", "kernel", "permutation", "owen",
+        "banzhaf", "banzhaf_gp", "leave_one_out", "ridge", "lime_limit" (also "lime"),
+        "lime_text", "forward_selection" or "lasso".
 
     Raises
     ------

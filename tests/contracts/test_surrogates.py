@@ -12,6 +12,7 @@ from perturbx.surrogates import (
     Attribution,
     Banzhaf,
     BanzhafGP,
+    Evidence,
     ExactShapley,
     ForwardSelection,
     KernelShapley,
@@ -24,6 +25,7 @@ from perturbx.surrogates import (
     Owen,
     PermutationShapley,
     RidgeSurrogate,
+    TreeProxy,
 )
 from perturbx.typing import Surrogate
 
@@ -54,6 +56,10 @@ CASES = [
     (ForwardSelection(n_features=2), DRAWS),
     (Lasso(), DRAWS),
     (Lasso("cv"), PAIRS),
+    (TreeProxy(), PAIRS),
+    (TreeProxy(), EVERY),
+    (Evidence(), PAIRS),
+    (Evidence(), EVERY),
 ]
 
 

@@ -111,8 +111,7 @@ class Interactions:
         errors = self.std_errors[output, first, second]
         order = np.argsort(-np.abs(values), kind="stable")[:n]
         return [
-            Term((int(first[i]), int(second[i])), float(values[i]), float(errors[i]))
-            for i in order
+            Term((int(first[i]), int(second[i])), float(values[i]), float(errors[i])) for i in order
         ]
 
 
