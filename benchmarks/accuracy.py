@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from games import Game, KnownSentence, exact_owen, exact_shapley, relative_error
+from known_sentences import Game, KnownSentence, exact_owen, exact_shapley, relative_error
 from peers import shap_partition, shapley_estimators
 from workload import Workload, note, print_table
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from games import relative_error
+from known_sentences import relative_error
 from workload import (
     POSITIVE,
     Cut,

@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-from games import Game
+from known_sentences import Game
+from shapiq_peers import Countable
 from workload import is_installed
 
 import perturbx as px
@@ -37,9 +38,9 @@ def shapley_estimators() -> dict[str, Estimator]:
         }
         for name, options in natives.items():
             estimators[f"shapiq {name}"] = partial(_shapiq, name.partition(",")[0], options)
-    estimators["shap Permutation"] = _shap_permutation
+    estimators["shap Permutation"] = shap_permutation
     estimators["shap Permutation, a round more"] = _shap_permutation_and_one
-    estimators["shap KernelExplainer"] = _shap_kernel
+    estimators["shap KernelExplainer"] = shap_kernel
     if is_installed("captum"):
         estimators["captum ShapleyValueSampling"] = _captum_sampling
         estimators["captum KernelShap"] = _captum_kernel
@@ -71,7 +72,8 @@ def _shapiq(name: str, options: dict[str, Any], game: Game, budget: int, seed: i
     return approximator.approximate(budget, game).get_n_order_values(1)
 
 
-def _shap_permutation(game: Game, budget: int, seed: int) -> np.ndarray:
+def shap_permutation(game: Countable, budget: int, seed: int) -> np.ndarray:
+    """Return the values of shap's PermutationExplainer: whole rounds of 2n + 1 calls."""
     import shap
 
     masker = shap.maskers.Independent(np.zeros((1, game.n_units)))
@@ -80,10 +82,11 @@ def _shap_permutation(game: Game, budget: int, seed: int) -> np.ndarray:
 
 
 def _shap_permutation_and_one(game: Game, budget: int, seed: int) -> np.ndarray:
-    return _shap_permutation(game, budget + 2 * game.n_units + 1, seed)
+    return shap_permutation(game, budget + 2 * game.n_units + 1, seed)
 
 
-def _shap_kernel(game: Game, budget: int, seed: int) -> np.ndarray:
+def shap_kernel(game: Countable, budget: int, seed: int) -> np.ndarray:
+    """Return the values of shap's KernelExplainer, without its selection of 10 features."""
     import shap
 
     # It draws from numpy's global generator, and calls both ends beyond its nsamples.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +14,7 @@ import numpy as np
 
 from perturbx.budget_report import BudgetReport
 from perturbx.exceptions import ArgumentError, TableError
+from perturbx.explanation_record import read_record, write_record
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.intervals import Intervals, LargestUnits, check_level, top_of_output
@@ -25,9 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import shap
 
-FORMAT = "perturbx.Explanation/1"
-_ATTRIBUTION_ARRAYS = ("values", "base_values", "std_errors", "covariance", "r2_by_output")
-_ATTRIBUTION_FREEDOM = ("dof", "band_dof", "band_inflation")
+    from perturbx.surrogates.interactions import Interactions
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -210,6 +210,55 @@ class Explanation:
         labels = tuple(self.units.labels[unit] for unit in units)
         return LargestUnits(tuple(int(unit) for unit in units), labels, probability, level)
 
+    @cached_property
+    def interactions(self) -> Interactions:
+        """What pairs of units are worth together, beyond what each is worth.
+
+        The pairwise Shapley interaction index (Grabisch & Roubens 1999): the mean of
+        v(S+i+j) - v(S+i) - v(S+j) + v(S) over the sets S of the other units, of uniform size. It
+        comes from the table of this explanation, on its link and for its outputs, with a standard
+        error for every pair: no call to the model is made. It is computed once.
+
+        Returns
+        -------
+        Interactions
+            With ``values`` and ``std_errors``, ``(n_outputs, n_units, n_units)``, symmetric.
+
+        Raises
+        ------
+        SurrogateError
+            The table has no pairs of complements, or too many units.
+        """
+        from perturbx.surrogates.interactions import fit_interactions
+
+        return fit_interactions(self.table.linked(self.link).select(self.output_names))
+
+    def top_interactions(
+        self, output: str | int | None = None, *, n: int = 10
+    ) -> list[tuple[tuple[str, ...], float, float]]:
+        """Return ``((label, label), value, standard error)``, the largest absolute value first.
+
+        Parameters
+        ----------
+        output : str or int, optional
+            The output; `top_output` by default.
+        n : int, default=10
+            How many pairs of units.
+
+        Raises
+        ------
+        ArgumentError
+            `output` or `n` is not valid.
+        SurrogateError
+            The table has no pairs of complements, or too many units.
+        """
+        from perturbx.surrogates.interactions.interactions import labelled
+
+        column = self.column(output)
+        if n < 1:
+            raise ArgumentError(f"n: expected at least 1 pair; got {n!r}")
+        return labelled(self.interactions.top(column, n=n), self.units.labels)
+
     def summary(self, output: str | int | None = None) -> str:
         """Return two or three plain sentences with the numbers in them."""
         from perturbx.reports.words import summarize
@@ -218,13 +267,17 @@ class Explanation:
 
     def plot(
         self,
-        kind: Literal["bar", "waterfall"] = "bar",
+        kind: Literal["bar", "waterfall", "heatmap", "network"] = "bar",
         *,
         output: str | int | None = None,
-        n: int = 12,
+        n: int | None = None,
         ax: matplotlib.axes.Axes | None = None,
     ) -> matplotlib.axes.Axes:
-        """Draw the `n` largest values with their errors; return the axes (extra ``plots``)."""
+        """Draw values (bar, waterfall) or interactions (heatmap, network) with their errors.
+
+        Of `n` bars (12 by default), units of a heat map (40) or edges of a network (20); needs
+        the extra ``plots``, and returns the axes.
+        """
         from perturbx.reports.plots import plot
 
         return plot(self, kind, output=output, n=n, ax=ax)
@@ -325,23 +378,7 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain values, ready for JSON."""
-        fit = self.attribution
-        arrays = {name: getattr(fit, name) for name in _ATTRIBUTION_ARRAYS}
-        return {
-            "format": FORMAT,
-            "text": self.text,
-            "pieces": list(self.units.pieces),
-            "output_names": list(self.output_names),
-            "link": self.link,
-            "method": fit.method,
-            "n_calls": fit.n_calls,
-            "r2": fit.r2,
-            "additivity": fit.additivity,
-            **{name: getattr(fit, name) for name in _ATTRIBUTION_FREEDOM},
-            **{name: None if a is None else a.tolist() for name, a in arrays.items()},
-            "budget_report": None if self.budget_report is None else self.budget_report.to_dict(),
-            "table": self.table.to_dict(),
-        }
+        return write_record(self)
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
         """Return the explanation with its table as JSON, and write it to `path` where given."""
@@ -361,30 +398,7 @@ class Explanation:
         TableError
             The record is not one of those.
         """
-        if record.get("format") != FORMAT:
-            raise TableError(f"record: expected format {FORMAT}, got {record.get('format')!r}")
-        table = ScoreTable.from_dict(record["table"])
-        n_outputs = len(record["output_names"])
-        arrays: dict[str, Any] = {
-            name: None if record[name] is None else np.array(record[name], dtype=np.float64)
-            for name in _ATTRIBUTION_ARRAYS
-        }
-        for name in ("values", "std_errors"):
-            arrays[name] = arrays[name].reshape(-1, n_outputs)
-        attribution = Attribution(
-            method=record["method"],
-            n_calls=record["n_calls"],
-            r2=record["r2"],
-            additivity=record["additivity"],
-            # Records of older versions do not have these.
-            **{name: record[name] for name in _ATTRIBUTION_FREEDOM if name in record},
-            **arrays,
-        )
-        if table.units is None:
-            raise TableError("record: the table has no units, so there is no text to explain")
-        names, cost = tuple(record["output_names"]), record.get("budget_report")
-        report = None if cost is None else BudgetReport.from_dict(cost)
-        return cls(table.units, table, attribution, names, record["link"], report)
+        return cls(**read_record(record))
 
     @classmethod
     def from_json(cls, text: str) -> Explanation:

@@ -28,7 +28,6 @@ from perturbx.surrogates.odd_gp.posterior import (
     SpectralRoot,
     isotropic_readout,
     prior_covariance,
-    signal_of_nugget,
     white_readout,
 )
 
@@ -53,47 +52,54 @@ class _Model:
     is_likeliest: torch.Tensor
 
 
-def fit_isotropic(
-    masks: torch.Tensor, values: torch.Tensor, noise: torch.Tensor
-) -> tuple[Posterior, torch.Tensor]:
-    """Return the posterior of T texts with P pairs each, and the residuals of pairs left out.
+def fit_isotropic(masks: torch.Tensor, values: torch.Tensor) -> Posterior:
+    """Return the posterior of T texts with P pairs each.
 
     Parameters
     ----------
     masks : torch.Tensor of bool, (T, P, n)
         One coalition of each pair.
     values : torch.Tensor, (T, P, k)
-        Their odd values, not all 0.
-    noise : torch.Tensor, (T, k)
-        The variance of the values that is noise.
+        Their odd values without noise, not all 0.
 
     Returns
     -------
     Posterior
-        Values and covariance.
-    residuals : torch.Tensor, (T, P, k)
-        Each value minus its prediction from the other pairs, by the likeliest model.
+        Of the likeliest model, as far as pairs left out are concerned.
     """
     n_texts, n_pairs, n_units = masks.shape
     n_outputs = values.shape[2]
     posterior = Posterior(
         torch.empty((n_texts, n_outputs, n_units), dtype=torch.float64),
         torch.empty((n_texts, n_outputs, n_units, n_units), dtype=torch.float64),
+        torch.empty_like(values),
+        torch.empty((n_texts, n_outputs), dtype=torch.float64),
     )
-    residuals = torch.empty_like(values)
     for distance, texts in _same_distances(masks):
         columns = values[texts].movedim(1, 0).reshape(n_pairs, -1)
         models = list(_models(distance, columns, n_units))
-        mean, covariance = _average(models, masks[texts], columns, noise[texts])
-        posterior.values[texts] = mean
-        posterior.covariance[texts] = covariance
-        left_out = torch.empty_like(columns)
-        for model in models:
-            if model.is_likeliest.any():
-                own = columns[:, model.is_likeliest]
-                left_out[:, model.is_likeliest] = model.root.left_out_residuals(own)
-        residuals[texts] = left_out.reshape(n_pairs, len(texts), n_outputs).movedim(0, 1)
-    return posterior, residuals
+        shape = (len(texts), n_outputs)
+        posterior.values[texts], posterior.covariance[texts] = _average(
+            models, masks[texts], values[texts]
+        )
+        residuals, surprise = _left_out(models, columns)
+        posterior.residuals[texts] = residuals.reshape(n_pairs, *shape).movedim(0, 1)
+        posterior.surprise[texts] = surprise.reshape(shape)
+    return posterior
+
+
+def _left_out(models: list[_Model], columns: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return residuals ``(P, T * k)`` and surprise ``(T * k,)`` by the likeliest models."""
+    residuals = torch.empty_like(columns)
+    surprise = torch.empty(columns.shape[1], dtype=torch.float64)
+    for model in models:
+        own = model.is_likeliest
+        if own.any():
+            residuals[:, own] = model.root.left_out_residuals(columns[:, own])
+            scale = model.root.whiten(columns[:, own]).square().mean(0)
+            variances = model.root.left_out_variances()[:, None] * scale
+            surprise[own] = (residuals[1:, own].square() / variances[1:]).mean(0)
+    return residuals, surprise
 
 
 def _same_distances(masks: torch.Tensor) -> Iterator[tuple[torch.Tensor, list[int]]]:
@@ -147,73 +153,45 @@ def _those_that_count(weights: torch.Tensor, *, decomposed: bool) -> torch.Tenso
 
 
 def _average(
-    models: list[_Model], masks: torch.Tensor, columns: torch.Tensor, noise: torch.Tensor
+    models: list[_Model], masks: torch.Tensor, targets: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean ``(T, k, n)`` and the covariance ``(T, k, n, n)`` over all models.
 
     Parameters
     ----------
     models : list of _Model
-        Their weights add up to 1 for every column.
+        Their weights add up to 1 for every text's outputs.
     masks : torch.Tensor of bool, (T, P, n)
         One coalition of each pair.
-    columns : torch.Tensor, (P, T * k)
+    targets : torch.Tensor, (T, P, k)
         Values of the pairs.
-    noise : torch.Tensor, (T, k)
-        Variances.
     """
     n_texts, n_pairs, n_units = masks.shape
-    targets = columns.reshape(n_pairs, n_texts, -1).movedim(1, 0)
-    of_white = white_readout(white_kernel(n_units), masks)
+    shape = (n_texts, targets.shape[2])
+    white = white_kernel(n_units)
+    of_white = white_readout(white, masks)
     readouts = {
-        rho: torch.cat([isotropic_readout(isotropic_kernel(n_units, rho), masks), of_white], dim=2)
+        rho: isotropic_readout(isotropic_kernel(n_units, rho), masks)
         for rho in {model.rho for model in models}
     }
-    mean = torch.zeros((*noise.shape, n_units), dtype=torch.float64)
-    covariance = torch.zeros((*noise.shape, n_units, n_units), dtype=torch.float64)
+    mean = torch.zeros((*shape, n_units), dtype=torch.float64)
+    covariance = torch.zeros((*shape, n_units, n_units), dtype=torch.float64)
     parts = []
     for model in models:
-        weights = model.weights.reshape(noise.shape)
+        weights = model.weights.reshape(shape)
         texts = torch.nonzero(weights.any(1)).flatten()
         weight = weights[texts][:, :, None]
-        own, spread = _condition(model, readouts[model.rho][texts], targets[texts], noise[texts])
+        # What no order explains is a part of the game, too.
+        readout = readouts[model.rho][texts] + model.nugget * of_white[texts]
+        prior = prior_covariance(isotropic_kernel(n_units, model.rho), n_units)
+        prior = prior + model.nugget * prior_covariance(white, n_units)
+        moved, along = model.root.whiten(readout), model.root.whiten(targets[texts])
+        own, known = along.mT @ moved, moved.mT @ moved
+        scale = along.square().sum(1) / n_pairs
         mean[texts] += weight * own
-        covariance[texts] += weight[..., None] * spread
+        covariance[texts] += (weight * scale[:, :, None])[..., None] * (prior - known)[:, None]
         parts.append((texts, weight, own))
     for texts, weight, own in parts:
         off = own - mean[texts]
         covariance[texts] += (weight * off)[..., :, None] * off[..., None, :]
     return mean, covariance
-
-
-def _condition(
-    model: _Model, readouts: torch.Tensor, targets: torch.Tensor, noise: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return one model's mean ``(T, k, n)`` and covariance ``(T, k, n, n)``.
-
-    Parameters
-    ----------
-    model : _Model
-        The model.
-    readouts : torch.Tensor, (T, P, 2 n)
-        Φ and W side by side: how much of W counts differs from output to output.
-    targets : torch.Tensor, (T, P, k)
-        Values of the pairs.
-    noise : torch.Tensor, (T, k)
-        Variances.
-    """
-    n_pairs, n_units = readouts.shape[1], readouts.shape[2] // 2
-    white_readouts, white_targets = model.root.whiten(readouts), model.root.whiten(targets)
-    scale = white_targets.square().sum(1) / n_pairs
-    signal = signal_of_nugget(torch.tensor(model.nugget), noise, scale)[:, :, None]
-    moved = white_targets.mT @ white_readouts
-    mean = moved[..., :n_units] + signal * moved[..., n_units:]
-
-    square = (white_readouts.mT @ white_readouts)[:, None]
-    signal = signal[..., None]
-    cross = square[..., :n_units, n_units:]
-    known = square[..., :n_units, :n_units] + signal * (cross + cross.mT)
-    known = known + signal.square() * square[..., n_units:, n_units:]
-    prior = prior_covariance(isotropic_kernel(n_units, model.rho), n_units)
-    prior = prior + signal * prior_covariance(white_kernel(n_units), n_units)
-    return mean, scale[:, :, None, None] * (prior - known)

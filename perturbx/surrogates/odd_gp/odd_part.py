@@ -10,7 +10,7 @@ import numpy as np
 from perturbx.surrogates.fit_quality import ROUNDING
 from perturbx.surrogates.stacks import complement_pairs
 from perturbx.surrogates.surrogate import ends
-from perturbx.typing import FloatArray, MaskMatrix
+from perturbx.typing import FloatArray, IntArray, MaskMatrix
 
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
@@ -26,8 +26,8 @@ class OddPart:
         One coalition of each pair.
     values : numpy.ndarray, (P, n_outputs)
         g(S) = ½[v(S) - v(N∖S)], divided by `scale`.
-    noise : numpy.ndarray, (n_outputs,)
-        The mean variance of the values that is noise of the scorer, in the same units.
+    noise : numpy.ndarray, (P, n_outputs)
+        The variance of each value that is noise of the scorer, in units of `scale` squared.
     scale : numpy.ndarray, (n_outputs,)
         The root mean square of g; 0 where it is rounding, and then `values` are ones.
     """
@@ -39,6 +39,11 @@ class OddPart:
 
     def __len__(self) -> int:
         return len(self.masks)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Say whether any value is known to hold noise."""
+        return bool(self.noise.any())
 
 
 def odd_part(table: ScoreTable, name: str) -> OddPart:
@@ -56,9 +61,9 @@ def odd_part(table: ScoreTable, name: str) -> OddPart:
     pairs = pairs[(pairs[:, 1] >= 0) & ~np.isin(pairs[:, 0], (full, empty))]
     first, second = np.concatenate([[(full, empty)], pairs]).T
     values = (table.scores[first] - table.scores[second]) / 2.0
-    noise = np.zeros(table.n_outputs)
+    noise = np.zeros_like(values)
     if table.variances is not None:
-        noise = (table.variances[first] + table.variances[second]).mean(axis=0) / 4.0
+        noise = (table.variances[first] + table.variances[second]) / 4.0
     scale = np.sqrt(np.square(values).mean(axis=0))
     scale[scale <= ROUNDING * np.abs(table.scores).max(axis=0)] = 0.0
     unit = np.where(scale > 0, scale, 1.0)
@@ -77,10 +82,10 @@ def blocks(part: OddPart, most_pairs: int) -> list[OddPart]:
         return [part]
     order = 1 + np.random.default_rng(0).permutation(len(part) - 1)
     rows = [np.concatenate([[0], order[start::n_blocks]]) for start in range(n_blocks)]
-    return [OddPart(part.masks[r], part.values[r], part.noise, part.scale) for r in rows]
+    return [OddPart(part.masks[r], part.values[r], part.noise[r], part.scale) for r in rows]
 
 
-def subset(n_pairs: int, most: int) -> slice | np.ndarray[tuple[int], np.dtype[np.int64]]:
+def subset(n_pairs: int, most: int) -> slice | IntArray:
     """Return at most so many of the pairs, the first and random others; all where they are few."""
     if n_pairs <= most:
         return slice(None)

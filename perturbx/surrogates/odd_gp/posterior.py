@@ -20,10 +20,17 @@ class Posterior:
         The posterior means of the Shapley values.
     covariance : torch.Tensor, (T, k, n, n)
         Their posterior covariance.
+    residuals : torch.Tensor, (T, P, k)
+        Each pair's value minus its prediction from the other pairs.
+    surprise : torch.Tensor, (T, k)
+        The mean of the squared residuals, each over the variance that was forecast for it, all
+        pairs but the ends: 1 where the errors are as large as the model says.
     """
 
     values: torch.Tensor
     covariance: torch.Tensor
+    residuals: torch.Tensor
+    surprise: torch.Tensor
 
 
 class Root(Protocol):
@@ -37,6 +44,9 @@ class Root(Protocol):
 
         (K⁻¹y)_j / (K⁻¹)_jj (Rasmussen & Williams 2006, 5.12).
         """
+
+    def left_out_variances(self) -> torch.Tensor:
+        """Return the variances of these predictions, 1 / (K⁻¹)_jj, ``(P,)``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +63,11 @@ class SpectralRoot:
     def left_out_residuals(self, targets: torch.Tensor) -> torch.Tensor:
         """Return each target minus its prediction from the others, ``(P, m)``."""
         divided = self.vectors @ ((self.vectors.mT @ targets) / self.squares[:, None])
-        return divided / (self.vectors.square() @ (1.0 / self.squares))[:, None]
+        return divided * self.left_out_variances()[:, None]
+
+    def left_out_variances(self) -> torch.Tensor:
+        """Return the variances of these predictions, ``(P,)``."""
+        return 1.0 / (self.vectors.square() @ (1.0 / self.squares))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +83,11 @@ class CholeskyRoot:
 
     def left_out_residuals(self, targets: torch.Tensor) -> torch.Tensor:
         """Return each target minus its prediction from the others, ``(P, m)``."""
-        inverse = torch.cholesky_inverse(self.lower)
-        return (inverse @ targets) / inverse.diagonal()[:, None]
+        return torch.cholesky_solve(targets, self.lower) * self.left_out_variances()[:, None]
+
+    def left_out_variances(self) -> torch.Tensor:
+        """Return the variances of these predictions, ``(P,)``."""
+        return 1.0 / torch.cholesky_inverse(self.lower).diagonal()
 
 
 def prior_covariance(kernel: IsotropicKernel | WhiteKernel, n_units: int) -> torch.Tensor:
@@ -92,20 +109,3 @@ def white_readout(kernel: WhiteKernel, masks: torch.Tensor) -> torch.Tensor:
     sizes = masks.sum(-1, keepdim=True)
     kept, removed = torch.from_numpy(kernel.kept), torch.from_numpy(kernel.removed)
     return torch.where(masks, kept[sizes], removed[sizes])
-
-
-def signal_of_nugget(
-    nugget: torch.Tensor, noise: torch.Tensor, scale: torch.Tensor
-) -> torch.Tensor:
-    """Return how much of the nugget is a white part of the game: what noise does not explain.
-
-    Parameters
-    ----------
-    nugget : torch.Tensor
-        In units of `scale`, the variance of the process.
-    noise : torch.Tensor
-        The variance that is noise of the scorer, 0 for a deterministic one.
-    scale : torch.Tensor
-        The variance of the process.
-    """
-    return (nugget - noise / scale).clamp_min(0.0)

@@ -3,6 +3,7 @@
 With x = -1 for units kept and +1 for units removed, E = Σ_i b_i x_i x_i', B = Σ_i b_i::
 
     K = w_0 E/B + w_1 sinh(E)/sinh(B) + w_2 sinh(c xᵀx')/sinh(cn) + ηI
+    covariance of the pairs' values = σ²K + D, D the known variances of their noise
 
 The sinh of E is the odd part of the product kernel Π_i exp(b_i x_i x_i'): unit i is the more
 relevant the larger b_i, and interactions among relevant units are likelier.
@@ -11,6 +12,7 @@ relevant the larger b_i, and interactions among relevant units are likelier.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log
 
 import numpy as np
@@ -20,12 +22,24 @@ LARGEST_EXPONENT = 700.0
 """exp of it is still a float64."""
 
 # The priors are normal, of log b_i around the mean of all log b_i, of that mean, of log η, of the
-# logits of w and of log c; 1.5 and 3 are what B and cn are expected to be, whatever n.
-SPREAD_OF_RELEVANCES = 1.0
+# logits of w and of log c; 1.5 and 3 are what B and cn are expected to be, whatever n. How far the
+# relevances lie apart is asked of few pairs more cautiously than of many.
+LEAST_SPREAD, MOST_SPREAD, PAIRS_FOR_SPREAD = 1.0, 1.5, 1.5
 MEAN_RELEVANCE, SPREAD_OF_MEAN = 1.5, 1.5
 NUGGET, SPREAD_OF_NUGGET = 3e-3, 3.0
 SPREAD_OF_LOGITS = 2.0
 FALL_OFF, SPREAD_OF_FALL_OFF = 3.0, 1.0
+
+SPREAD_OF_SCALE = 2.0
+"""Of log σ² around the variance that noise leaves, where there is noise."""
+
+SQUARES_OF_OTHERS = torch.tensor(
+    [SPREAD_OF_NUGGET, *[SPREAD_OF_LOGITS] * 3, SPREAD_OF_FALL_OFF, SPREAD_OF_SCALE],
+    dtype=torch.float64,
+).square()
+
+LEAST_LEFT = 0.02
+"""The least share of the variance that is expected not to be noise."""
 
 MOST_NODES = 10
 
@@ -42,37 +56,59 @@ class Parameters:
         η and c.
     weights : torch.Tensor, (b, 3)
         w, adding up to 1.
+    scale : torch.Tensor, (b,), optional
+        σ²; None where it is profiled out.
     """
 
     relevances: torch.Tensor
     nugget: torch.Tensor
     weights: torch.Tensor
     fall_off: torch.Tensor
+    scale: torch.Tensor | None = None
 
     @classmethod
-    def unpack(cls, point: torch.Tensor) -> Parameters:
-        """Return the parameters at ``(b, n + 5)``: log b, log η, logits of w, log c."""
-        n_units = point.shape[1] - 5
+    def unpack(cls, point: torch.Tensor, n_units: int) -> Parameters:
+        """Return the parameters at ``(b, n + 5)``: log b, log η, logits of w, log c.
+
+        Log σ² follows where the values are noisy, ``(b, n + 6)``.
+        """
         return cls(
             relevances=point[:, :n_units].exp(),
             nugget=point[:, n_units].exp(),
             weights=torch.softmax(point[:, n_units + 1 : n_units + 4], dim=1),
             fall_off=point[:, n_units + 4].exp(),
+            scale=point[:, n_units + 5].exp() if point.shape[1] > n_units + 5 else None,
         )
 
 
-def starting_point(n_units: int) -> torch.Tensor:
-    """Return the means of the priors, ``(n + 5,)``."""
+@lru_cache(maxsize=256)
+def _means(n_units: int) -> torch.Tensor:
     values = [log(MEAN_RELEVANCE / n_units)] * n_units
     values += [log(NUGGET), 0.0, 0.0, 0.0, log(FALL_OFF / n_units)]
     return torch.tensor(values, dtype=torch.float64)
 
 
-def bounds(n_units: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the least and the largest point, ``(n + 5,)`` each."""
+def starting_point(n_units: int, noise: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the means of the priors, ``(n + 5,)``, or with noise ``(b, P)``, ``(b, n + 6)``."""
+    start = _means(n_units)
+    if noise is None:
+        return start
+    left = (1.0 - noise.mean(1, keepdim=True)).clamp_min(LEAST_LEFT).log()
+    return torch.cat([start.expand(len(noise), -1), left], dim=1)
+
+
+def spread_of_relevances(n_units: int, n_pairs: int) -> float:
+    """Return the standard deviation of log b_i around their mean, a priori."""
+    return min(max(n_pairs / (PAIRS_FOR_SPREAD * n_units), LEAST_SPREAD), MOST_SPREAD)
+
+
+def bounds(n_units: int, *, noisy: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the least and the largest point, ``(n + 5,)`` each, ``(n + 6,)`` with noise."""
     low = [-9.0] * n_units + [log(1e-7)] + [-6.0] * 3 + [min(-6.0, log(FALL_OFF / n_units))]
     largest = min(1.0, log(LARGEST_EXPONENT / n_units))
     high = [largest] * n_units + [0.0] + [6.0] * 3 + [largest]
+    if noisy:
+        low, high = [*low, log(1e-4)], [*high, log(1e4)]
     return torch.tensor(low, dtype=torch.float64), torch.tensor(high, dtype=torch.float64)
 
 
@@ -84,18 +120,20 @@ class Covariance:
     ----------
     matrix : torch.Tensor
         K.
-    exponent, growing, falling : torch.Tensor
-        E, exp(E) and exp(-E).
-    isotropic, isotropic_slope : torch.Tensor
-        sinh(c xᵀx')/sinh(cn), and xᵀx' cosh(c xᵀx')/sinh(cn).
+    exponent, double_sinh, double_cosh : torch.Tensor
+        E, 2 sinh(E) and 2 cosh(E).
+    isotropic : torch.Tensor
+        w_2 sinh(c xᵀx')/sinh(cn).
+    isotropic_slopes : torch.Tensor, (b, n + 1)
+        w_2 xᵀx' cosh(c xᵀx')/sinh(cn) by distance.
     """
 
     matrix: torch.Tensor
     exponent: torch.Tensor
-    growing: torch.Tensor
-    falling: torch.Tensor
+    double_sinh: torch.Tensor
+    double_cosh: torch.Tensor
     isotropic: torch.Tensor
-    isotropic_slope: torch.Tensor
+    isotropic_slopes: torch.Tensor
 
 
 def covariance(parameters: Parameters, signs: torch.Tensor, distance: torch.Tensor) -> Covariance:
@@ -104,19 +142,20 @@ def covariance(parameters: Parameters, signs: torch.Tensor, distance: torch.Tens
     exponent = (signs * parameters.relevances[:, None]) @ signs.mT
     growing = exponent.exp()
     falling = growing.reciprocal()
+    double_sinh = growing - falling
+    double_cosh = growing.add_(falling)
     # The isotropic part has only n + 1 different values.
     agreement = n_units - 2.0 * torch.arange(n_units + 1, dtype=torch.float64)
     angle = parameters.fall_off[:, None] * agreement
-    largest = angle[:, :1].sinh()
-    flat = distance.flatten(1)
-    isotropic = (angle.sinh() / largest).gather(1, flat).view_as(exponent)
-    isotropic_slope = (agreement * angle.cosh() / largest).gather(1, flat).view_as(exponent)
+    share = parameters.weights[:, 2:] / angle[:, :1].sinh()
+    isotropic = (share * angle.sinh()).gather(1, distance.flatten(1)).view_as(exponent)
 
     linear, product = _factors(parameters)
-    matrix = (growing - falling).mul_(product).add_(exponent * linear)
-    matrix.add_(isotropic * parameters.weights[:, 2, None, None])
+    matrix = torch.mul(double_sinh, product, out=falling).add_(isotropic)
+    matrix = matrix.add_(exponent * linear)
     matrix.diagonal(dim1=1, dim2=2).add_(parameters.nugget[:, None])
-    return Covariance(matrix, exponent, growing, falling, isotropic, isotropic_slope)
+    slopes = share * agreement * angle.cosh()
+    return Covariance(matrix, exponent, double_sinh, double_cosh, isotropic, slopes)
 
 
 def _factors(parameters: Parameters) -> tuple[torch.Tensor, torch.Tensor]:
@@ -127,62 +166,76 @@ def _factors(parameters: Parameters) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def negative_log_posterior(
-    point: torch.Tensor, signs: torch.Tensor, distance: torch.Tensor, values: torch.Tensor
+    point: torch.Tensor,
+    signs: torch.Tensor,
+    distance: torch.Tensor,
+    values: torch.Tensor,
+    noise: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return it, with the scale σ² = yᵀK⁻¹y / P profiled out, and its gradient.
+    """Return it and its gradient; without noise the scale σ² = yᵀK⁻¹y / P is profiled out.
 
     Parameters
     ----------
-    point : torch.Tensor, (b, n + 5)
+    point : torch.Tensor, (b, n + 5), or with noise (b, n + 6)
         See `Parameters.unpack`.
     signs, distance, values : torch.Tensor, (b, P, n), (b, P, P) and (b, P)
         The pairs.
+    noise : torch.Tensor, (b, P), optional
+        The variances of the values that are noise.
 
     Returns
     -------
     torch.Tensor, (b,)
-        Infinite where K is not positive definite.
-    torch.Tensor, (b, n + 5)
+        Infinite where the covariance is not positive definite.
+    torch.Tensor, (b, n + 5), or with noise (b, n + 6)
         The gradient.
     """
     n_pairs, n_units = signs.shape[1:]
-    own = Parameters.unpack(point)
+    own = Parameters.unpack(point, n_units)
     k = covariance(own, signs, distance)
-    lower, failed = torch.linalg.cholesky_ex(k.matrix)
+    matrix = k.matrix
+    if own.scale is not None and noise is not None:
+        matrix = matrix * own.scale[:, None, None] + torch.diag_embed(noise)
+    lower, failed = torch.linalg.cholesky_ex(matrix)
     broken = failed > 0
     if broken.any():
         lower[broken] = torch.eye(n_pairs, dtype=lower.dtype)
     inverse = torch.cholesky_inverse(lower)
     divided = inverse @ values[:, :, None]
-    scale = (values[:, None] @ divided) / n_pairs
-    logs = lower.diagonal(dim1=1, dim2=2).log().sum(1)
-    nll = 0.5 * n_pairs * scale.flatten().log() + logs
+    explained = values[:, None] @ divided
+    nll = lower.diagonal(dim1=1, dim2=2).log().sum(1)
 
     # ∂nll/∂θ = Σ slope ∘ ∂K/∂θ
-    slope = torch.baddbmm(inverse, divided, (divided / scale).mT, beta=0.5, alpha=-0.5)
+    if own.scale is None:
+        scale = explained / n_pairs
+        nll = nll + 0.5 * n_pairs * scale.flatten().log()
+        slope = torch.baddbmm(inverse, divided, (divided / scale).mT, beta=0.5, alpha=-0.5)
+    else:
+        nll = nll + 0.5 * explained.flatten()
+        slope = torch.baddbmm(inverse, divided, divided.mT, beta=0.5, alpha=-0.5)
+        slope = slope * own.scale[:, None, None]
     linear, product = _factors(own)
     by_linear = linear.flatten() * _inner(slope, k.exponent)
-    by_product = product.flatten() * _inner(slope, k.growing - k.falling)
-    by_isotropic = own.weights[:, 2] * _inner(slope, k.isotropic)
+    by_product = product.flatten() * _inner(slope, k.double_sinh)
+    by_isotropic = _inner(slope, k.isotropic)
     by_weights = torch.stack([by_linear, by_product, by_isotropic], dim=1)
 
     total = own.relevances.sum(1)
-    by_exponent = (k.growing + k.falling).mul_(product).add_(linear).mul_(slope)
+    by_exponent = k.double_cosh.mul_(product).add_(linear).mul_(slope)
     by_b = ((by_exponent @ signs) * signs).sum(1)
     by_b -= (by_linear / total + by_product / total.tanh())[:, None]
-    by_c = own.weights[:, 2] * _inner(slope, k.isotropic_slope)
+    by_c = _inner(slope, k.isotropic_slopes.gather(1, distance.flatten(1)))
     by_c -= n_units * by_isotropic / (own.fall_off * n_units).tanh()
-    gradient = torch.cat(
-        [
-            by_b * own.relevances,
-            (slope.diagonal(dim1=1, dim2=2).sum(1) * own.nugget)[:, None],
-            by_weights - own.weights * by_weights.sum(1, keepdim=True),
-            (by_c * own.fall_off)[:, None],
-        ],
-        dim=1,
-    )
-    penalty, penalty_gradient = _penalty(point)
-    return torch.where(broken, torch.inf, nll + penalty), gradient + penalty_gradient
+    parts = [
+        by_b * own.relevances,
+        (slope.diagonal(dim1=1, dim2=2).sum(1) * own.nugget)[:, None],
+        by_weights - own.weights * by_weights.sum(1, keepdim=True),
+        (by_c * own.fall_off)[:, None],
+    ]
+    if own.scale is not None:
+        parts.append(_inner(slope, k.matrix)[:, None])
+    penalty, penalty_gradient = _penalty(point, n_units, n_pairs, starting_point(n_units, noise))
+    return torch.where(broken, torch.inf, nll + penalty), torch.cat(parts, 1) + penalty_gradient
 
 
 def _inner(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
@@ -190,24 +243,29 @@ def _inner(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return (one.flatten(1)[:, None] @ other.flatten(1)[:, :, None]).flatten()
 
 
-def _penalty(point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return minus the logarithm of the prior, and its gradient."""
-    n_units = point.shape[1] - 5
-    centre = starting_point(n_units)
+def _penalty(
+    point: torch.Tensor, n_units: int, n_pairs: int, centre: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return minus the logarithm of the prior around the means of the priors, and its gradient."""
+    spread_of_b = spread_of_relevances(n_units, n_pairs)
     mean = point[:, :n_units].mean(1, keepdim=True)
-    around = (point[:, :n_units] - mean) / SPREAD_OF_RELEVANCES**2
-    of_mean = (mean - centre[0]) / SPREAD_OF_MEAN**2
-    spread = torch.tensor(
-        [SPREAD_OF_NUGGET, *[SPREAD_OF_LOGITS] * 3, SPREAD_OF_FALL_OFF], dtype=torch.float64
-    )
-    off = point[:, n_units:] - centre[n_units:]
-    others = off / spread.square()
+    around = (point[:, :n_units] - mean) / spread_of_b**2
+    of_mean = (mean - centre[..., :1]) / SPREAD_OF_MEAN**2
+    off = point[:, n_units:] - centre[..., n_units:]
+    by_others = off / SQUARES_OF_OTHERS[: off.shape[1]]
     penalty = 0.5 * (
-        SPREAD_OF_RELEVANCES**2 * around.square().sum(1)
+        spread_of_b**2 * around.square().sum(1)
         + SPREAD_OF_MEAN**2 * of_mean.square().sum(1)
-        + (off * others).sum(1)
+        + (off * by_others).sum(1)
     )
-    return penalty, torch.cat([around + of_mean / n_units, others], dim=1)
+    return penalty, torch.cat([around + of_mean / n_units, by_others], dim=1)
+
+
+@lru_cache(maxsize=MOST_NODES)
+def _nodes(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return points in [-1, 1] and weights, which add up to 1, of a Gauss-Legendre rule."""
+    points, weights = np.polynomial.legendre.leggauss(count)
+    return torch.from_numpy(points), torch.from_numpy(weights / 2.0)
 
 
 def product_readout(
@@ -234,8 +292,7 @@ def product_readout(
         The covariance of the Shapley values before any pair is known.
     """
     n_units = signs.shape[2]
-    points, shares = np.polynomial.legendre.leggauss(min((n_units + 1) // 2 + 1, MOST_NODES))
-    t, share = torch.from_numpy(points), torch.from_numpy(shares / 2.0)
+    t, share = _nodes(min((n_units + 1) // 2 + 1, MOST_NODES))
     rho = relevances.tanh()
     total = relevances.sum(1)
     # log of sinh(B) / Π cosh(b)

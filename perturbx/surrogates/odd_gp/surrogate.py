@@ -14,9 +14,12 @@ from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.exact import ExactShapley
 from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, Quality, quality_of
 from perturbx.surrogates.inclusion import holds_all
+from perturbx.surrogates.odd_gp.averaging import average
 from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
+from perturbx.surrogates.odd_gp.noisy_isotropic import fit_noisy_isotropic
 from perturbx.surrogates.odd_gp.odd_part import OddPart, blocks, odd_part
 from perturbx.surrogates.odd_gp.relevance import fit_relevance
+from perturbx.surrogates.stacks import complement_pairs
 from perturbx.surrogates.surrogate import MOST_UNITS_WITH_COVARIANCE, BatchSurrogate, ends
 from perturbx.typing import FloatArray
 
@@ -30,8 +33,13 @@ blocks of at most so many, and the blocks' values averaged."""
 CELLS_AT_ONCE = 2**22
 """Numbers (pairs x units x texts) that are fitted together: it bounds the memory."""
 
-INFLATION = 0.5
-"""Variances are multiplied by 1 + INFLATION n / P: the hyperparameters are not known either."""
+INFLATION, BAND_INFLATION = 0.5, 2.0
+"""Variances are multiplied by 1 + INFLATION n / P, and for simultaneous intervals by
+1 + BAND_INFLATION n / P: the hyperparameters are not known either."""
+
+LEAST_BAND_DOF, MOST_BAND_DOF = 3.0, 15.0
+"""Degrees of freedom of simultaneous intervals, P / 4 between these: there the unit decides whose
+error is underestimated most."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +57,20 @@ class OddGP(BatchSurrogate):
 
     Notes
     -----
-    Errors are posterior standard deviations, with half the difference of the two models added and
-    widened by 1 + n / 2P for P pairs; for intervals take Student's t with P / 2 degrees of
-    freedom. What a process cannot explain is a part of the game where the scorer is
-    deterministic, and counted in the values. Variances of a noisy scorer are taken off it first,
-    at their mean over the pairs.
+    The mean of both models is plain where they predict pairs left out alike; the more exactly the
+    second one does, the more it counts (`perturbx.surrogates.odd_gp.averaging`).
 
-    `r2` is the share of g that the isotropic model predicts of a pair from the others, by the
-    closed form for leaving one out; the weights of the models are not refitted. The even part of
-    the game is not predicted, as no Shapley value depends on it.
+    Errors are posterior standard deviations, with half the difference of the two models added,
+    widened by 1 + n / 2P for P pairs and by the tails of the errors for pairs left out; `dof` says
+    P / 2 degrees of freedom. What a process cannot explain is a part of the game where the scorer
+    is deterministic, and counted in the values. Known variances of a noisy scorer enter row by row:
+    a pair gets (var_S + var_N∖S) / 4, which does not scale with the game and is not read out. Such
+    a table takes longer to fit, and v(N) and v(∅) are taken as scored: the values' errors include
+    theirs.
+
+    `r2` is the share of g that the model predicts of a pair from the others, by the closed form
+    for leaving one out; what the models learned from all pairs is not learned anew. The even part
+    of the game is not predicted, as no Shapley value depends on it.
 
     Gaussian processes: Rasmussen & Williams 2006. The Shapley value as an integral: Owen 1972.
     More than 3,000 pairs are fitted in blocks of fewer. Their mean has at most the mean error of
@@ -79,7 +92,8 @@ class OddGP(BatchSurrogate):
     def check(self, table: ScoreTable) -> None:
         """Raise a `SurrogateError` where an end is missing or there is no pair between."""
         ends(table, self.name)
-        if len(odd_part(table, self.name)) < 2:
+        # One is that of the ends.
+        if np.count_nonzero(complement_pairs(table.masks)[:, 1] >= 0) < 2:
             raise SurrogateError(
                 f"{self.name} needs coalitions that stand beside their complements, and the "
                 f"{len(table)} rows of the table hold no such pair but the ends; draw some with "
@@ -89,16 +103,16 @@ class OddGP(BatchSurrogate):
     def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return the attributions of tables with the same numbers of units and outputs."""
         fitted: dict[int, Attribution] = {}
-        alike: dict[int, list[tuple[int, OddPart]]] = {}
+        alike: dict[tuple[int, bool], list[tuple[int, OddPart]]] = {}
         for index, table in enumerate(tables):
             if holds_all(table):
                 (exact,) = ExactShapley().fit_alike([table])
                 fitted[index] = replace(exact, method=self.name)
                 continue
             for block in blocks(odd_part(table, self.name), MOST_PAIRS):
-                alike.setdefault(len(block), []).append((index, block))
+                alike.setdefault((len(block), block.is_noisy), []).append((index, block))
         estimates: dict[int, list[_Estimate]] = {}
-        for n_pairs, members in alike.items():
+        for (n_pairs, _), members in alike.items():
             at_once = max(1, CELLS_AT_ONCE // (n_pairs * tables[0].n_units))
             for start in range(0, len(members), at_once):
                 some = members[start : start + at_once]
@@ -123,23 +137,24 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
     """Return the estimates of parts with the same number of pairs."""
     masks = torch.from_numpy(np.stack([part.masks for part in parts]))
     values = torch.from_numpy(np.stack([part.values for part in parts]))
-    noise = torch.from_numpy(np.stack([part.noise for part in parts]))
-    isotropic, left_out = fit_isotropic(masks, values, noise)
-    relevance = fit_relevance(masks, values, noise)
-    mean = (isotropic.values + relevance.values) / 2.0
-    off = (isotropic.values - relevance.values) / 2.0
-    covariance = (isotropic.covariance + relevance.covariance) / 2.0
-    covariance += off[..., :, None] * off[..., None, :]
-    n_pairs, n_units = masks.shape[1:]
-    covariance *= 1.0 + INFLATION * n_units / n_pairs
     scale = torch.from_numpy(np.stack([part.scale for part in parts]))
-    mean = mean * scale[:, :, None]
-    covariance = covariance * scale.square()[:, :, None, None]
-    residuals, targets = left_out * scale[:, None], values * scale[:, None]
-    return [
-        _Estimate(*(array[text].numpy() for array in (mean, covariance, residuals, targets)))
-        for text in range(len(parts))
-    ]
+    if parts[0].is_noisy:
+        noise = torch.from_numpy(np.stack([part.noise for part in parts]))
+        isotropic = fit_noisy_isotropic(masks, values, noise)
+        relevance = fit_relevance(masks, values, noise)
+    else:
+        isotropic = fit_isotropic(masks, values)
+        relevance = fit_relevance(masks, values)
+    mean = average(isotropic, relevance)
+    n_pairs, n_units = masks.shape[1:]
+    covariance = mean.covariance * (1.0 + INFLATION * n_units / n_pairs)
+    arrays = (
+        mean.values * scale[:, :, None],
+        covariance * scale.square()[:, :, None, None],
+        mean.residuals * scale[:, None],
+        values * scale[:, None],
+    )
+    return [_Estimate(*(array[text].numpy() for array in arrays)) for text in range(len(parts))]
 
 
 def _attribution(table: ScoreTable, estimates: Sequence[_Estimate], name: str) -> Attribution:
@@ -154,6 +169,8 @@ def _attribution(table: ScoreTable, estimates: Sequence[_Estimate], name: str) -
         of_sum = table.variances[full] + table.variances[empty]
         covariance = covariance + of_sum[:, None, None] / table.n_units**2
     quality = _quality(estimates)
+    n_pairs = min(len(estimate.targets) for estimate in estimates)
+    per_pair = table.n_units / n_pairs
     return Attribution(
         values=(table.scores[full] - table.scores[empty]) / table.n_units
         + (values - values.mean(axis=0)),
@@ -164,6 +181,9 @@ def _attribution(table: ScoreTable, estimates: Sequence[_Estimate], name: str) -
         covariance=covariance if table.n_units <= MOST_UNITS_WITH_COVARIANCE else None,
         r2_by_output=quality.r2_by_output,
         r2=quality.r2,
+        dof=n_pairs / 2.0,
+        band_dof=min(max(n_pairs / 4.0, LEAST_BAND_DOF), MOST_BAND_DOF),
+        band_inflation=(1.0 + BAND_INFLATION * per_pair) / (1.0 + INFLATION * per_pair),
     )
 
 
