@@ -65,7 +65,7 @@ def fit_isotropic(masks: torch.Tensor, values: torch.Tensor) -> Posterior:
     Returns
     -------
     Posterior
-        Of the likeliest model, as far as pairs left out are concerned.
+        The mean over all models; residuals and surprise are those of the likeliest one.
     """
     n_texts, n_pairs, n_units = masks.shape
     n_outputs = values.shape[2]
