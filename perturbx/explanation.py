@@ -5,21 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from perturbx.budget_report import BudgetReport
-from perturbx.exceptions import ArgumentError, TableError
+from perturbx.exceptions import TableError
 from perturbx.explanation_record import read_record, write_record
+from perturbx.explanation_values import ExplanationValues
 from perturbx.score_table import ScoreTable
-from perturbx.surrogates.attribution import Attribution
-from perturbx.surrogates.intervals import Intervals, LargestUnits, check_level, top_of_output
-from perturbx.typing import FloatArray, Link, Surrogate
-from perturbx.units.units import Units
+from perturbx.typing import Link, Surrogate
 
 if TYPE_CHECKING:
     import lime.explanation
@@ -27,11 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import shap
 
-    from perturbx.surrogates.interactions import Interactions
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(ExplanationValues):
     """The units of one text, what each is worth to the model, and how sure that is.
 
     Parameters
@@ -49,76 +41,6 @@ class Explanation:
     budget_report : BudgetReport, optional
         What it cost and why no more was bought; None for a view of a table.
     """
-
-    units: Units
-    table: ScoreTable
-    attribution: Attribution
-    output_names: tuple[str, ...]
-    link: Link = "identity"
-    budget_report: BudgetReport | None = None
-
-    @property
-    def text(self) -> str:
-        """The explained text."""
-        return self.units.text
-
-    @property
-    def values(self) -> FloatArray:
-        """The worth of each unit, ``(n_units, n_outputs)``."""
-        return self.attribution.values
-
-    @property
-    def base_values(self) -> FloatArray:
-        """The prediction with every unit removed, ``(n_outputs,)``."""
-        return self.attribution.base_values
-
-    @property
-    def std_errors(self) -> FloatArray:
-        """The standard error of each value, ``(n_units, n_outputs)``."""
-        return self.attribution.std_errors
-
-    @property
-    def r2(self) -> float | None:
-        """Out-of-fold R² of the surrogate; None where it has no meaning."""
-        return self.attribution.r2
-
-    @property
-    def n_calls(self) -> int:
-        """The number of distinct variants scored for this text."""
-        return self.attribution.n_calls
-
-    @property
-    def method(self) -> str:
-        """The surrogate's name."""
-        return self.attribution.method
-
-    @property
-    def scores(self) -> FloatArray:
-        """The model's score ``(n_outputs,)`` of the whole text, on the scale of `link`."""
-        return self.table.linked(self.link).select(self.output_names).full_scores
-
-    @property
-    def top_output(self) -> str:
-        """The explained output with the highest score on the whole text."""
-        return self.output_names[int(np.argmax(self.scores))]
-
-    def column(self, output: str | int | None = None) -> int:
-        """Return the column of an output: its name, its position, or None for `top_output`.
-
-        Raises
-        ------
-        ArgumentError
-            An output of that name or position was not explained.
-        """
-        if output is None:
-            output = self.top_output
-        if isinstance(output, int) and -len(self.output_names) <= output < len(self.output_names):
-            return output % len(self.output_names)
-        if isinstance(output, str) and output in self.output_names:
-            return self.output_names.index(output)
-        raise ArgumentError(
-            f"output: expected one of {list(self.output_names)} or its position; got {output!r}"
-        )
 
     def __repr__(self) -> str:
         words = self.text if len(self.text) <= 40 else self.text[:37] + "..."
@@ -138,127 +60,6 @@ class Explanation:
 
         return render_html([self], standalone=False)
 
-    def as_list(
-        self, output: str | int | None = None, *, n: int | None = None
-    ) -> list[tuple[str, float]]:
-        """Return ``(label, value)`` pairs, the largest absolute value first, as lime does.
-
-        Parameters
-        ----------
-        output : str or int, optional
-            The output; `top_output` by default.
-        n : int, optional
-            How many pairs; all by default.
-        """
-        values = self.values[:, self.column(output)]
-        order = np.argsort(-np.abs(values), kind="stable")[:n]
-        return [(self.units.labels[i], float(values[i])) for i in order]
-
-    def confidence_interval(
-        self,
-        level: float = 0.95,
-        *,
-        output: str | int | None = None,
-        simultaneous: bool = False,
-    ) -> Intervals:
-        """Return intervals ``(n_units,)`` of one output's values, of width 0 where exact.
-
-        Parameters
-        ----------
-        level : float, default=0.95
-            The probability that an interval holds the true value.
-        output : str or int, optional
-            The output; `top_output` by default.
-        simultaneous : bool, default=False
-            Make it the probability that all intervals hold theirs at once.
-
-        Raises
-        ------
-        ArgumentError
-            `level` is not between 0 and 1, or the output was not explained.
-        """
-        column = self.column(output)
-        every = self.attribution.confidence_interval(level, simultaneous=simultaneous)
-        return Intervals(every.low[:, column], every.high[:, column], level, simultaneous)
-
-    def top_k(
-        self, k: int, output: str | int | None = None, *, level: float = 0.95
-    ) -> LargestUnits:
-        """Return the k largest units of one output, and how sure it is that they are those.
-
-        Parameters
-        ----------
-        k : int
-            How many units, by absolute value.
-        output : str or int, optional
-            The output; `top_output` by default.
-        level : float, default=0.95
-            What ``certain`` of the result compares the probability with.
-
-        Returns
-        -------
-        LargestUnits
-            With ``units``, ``labels``, ``probability`` and ``certain``.
-
-        Raises
-        ------
-        ArgumentError
-            `k`, `level` or `output` is not valid.
-        """
-        check_level(level)
-        units, probability = top_of_output(self.attribution, k, self.column(output))
-        labels = tuple(self.units.labels[unit] for unit in units)
-        return LargestUnits(tuple(int(unit) for unit in units), labels, probability, level)
-
-    @cached_property
-    def interactions(self) -> Interactions:
-        """What pairs of units are worth together, beyond what each is worth.
-
-        The pairwise Shapley interaction index (Grabisch & Roubens 1999): the mean of
-        v(S+i+j) - v(S+i) - v(S+j) + v(S) over the sets S of the other units, of uniform size. It
-        comes from the table of this explanation, on its link and for its outputs, with a standard
-        error for every pair: no call to the model is made. It is computed once.
-
-        Returns
-        -------
-        Interactions
-            With ``values`` and ``std_errors``, ``(n_outputs, n_units, n_units)``, symmetric.
-
-        Raises
-        ------
-        SurrogateError
-            The table has no pairs of complements, or too many units.
-        """
-        from perturbx.surrogates.interactions import fit_interactions
-
-        return fit_interactions(self.table.linked(self.link).select(self.output_names))
-
-    def top_interactions(
-        self, output: str | int | None = None, *, n: int = 10
-    ) -> list[tuple[tuple[str, ...], float, float]]:
-        """Return ``((label, label), value, standard error)``, the largest absolute value first.
-
-        Parameters
-        ----------
-        output : str or int, optional
-            The output; `top_output` by default.
-        n : int, default=10
-            How many pairs of units.
-
-        Raises
-        ------
-        ArgumentError
-            `output` or `n` is not valid.
-        SurrogateError
-            The table has no pairs of complements, or too many units.
-        """
-        from perturbx.surrogates.interactions.interactions import labelled
-
-        column = self.column(output)
-        if n < 1:
-            raise ArgumentError(f"n: expected at least 1 pair; got {n!r}")
-        return labelled(self.interactions.top(column, n=n), self.units.labels)
-
     def summary(self, output: str | int | None = None) -> str:
         """Return two or three plain sentences with the numbers in them."""
         from perturbx.reports.words import summarize
@@ -273,10 +74,28 @@ class Explanation:
         n: int | None = None,
         ax: matplotlib.axes.Axes | None = None,
     ) -> matplotlib.axes.Axes:
-        """Draw values (bar, waterfall) or interactions (heatmap, network) with their errors.
+        """Draw the values of one output or its interactions, with how sure they are.
 
-        Of `n` bars (12 by default), units of a heat map (40) or edges of a network (20); needs
-        the extra ``plots``, and returns the axes.
+        Parameters
+        ----------
+        kind : {"bar", "waterfall", "heatmap", "network"}, default="bar"
+            Bars by size, steps from the base value to the score, a matrix of the interactions of
+            pairs, or the units on a circle with an edge for each pair that is sure to interact.
+        output : str or int, optional
+            The output; `top_output` by default.
+        n : int, optional
+            Bars, 12 by default; units of a heat map, 40; edges of a network, 20.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new pyplot figure by default.
+
+        Raises
+        ------
+        ArgumentError
+            `kind`, `output` or `n` is not one of those.
+        MissingExtraError
+            Matplotlib is not installed (extra ``plots``).
+        SurrogateError
+            There are no interactions to draw: see `interactions`.
         """
         from perturbx.reports.plots import plot
 

@@ -67,6 +67,20 @@ def test_the_credit_is_shared():
     assert set(rows.values()) == {(0.0, 0.0)}
 
 
+def test_a_negation_and_its_word_come_first_and_praise_is_said_twice():
+    answer = answer_of("words_together.py").split("The strongest pairs for POSITIVE")[1]
+    pairs = {
+        (first, second): float(value)
+        for first, second, value in re.findall(
+            r"^(\w+) \+ (\w+) +([+-][\d.]+) ± [\d.]+$", answer, re.MULTILINE
+        )
+    }
+    assert len(pairs) == 6
+    assert next(iter(pairs)) == ("never", "dull")
+    assert pairs["never", "dull"] > 1
+    assert pairs["brilliant", "superb"] < -0.5
+
+
 def test_chinese_words_are_cut_and_weighed():
     answer = answer_of("chinese_text.py")
     assert {"房间", "干净", "态度", "恶劣"} <= set(re.split(r" \| |: |\n", answer))

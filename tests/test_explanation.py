@@ -1,6 +1,8 @@
 """What the user holds."""
 
 import json
+import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,3 +170,71 @@ def test_records_without_degrees_of_freedom_load_with_the_defaults(estimated):
         del record[name]
     fit = Explanation.from_dict(record).attribution
     assert (fit.dof, fit.band_dof, fit.band_inflation) == (None, None, 1.0)
+
+
+def negated(texts):
+    """Score a text 2 for "good", -3 where a "not" is there as well; and by its length."""
+    return np.array([[len(t), 2.0 * ("good" in t) * (1 - 1.5 * ("not" in t))] for t in texts])
+
+
+@pytest.fixture
+def joined():
+    return px.explain(negated, ["not a good day"], output_names=["length", "joy"])[0]
+
+
+def test_interactions_of_all_coalitions_are_those_of_the_definition(joined):
+    expected = np.zeros((2, 4, 4))
+    expected[1, 0, 2] = expected[1, 2, 0] = -3.0
+    np.testing.assert_allclose(joined.interactions.values, expected, atol=1e-12)
+    assert not joined.interactions.std_errors.any()
+    assert joined.interactions is joined.interactions
+    assert joined.top_interactions("joy", n=1) == [(("not", "good"), pytest.approx(-3.0), 0.0)]
+
+
+def test_top_interactions_puts_the_largest_first(estimated):
+    for output in estimated.output_names:
+        pairs = estimated.top_interactions(output, n=1000)
+        n_units = estimated.units.n_units
+        assert len(pairs) == n_units * (n_units - 1) // 2
+        sizes = [abs(value) for _, value, _ in pairs]
+        assert sizes == sorted(sizes, reverse=True)
+        assert estimated.top_interactions(output, n=3) == pairs[:3]
+    assert len(estimated.top_interactions()) == 10
+    with pytest.raises(px.ArgumentError, match=r"n: .*0"):
+        estimated.top_interactions(n=0)
+    with pytest.raises(px.ArgumentError, match=r"output.*'anger'"):
+        estimated.top_interactions("anger")
+
+
+def test_interactions_follow_the_link_and_the_outputs():
+    def odds(texts):
+        positive = 1 / (1 + np.exp(-negated(texts)[:, 1]))
+        return np.stack([1 - positive, positive], axis=1)
+
+    options = {"output_names": ["sad", "glad"], "outputs": ["glad"], "link": "log_odds"}
+    (item,) = px.explain(odds, ["not a good day"], **options)
+    assert item.interactions.values.shape == (1, 4, 4)
+    assert item.interactions.values[0, 0, 2] == pytest.approx(-3.0)
+    both = item.refit("banzhaf", outputs="all")
+    np.testing.assert_allclose(both.interactions.values[1], item.interactions.values[0])
+    np.testing.assert_allclose(both.interactions.values[0], -item.interactions.values[0])
+    plain = item.refit("banzhaf", link="identity")
+    assert abs(plain.interactions.values[0, 0, 2]) < 1
+
+
+def test_interactions_are_computed_again_from_a_record_and_kept_in_a_copy(joined):
+    before = joined.to_dict()
+    values = joined.interactions.values
+    assert joined.to_dict() == before
+    np.testing.assert_array_equal(Explanation.from_dict(before).interactions.values, values)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(joined)).interactions.values, values)
+    one = replace(joined, output_names=("joy",))
+    assert one.interactions.values.shape == (1, 4, 4)
+
+
+def test_a_table_without_pairs_has_no_interactions():
+    (item,) = px.explain(negated, ["not a good day " * 4], explainer="occlusion")
+    with pytest.raises(px.SurrogateError, match="complement"):
+        _ = item.interactions
+    with pytest.raises(px.SurrogateError, match="complement"):
+        item.top_interactions()

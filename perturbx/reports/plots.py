@@ -1,14 +1,18 @@
-"""Matplotlib plots of one output: bars, or a waterfall from the base value to the score."""
+"""Matplotlib plots of one output: bars, or a waterfall from the base value to the score.
+
+Those of interactions are in `interaction_plots`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from perturbx.exceptions import ArgumentError, MissingExtraError
+from perturbx.exceptions import ArgumentError
+from perturbx.reports.drawing import AGAINST, TOWARDS, new_axes, with_fonts
+from perturbx.reports.interaction_plots import heatmap, network
 from perturbx.reports.output_view import OutputView, output_view, row_labels
 from perturbx.reports.safe_text import one_line
 
@@ -17,23 +21,9 @@ if TYPE_CHECKING:
 
     from perturbx.explanation import Explanation
 
-_TOWARDS, _AGAINST = "#0072b2", "#d55e00"
 _LABEL_LIMIT = 40
-
-# Tried in this order, after the fonts that matplotlib would take anyway, for the letters which
-# those lack: the usual families of Linux, Windows and macOS.
-_FALLBACK_FONTS = (
-    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Microsoft YaHei", "PingFang SC"),
-    *("Hiragino Sans", "Yu Gothic", "Noto Sans KR", "Malgun Gothic", "Apple SD Gothic Neo"),
-    *("WenQuanYi Zen Hei", "SimHei", "Noto Sans", "Noto Sans Arabic", "Noto Naskh Arabic"),
-    *("Noto Sans Hebrew", "Noto Sans Thai", "Noto Sans Devanagari", "Noto Sans Bengali"),
-    *("Noto Sans Tamil", "Noto Sans Telugu", "Noto Sans Georgian", "Noto Sans Armenian"),
-    *("Noto Sans Ethiopic", "Noto Sans Khmer", "Noto Sans Myanmar", "Noto Sans Symbols"),
-    *("Noto Sans Symbols2", "Noto Emoji", "Segoe UI", "Segoe UI Emoji", "Segoe UI Symbol"),
-    *("Tahoma", "Leelawadee UI", "Nirmala UI", "Geeza Pro", "Thonburi", "Kohinoor Devanagari"),
-    *("Arial Unicode MS", "DejaVu Sans"),
-)
-_NO_GLYPH = "\u25a1"
+_MOST = {"bar": 12, "waterfall": 12, "heatmap": 40, "network": 20}
+"""Every kind of plot, with how much of what it shows is drawn by default."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +38,10 @@ def plot(
     kind: str = "bar",
     *,
     output: str | int | None = None,
-    n: int = 12,
+    n: int | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the values of one output with their standard errors.
+    """Draw the values of one output, or its interactions, with how sure they are.
 
     The labels are drawn in the user's font, and in the first installed fallback that has the
     letters it lacks; a letter that no font has is drawn as an empty box. No setting of
@@ -61,12 +51,14 @@ def plot(
     ----------
     explanation : Explanation
         What is drawn.
-    kind : {"bar", "waterfall"}
-        Bars by size, or steps from the base value to the score.
+    kind : {"bar", "waterfall", "heatmap", "network"}
+        Bars by size, steps from the base value to the score, a matrix of the interactions of
+        pairs, or the units on a circle with an edge for each pair that is sure to interact.
     output : str or int, optional
         The output; the one with the highest score by default.
-    n : int
-        How many of the largest values get a bar of their own; the others share one.
+    n : int, optional
+        Bars, 12 by default (the other units share one); units of a heat map, 40 by default (those
+        with the strongest interactions); edges of a network, 20 by default (the strongest).
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new pyplot figure by default.
 
@@ -76,29 +68,26 @@ def plot(
         `kind`, `output` or `n` is not one of those.
     MissingExtraError
         Matplotlib is not installed.
+    SurrogateError
+        There are no interactions: the table has no pairs of complements, or too many units.
     """
-    kinds: dict[str, Callable[[Axes, OutputView, list[_Row]], None]] = {
-        "bar": _bars,
-        "waterfall": _waterfall,
-    }
-    if kind not in kinds:
-        raise ArgumentError(f"kind: expected 'bar' or 'waterfall'; got {kind!r}")
+    if kind not in _MOST:
+        raise ArgumentError(f"kind: expected one of {list(_MOST)}; got {kind!r}")
+    if n is None:
+        n = _MOST[kind]
     if n < 1:
-        raise ArgumentError(f"n: expected at least 1 bar; got {n!r}")
+        raise ArgumentError(f"n: expected at least 1; got {n!r}")
     view = output_view(explanation, output)
+    if kind == "heatmap":
+        return heatmap(explanation, view, n, ax)
+    if kind == "network":
+        return network(explanation, view, n, ax)
     rows = _rows(explanation, view, n)
     if ax is None:
-        ax = _new_axes(len(rows) + 2 * (kind == "waterfall"))
-    kinds[kind](ax, view, rows)
-    return ax
-
-
-def _new_axes(n_rows: int) -> Axes:
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "plots") from error
-    _, ax = pyplot.subplots(figsize=(7, 1.4 + 0.34 * max(n_rows, 2)), layout="constrained")
+        n_rows = len(rows) + 2 * (kind == "waterfall")
+        ax = new_axes(7, 1.4 + 0.34 * max(n_rows, 2))
+    draw = _waterfall if kind == "waterfall" else _bars
+    draw(ax, view, rows)
     return ax
 
 
@@ -162,7 +151,7 @@ def _draw(
 ) -> None:
     """Draw a bar, its error and its number per row, the first at the height `top`."""
     for i, (row, start, (low, high)) in enumerate(zip(rows, starts, ends, strict=True), top):
-        colour = _TOWARDS if row.value > 0 else _AGAINST
+        colour = TOWARDS if row.value > 0 else AGAINST
         ax.barh(i, row.value, left=start, height=0.6, color=colour)
         right = row.value >= 0
         ink = ax.xaxis.label.get_color()
@@ -189,7 +178,7 @@ def _frame(ax: Axes, ends: Sequence[float]) -> None:
 
 
 def _name(ax: Axes, labels: list[str]) -> None:
-    families, shown = _with_fonts(labels)
+    families, shown = with_fonts(labels)
     ax.set_yticks(range(len(labels)), labels=shown)
     for tick in ax.get_yticklabels():
         tick.set(parse_math=False, fontfamily=families)
@@ -202,33 +191,10 @@ def _explain(ax: Axes, view: OutputView, rows: list[_Row], measure: str) -> None
     errors = " (whiskers: ± one standard error)" if any(_finite(row) for row in rows) else ""
     # Numbers stand before the name: after one in Arabic they would be taken for a part of it.
     title = f"{view.scale} {view.number(view.score)} for {one_line(view.name, _LABEL_LIMIT)}"
-    families, (title, label) = _with_fonts([f"{title} ({view.fit})", measure + errors])
+    families, (title, label) = with_fonts([f"{title} ({view.fit})", measure + errors])
     ax.set_title(title, loc="left", fontsize="medium", fontfamily=families, parse_math=False)
     ax.set_xlabel(label, fontfamily=families, parse_math=False)
 
 
 def _finite(row: _Row) -> float:
     return row.std_error if isfinite(row.std_error) else 0.0
-
-
-def _with_fonts(labels: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the families that have the letters of the labels, and the labels without the rest."""
-    from matplotlib import font_manager, rcParams
-
-    families = list(rcParams["font.family"])
-    own = font_manager.findfont(font_manager.FontProperties(family=families))
-    missing = {ord(letter) for label in labels for letter in label} - _letters(own)
-    installed = {entry.name: entry.fname for entry in reversed(font_manager.fontManager.ttflist)}
-    for family in _FALLBACK_FONTS:
-        if missing and family in installed:
-            found = missing & _letters(installed[family])
-            families += [family] if found else []
-            missing -= found
-    return families, [label.translate(dict.fromkeys(missing, _NO_GLYPH)) for label in labels]
-
-
-@lru_cache(maxsize=64)
-def _letters(path: str) -> frozenset[int]:
-    from matplotlib import font_manager
-
-    return frozenset(font_manager.get_font(path).get_charmap())
