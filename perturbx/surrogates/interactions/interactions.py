@@ -40,8 +40,7 @@ class Interactions:
     ----------
     values : numpy.ndarray, (n_outputs, n_units, n_units)
         The interaction of each pair for each output, symmetric, 0 on the diagonal. Above 0 two
-        units are worth more together than apart (each makes up for nothing without the other),
-        below 0 less (either will do).
+        units together are worth more than the sum of both, below 0 less.
     std_errors : numpy.ndarray, (n_outputs, n_units, n_units)
         The standard error of each value; 0 where it is exact.
     method : str
