@@ -1,7 +1,7 @@
 """Error against calls on games whose Shapley values are known, beside shap and shapiq.
 
     python benchmarks/games.py                      # everything: see benchmarks/README.md
-    python benchmarks/games.py --quick              # few games and seeds: about three minutes
+    python benchmarks/games.py --quick              # few games and seeds: about five minutes
     python benchmarks/games.py --json games.json --plot games.png
     python benchmarks/games.py --from games.json --plot games.png      # draw again, run nothing
 
