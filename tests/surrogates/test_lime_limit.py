@@ -20,7 +20,7 @@ from perturbx.surrogates.game_gp.relevance_kernel import (
     product_readout,
     starting_point,
 )
-from perturbx.surrogates.game_gp.whole_game import distances
+from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.symmetric_kernels import banzhaf_functional, lime_functional
 
 quick = settings(max_examples=15, deadline=None)

@@ -16,10 +16,10 @@ from perturbx.coalitions import Leverage, OddPairs, PlayerCount
 from perturbx.exceptions import SurrogateError
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import LeverageShapley, OddGP
+from perturbx.surrogates.gaussian.bfgs import minimize
 from perturbx.surrogates.intervals import half_widths
 from perturbx.surrogates.odd_gp import isotropic, relevance, relevance_kernel, surrogate
 from perturbx.surrogates.odd_gp.averaging import average, share_of_relevance
-from perturbx.surrogates.odd_gp.bfgs import minimize
 from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
 from perturbx.surrogates.odd_gp.relevance import fit_relevance
 from perturbx.surrogates.odd_gp.relevance_kernel import negative_log_posterior, starting_point

@@ -6,15 +6,11 @@ and Φ, W the covariances of the rows' values with what is wanted::
     σ² = yᵀ(K + ηI)⁻¹y / R           nll = ½[R log σ² + log|K + ηI|]
     β  = (Φ + ηW)ᵀ(K + ηI)⁻¹y        Cov = σ²[prior - (Φ + ηW)ᵀ(K + ηI)⁻¹(Φ + ηW)]
 
-averaged with weights exp(-nll); the covariance takes in how much the models differ. As in
-`perturbx.surrogates.odd_gp.isotropic`, but of the game with all its orders.
+averaged with weights exp(-nll) (see `perturbx.surrogates.gaussian.model_grid`); the covariance
+takes in how much the models differ.
 """
 
 from __future__ import annotations
-
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 
@@ -26,30 +22,15 @@ from perturbx.surrogates.game_gp.posterior import (
     signal_of_nugget,
     white_readout,
 )
-from perturbx.surrogates.game_gp.whole_game import distances, some_rows
-from perturbx.surrogates.odd_gp.posterior import CholeskyRoot, Root, SpectralRoot
+from perturbx.surrogates.game_gp.whole_game import some_rows
+from perturbx.surrogates.gaussian.model_grid import (
+    MOST_DECOMPOSED,
+    RHOS,
+    GridModel,
+    likely_models,
+    same_distances,
+)
 from perturbx.symmetric_kernels import SymmetricFunctional, falling_shares, krawtchouk
-from perturbx.typing import FloatArray
-
-RHOS = (0.02, 0.1, 0.25, 0.45, 0.65, 0.85)
-NUGGETS = (1e-6, 1e-3, 1e-2, 5e-2, 0.2, 0.5)
-
-MOST_DECOMPOSED = 300
-"""With more rows the weights come from so many of them, and the best models are fitted to all."""
-
-BEST_MODELS = 4
-LEAST_WEIGHT = 1e-3
-
-
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """One ρ and η, with its weight ``(T * k,)`` for each text's outputs."""
-
-    shares: FloatArray
-    nugget: float
-    root: Root
-    weights: torch.Tensor
-    is_likeliest: torch.Tensor
 
 
 def fit_isotropic(
@@ -85,9 +66,13 @@ def fit_isotropic(
         torch.empty((n_texts, n_outputs, n_units, n_units), dtype=torch.float64),
     )
     residuals = torch.empty_like(values)
-    for distance, texts in _same_distances(masks):
+    orders = krawtchouk(n_units)
+    shares = [falling_shares(functional.n_orders, rho) for rho in RHOS]
+    tables = [torch.from_numpy(own @ orders + CONSTANT) for own in shares]
+    rows = some_rows(n_rows, MOST_DECOMPOSED)
+    for distance, texts in same_distances(masks):
         columns = values[texts].movedim(1, 0).reshape(n_rows, -1)
-        models = list(_models(distance, columns, functional))
+        models = list(likely_models(distance, columns, tables, rows))
         mean, covariance = _average(functional, models, masks[texts], columns, noise[texts])
         posterior.values[texts] = mean
         posterior.covariance[texts] = covariance
@@ -100,61 +85,9 @@ def fit_isotropic(
     return posterior, residuals
 
 
-def _same_distances(masks: torch.Tensor) -> Iterator[tuple[torch.Tensor, list[int]]]:
-    """Yield the distances ``(R, R)`` of rows, and the texts whose rows have these distances."""
-    found: dict[bytes, tuple[torch.Tensor, list[int]]] = {}
-    for text, own in enumerate(masks):
-        distance = distances(own)
-        key = hashlib.blake2b(distance.to(torch.int32).numpy().tobytes()).digest()
-        found.setdefault(key, (distance, []))[1].append(text)
-    yield from found.values()
-
-
-def _models(
-    distance: torch.Tensor, columns: torch.Tensor, functional: SymmetricFunctional
-) -> Iterator[_Model]:
-    """Yield the models that count for any of the columns ``(R, T * k)``."""
-    n_rows = len(distance)
-    rows = some_rows(n_rows, MOST_DECOMPOSED)
-    orders = krawtchouk(functional.n_units)
-    shares = [falling_shares(functional.n_orders, rho) for rho in RHOS]
-    tables = [torch.from_numpy(own @ orders + CONSTANT) for own in shares]
-    few = distance[rows][:, rows]
-    squares, vectors = torch.linalg.eigh(torch.stack([table[few] for table in tables]))
-    nuggets = torch.tensor(NUGGETS, dtype=torch.float64)
-    # (rhos, nuggets, rows) and (rhos, rows, columns)
-    shifted = squares.clamp_min(0.0)[:, None] + nuggets[:, None]
-    along = (vectors.mT @ columns[rows]).square()
-    scale = (1.0 / shifted) @ along / len(few)
-    nll = 0.5 * (len(few) * scale.log() + shifted.log().sum(2, keepdim=True))
-    weights = torch.softmax(-nll.flatten(0, 1), dim=0)
-    likeliest = weights.argmax(0)
-    weights = _those_that_count(weights, decomposed=len(few) == n_rows)
-    for index in torch.nonzero(weights.any(1)).flatten().tolist():
-        by_rho, by_nugget = divmod(index, len(NUGGETS))
-        root: Root
-        if len(few) == n_rows:
-            root = SpectralRoot(shifted[by_rho, by_nugget], vectors[by_rho])
-        else:
-            matrix = tables[by_rho][distance]
-            matrix.diagonal().add_(NUGGETS[by_nugget])
-            root = CholeskyRoot(torch.linalg.cholesky(matrix))
-        yield _Model(shares[by_rho], NUGGETS[by_nugget], root, weights[index], likeliest == index)
-
-
-def _those_that_count(weights: torch.Tensor, *, decomposed: bool) -> torch.Tensor:
-    """Return the weights ``(models, columns)`` without those of models not worth their time."""
-    if decomposed:
-        kept = weights > LEAST_WEIGHT
-    else:
-        kept = weights >= weights.topk(BEST_MODELS, dim=0).values[-1]
-    weights = torch.where(kept, weights, 0.0)
-    return weights / weights.sum(0)
-
-
 def _average(
     functional: SymmetricFunctional,
-    models: list[_Model],
+    models: list[GridModel],
     masks: torch.Tensor,
     columns: torch.Tensor,
     noise: torch.Tensor,
@@ -184,7 +117,7 @@ def _average(
 
 def _condition(
     functional: SymmetricFunctional,
-    model: _Model,
+    model: GridModel,
     masks: torch.Tensor,
     white: torch.Tensor,
     targets: torch.Tensor,
@@ -192,7 +125,8 @@ def _condition(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return one model's mean ``(T, k, n + 1)`` and covariance ``(T, k, n, n)``."""
     n_rows, n = masks.shape[1:]
-    tables = model.shares @ functional.readout
+    shares = falling_shares(functional.n_orders, model.rho)
+    tables = shares @ functional.readout
     tables[2] += CONSTANT
     # Side by side: how much of the white part counts differs from output to output.
     readouts = torch.cat([by_size(tables, masks), white], dim=2)
@@ -207,7 +141,7 @@ def _condition(
     signal = signal[..., None, None]
     known = (isotropic.mT @ isotropic)[:, None] + signal * (cross + cross.mT)
     known = known + signal.square() * (own.mT @ own)[:, None]
-    of_orders = torch.from_numpy(functional.prior @ model.shares)
+    of_orders = torch.from_numpy(functional.prior @ shares)
     of_white = torch.from_numpy(functional.white_prior)
     prior = alike(of_orders[0], of_orders[1], n) + signal * alike(of_white[0], of_white[1], n)
     return mean, scale[:, :, None, None] * (prior - known)

@@ -20,8 +20,9 @@ from perturbx.surrogates.game_gp.relevance_kernel import (
     product_readout,
     starting_point,
 )
-from perturbx.surrogates.game_gp.whole_game import distances, some_rows
-from perturbx.surrogates.odd_gp.bfgs import minimize
+from perturbx.surrogates.game_gp.whole_game import some_rows
+from perturbx.surrogates.gaussian.bfgs import minimize
+from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.symmetric_kernels import SymmetricFunctional
 
 MOST_STEPS = 20

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from perturbx.surrogates.fit_quality import ROUNDING
 from perturbx.typing import FloatArray, IntArray, MaskMatrix
@@ -79,9 +78,3 @@ def some_rows(n_rows: int, most: int) -> slice | IntArray:
         return slice(None)
     chosen: IntArray = np.random.default_rng(0).permutation(n_rows)[:most]
     return chosen
-
-
-def distances(masks: torch.Tensor) -> torch.Tensor:
-    """Return in how many units each two of the masks ``(..., R, n)`` differ, ``(..., R, R)``."""
-    signs = 1.0 - 2.0 * masks.to(torch.float64)
-    return ((masks.shape[-1] - signs @ signs.mT) / 2.0).round().to(torch.int64)

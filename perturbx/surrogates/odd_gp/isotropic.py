@@ -6,50 +6,29 @@ and Φ, W the covariances of the pairs' values with the Shapley values::
     σ² = yᵀ(K + ηI)⁻¹y / P           nll = ½[P log σ² + log|K + ηI|]
     φ  = (Φ + ηW)ᵀ(K + ηI)⁻¹y        Cov = σ²[prior - (Φ + ηW)ᵀ(K + ηI)⁻¹(Φ + ηW)]
 
-averaged with weights exp(-nll); the covariance takes in how much the models differ. Covariances
-depend on distances alone, so texts with the same design but for the names of the units share one
-decomposition for each ρ, which also serves all outputs and nuggets.
+averaged with weights exp(-nll) (see `perturbx.surrogates.gaussian.model_grid`); the covariance
+takes in how much the models differ.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
+from perturbx.surrogates.gaussian.model_grid import (
+    MOST_DECOMPOSED,
+    RHOS,
+    GridModel,
+    likely_models,
+    same_distances,
+)
 from perturbx.surrogates.odd_gp.odd_part import subset
 from perturbx.surrogates.odd_gp.posterior import (
-    CholeskyRoot,
     Posterior,
-    Root,
-    SpectralRoot,
     isotropic_readout,
     prior_covariance,
     white_readout,
 )
-
-RHOS = (0.02, 0.1, 0.25, 0.45, 0.65, 0.85)
-NUGGETS = (1e-6, 1e-3, 1e-2, 5e-2, 0.2, 0.5)
-
-MOST_DECOMPOSED = 300
-"""With more pairs the weights come from so many of them, and the best models are fitted to all."""
-
-BEST_MODELS = 4
-LEAST_WEIGHT = 1e-3
-
-
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """One ρ and η, with its weight ``(T * k,)`` for each text's outputs."""
-
-    rho: float
-    nugget: float
-    root: Root
-    weights: torch.Tensor
-    is_likeliest: torch.Tensor
 
 
 def fit_isotropic(masks: torch.Tensor, values: torch.Tensor) -> Posterior:
@@ -75,9 +54,11 @@ def fit_isotropic(masks: torch.Tensor, values: torch.Tensor) -> Posterior:
         torch.empty_like(values),
         torch.empty((n_texts, n_outputs), dtype=torch.float64),
     )
-    for distance, texts in _same_distances(masks):
+    tables = [torch.from_numpy(isotropic_kernel(n_units, rho).by_distance) for rho in RHOS]
+    rows = subset(n_pairs, MOST_DECOMPOSED)
+    for distance, texts in same_distances(masks):
         columns = values[texts].movedim(1, 0).reshape(n_pairs, -1)
-        models = list(_models(distance, columns, n_units))
+        models = list(likely_models(distance, columns, tables, rows))
         shape = (len(texts), n_outputs)
         posterior.values[texts], posterior.covariance[texts] = _average(
             models, masks[texts], values[texts]
@@ -88,7 +69,7 @@ def fit_isotropic(masks: torch.Tensor, values: torch.Tensor) -> Posterior:
     return posterior
 
 
-def _left_out(models: list[_Model], columns: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _left_out(models: list[GridModel], columns: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return residuals ``(P, T * k)`` and surprise ``(T * k,)`` by the likeliest models."""
     residuals = torch.empty_like(columns)
     surprise = torch.empty(columns.shape[1], dtype=torch.float64)
@@ -102,64 +83,14 @@ def _left_out(models: list[_Model], columns: torch.Tensor) -> tuple[torch.Tensor
     return residuals, surprise
 
 
-def _same_distances(masks: torch.Tensor) -> Iterator[tuple[torch.Tensor, list[int]]]:
-    """Yield the distances ``(P, P)`` of pairs, and the texts whose pairs have these distances."""
-    found: dict[bytes, tuple[torch.Tensor, list[int]]] = {}
-    n_units = masks.shape[2]
-    for text, own in enumerate(masks):
-        signs = 1.0 - 2.0 * own.to(torch.float64)
-        distance = ((n_units - signs @ signs.mT) / 2.0).round().to(torch.int32)
-        key = hashlib.blake2b(distance.numpy().tobytes()).digest()
-        found.setdefault(key, (distance, []))[1].append(text)
-    yield from found.values()
-
-
-def _models(distance: torch.Tensor, columns: torch.Tensor, n_units: int) -> Iterator[_Model]:
-    """Yield the models that count for any of the columns ``(P, T * k)``."""
-    n_pairs = len(distance)
-    rows = subset(n_pairs, MOST_DECOMPOSED)
-    tables = [isotropic_kernel(n_units, rho).by_distance for rho in RHOS]
-    few = distance[rows][:, rows]
-    squares, vectors = torch.linalg.eigh(torch.stack([torch.from_numpy(t)[few] for t in tables]))
-    nuggets = torch.tensor(NUGGETS, dtype=torch.float64)
-    # (rhos, nuggets, rows) and (rhos, rows, columns)
-    shifted = squares.clamp_min(0.0)[:, None] + nuggets[:, None]
-    along = (vectors.mT @ columns[rows]).square()
-    scale = (1.0 / shifted) @ along / len(few)
-    nll = 0.5 * (len(few) * scale.log() + shifted.log().sum(2, keepdim=True))
-    weights = torch.softmax(-nll.flatten(0, 1), dim=0)
-    likeliest = weights.argmax(0)
-    weights = _those_that_count(weights, decomposed=len(few) == n_pairs)
-    for index in torch.nonzero(weights.any(1)).flatten().tolist():
-        by_rho, by_nugget = divmod(index, len(NUGGETS))
-        root: Root
-        if len(few) == n_pairs:
-            root = SpectralRoot(shifted[by_rho, by_nugget], vectors[by_rho])
-        else:
-            matrix = torch.from_numpy(tables[by_rho])[distance]
-            matrix.diagonal().add_(NUGGETS[by_nugget])
-            root = CholeskyRoot(torch.linalg.cholesky(matrix))
-        yield _Model(RHOS[by_rho], NUGGETS[by_nugget], root, weights[index], likeliest == index)
-
-
-def _those_that_count(weights: torch.Tensor, *, decomposed: bool) -> torch.Tensor:
-    """Return the weights ``(models, columns)`` without those of models not worth their time."""
-    if decomposed:
-        kept = weights > LEAST_WEIGHT
-    else:
-        kept = weights >= weights.topk(BEST_MODELS, dim=0).values[-1]
-    weights = torch.where(kept, weights, 0.0)
-    return weights / weights.sum(0)
-
-
 def _average(
-    models: list[_Model], masks: torch.Tensor, targets: torch.Tensor
+    models: list[GridModel], masks: torch.Tensor, targets: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean ``(T, k, n)`` and the covariance ``(T, k, n, n)`` over all models.
 
     Parameters
     ----------
-    models : list of _Model
+    models : list of GridModel
         Their weights add up to 1 for every text's outputs.
     masks : torch.Tensor of bool, (T, P, n)
         One coalition of each pair.

@@ -13,10 +13,10 @@ from itertools import product
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
-from perturbx.surrogates.odd_gp.isotropic import RHOS
+from perturbx.surrogates.gaussian.model_grid import RHOS, distances
+from perturbx.surrogates.gaussian.roots import CholeskyRoot
 from perturbx.surrogates.odd_gp.odd_part import subset
 from perturbx.surrogates.odd_gp.posterior import (
-    CholeskyRoot,
     Posterior,
     isotropic_readout,
     prior_covariance,
@@ -76,8 +76,7 @@ def _fit(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return mean, covariance, residuals ``(P,)`` and surprise of one output."""
     n_pairs, n_units = masks.shape
-    signs = 1.0 - 2.0 * masks.to(torch.float64)
-    distance = ((n_units - signs @ signs.mT) / 2.0).round().to(torch.int64)
+    distance = distances(masks)
     rows = subset(n_pairs, MOST_WEIGHED)
     weights = _weights(distance[rows][:, rows], values[rows], noise[rows], n_units)
     most = weights.topk(BEST_MODELS)

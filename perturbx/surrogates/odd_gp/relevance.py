@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from perturbx.odd_kernels import white_kernel
-from perturbx.surrogates.odd_gp.bfgs import minimize
+from perturbx.surrogates.gaussian.bfgs import minimize
+from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.surrogates.odd_gp.odd_part import subset
 from perturbx.surrogates.odd_gp.posterior import (
     Posterior,
@@ -112,8 +113,7 @@ def _fit(
 
 def _geometry(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the signs ``(b, P, n)`` and the distances ``(b, P, P)`` of pairs."""
-    signs = 1.0 - 2.0 * masks.to(torch.float64)
-    return signs, ((masks.shape[2] - signs @ signs.mT) / 2.0).round().to(torch.int64)
+    return 1.0 - 2.0 * masks.to(torch.float64), distances(masks)
 
 
 def _condition(
