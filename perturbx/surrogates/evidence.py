@@ -12,10 +12,11 @@ from scipy.special import softmax
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.odd_gp import OddGP
+from perturbx.surrogates.odd_gp.odd_part import check_pairs
 from perturbx.surrogates.surrogate import BatchSurrogate
 from perturbx.surrogates.tree_proxy.boosting import is_installed
 from perturbx.surrogates.tree_proxy.cross_fit import cross_fit
-from perturbx.surrogates.tree_proxy.surrogate import check_pairs, control_variate, odd_squares
+from perturbx.surrogates.tree_proxy.surrogate import control_variate, odd_squares
 from perturbx.typing import FloatArray
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from perturbx.surrogates.game_gp.relevance_kernel import (
     negative_log_posterior,
     product_prior,
     product_readout,
-    starting_point,
 )
 from perturbx.surrogates.gaussian.model_grid import distances
+from perturbx.surrogates.gaussian.relevances import prior_means
 from perturbx.symmetric_kernels import banzhaf_functional, lime_functional
 
 quick = settings(max_examples=15, deadline=None)
@@ -284,7 +284,7 @@ def test_the_gradient_is_that_of_the_likelihood(lab):
     rng = np.random.default_rng(0)
     masks = torch.from_numpy(lab.all_masks(5)[rng.permutation(32)[:20]])[None]
     signs, targets = 1.0 - 2.0 * masks.double(), torch.from_numpy(rng.normal(size=(1, 20)))
-    point = starting_point(5)[None] + 0.3 * torch.from_numpy(rng.normal(size=(1, 10)))
+    point = prior_means(5)[None] + 0.3 * torch.from_numpy(rng.normal(size=(1, 10)))
 
     def value(where):
         return negative_log_posterior(where, signs, distances(masks), targets)

@@ -17,6 +17,7 @@ from perturbx.exceptions import SurrogateError
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import LeverageShapley, OddGP
 from perturbx.surrogates.gaussian.bfgs import minimize
+from perturbx.surrogates.gaussian.relevances import Parameters
 from perturbx.surrogates.intervals import half_widths
 from perturbx.surrogates.odd_gp import isotropic, relevance, relevance_kernel, surrogate
 from perturbx.surrogates.odd_gp.averaging import average, share_of_relevance
@@ -410,7 +411,7 @@ def _agrees(reference, game, budget, seed):
     # The optimizers differ: the reference stays where it starts.
     reference.minimize = lambda _, x0, **more: SimpleNamespace(x=x0)
     mean, covariance = reference.fit_relevance(mask, odd, 14, tau=tau)
-    parameters = relevance_kernel.Parameters.unpack(start[None], 14)
+    parameters = Parameters.unpack(start[None], 14)
     condition = relevance._condition(parameters, masks, values, None)
     np.testing.assert_allclose(condition[0][0], mean, atol=1e-6 * size)
     np.testing.assert_allclose(condition[1][0], covariance, atol=1e-6 * size**2)

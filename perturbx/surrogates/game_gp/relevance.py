@@ -12,17 +12,16 @@ from perturbx.surrogates.game_gp.posterior import (
     white_readout,
 )
 from perturbx.surrogates.game_gp.relevance_kernel import (
-    Parameters,
     bounds,
     covariance,
     negative_log_posterior,
     product_prior,
     product_readout,
-    starting_point,
 )
 from perturbx.surrogates.game_gp.whole_game import some_rows
 from perturbx.surrogates.gaussian.bfgs import minimize
 from perturbx.surrogates.gaussian.model_grid import distances
+from perturbx.surrogates.gaussian.relevances import Parameters, prior_means
 from perturbx.symmetric_kernels import SymmetricFunctional
 
 MOST_STEPS = 20
@@ -72,7 +71,11 @@ def fit_relevance(
         own = masks[texts[part]]
         points = _fit(own[:, rows], targets[part][:, rows])
         mean[part], spread[part] = _condition(
-            functional, Parameters.unpack(points), own, targets[part], noise.flatten()[part]
+            functional,
+            Parameters.unpack(points, n_units),
+            own,
+            targets[part],
+            noise.flatten()[part],
         )
     shape = (n_texts, n_outputs)
     return Posterior(mean.reshape(*shape, n_units + 1), spread.reshape(*shape, n_units, n_units))
@@ -89,7 +92,7 @@ def _fit(masks: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
             return negative_log_posterior(point, signs, distance, targets)
         return negative_log_posterior(point, signs[problems], distance[problems], targets[problems])
 
-    start = starting_point(n_units).expand(len(targets), -1).clamp(low, high)
+    start = prior_means(n_units).expand(len(targets), -1).clamp(low, high)
     return minimize(objective, start, low, high, most_steps=MOST_STEPS, least_gain=LEAST_GAIN)
 
 

@@ -17,53 +17,19 @@ from math import log
 import torch
 
 from perturbx.surrogates.game_gp.posterior import CONSTANT
+from perturbx.surrogates.gaussian.relevances import (
+    FALL_OFF,
+    SPREAD_OF_FALL_OFF,
+    SPREAD_OF_LOGITS,
+    SPREAD_OF_MEAN,
+    SPREAD_OF_NUGGET,
+    Parameters,
+    inner,
+    prior_means,
+)
 from perturbx.symmetric_kernels import SymmetricFunctional
 
-# The priors are normal, of log b_i around the mean of all log b_i, of that mean, of log η, of the
-# logits of w and of log c; 1.5 and 3 are what B and cn are expected to be, whatever n.
 SPREAD_OF_RELEVANCES = 1.0
-MEAN_RELEVANCE, SPREAD_OF_MEAN = 1.5, 1.5
-NUGGET, SPREAD_OF_NUGGET = 3e-3, 3.0
-SPREAD_OF_LOGITS = 2.0
-FALL_OFF, SPREAD_OF_FALL_OFF = 3.0, 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Parameters:
-    """What model B learns, for b problems.
-
-    Parameters
-    ----------
-    relevances : torch.Tensor, (b, n)
-        b_i.
-    nugget, fall_off : torch.Tensor, (b,)
-        η and c.
-    weights : torch.Tensor, (b, 3)
-        w, adding up to 1.
-    """
-
-    relevances: torch.Tensor
-    nugget: torch.Tensor
-    weights: torch.Tensor
-    fall_off: torch.Tensor
-
-    @classmethod
-    def unpack(cls, point: torch.Tensor) -> Parameters:
-        """Return the parameters at ``(b, n + 5)``: log b, log η, logits of w, log c."""
-        n_units = point.shape[1] - 5
-        return cls(
-            relevances=point[:, :n_units].exp(),
-            nugget=point[:, n_units].exp(),
-            weights=torch.softmax(point[:, n_units + 1 : n_units + 4], dim=1),
-            fall_off=point[:, n_units + 4].exp(),
-        )
-
-
-def starting_point(n_units: int) -> torch.Tensor:
-    """Return the means of the priors, ``(n + 5,)``."""
-    values = [log(MEAN_RELEVANCE / n_units)] * n_units
-    values += [log(NUGGET), 0.0, 0.0, 0.0, log(FALL_OFF / n_units)]
-    return torch.tensor(values, dtype=torch.float64)
 
 
 def bounds(n_units: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -126,7 +92,7 @@ def negative_log_posterior(
         The gradient.
     """
     n_rows = signs.shape[1]
-    own = Parameters.unpack(point)
+    own = Parameters.unpack(point, signs.shape[2])
     k = covariance(own, signs, distance)
     lower, failed = torch.linalg.cholesky_ex(k.matrix)
     broken = failed > 0
@@ -141,15 +107,15 @@ def negative_log_posterior(
     # ∂nll/∂θ = Σ slope ∘ ∂K/∂θ
     slope = torch.baddbmm(inverse, divided, (divided / scale).mT, beta=0.5, alpha=-0.5)
     total = own.relevances.sum(1)
-    by_linear = own.weights[:, 0] / total * _inner(slope, k.exponent)
-    by_product = own.weights[:, 1] * _inner(slope, k.product)
-    by_isotropic = own.weights[:, 2] * _inner(slope, k.isotropic)
+    by_linear = own.weights[:, 0] / total * inner(slope, k.exponent)
+    by_product = own.weights[:, 1] * inner(slope, k.product)
+    by_isotropic = own.weights[:, 2] * inner(slope, k.isotropic)
     by_weights = torch.stack([by_linear, by_product, by_isotropic], dim=1)
 
     w = own.weights[:, :, None, None]
     by_exponent = slope * (w[:, 0] / total[:, None, None] + w[:, 1] * k.product)
     by_b = ((by_exponent @ signs) * signs).sum(1) - (by_linear / total + by_product)[:, None]
-    by_c = -2.0 * own.weights[:, 2] * _inner(slope * distance, k.isotropic)
+    by_c = -2.0 * own.weights[:, 2] * inner(slope * distance, k.isotropic)
     gradient = torch.cat(
         [
             by_b * own.relevances,
@@ -163,15 +129,10 @@ def negative_log_posterior(
     return torch.where(broken, torch.inf, nll + penalty), gradient + penalty_gradient
 
 
-def _inner(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return the sums ``(b,)`` of the products of the entries of matrices."""
-    return (one.flatten(1)[:, None] @ other.flatten(1)[:, :, None]).flatten()
-
-
 def _penalty(point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return minus the logarithm of the prior, and its gradient."""
     n_units = point.shape[1] - 5
-    centre = starting_point(n_units)
+    centre = prior_means(n_units)
     mean = point[:, :n_units].mean(1, keepdim=True)
     around = (point[:, :n_units] - mean) / SPREAD_OF_RELEVANCES**2
     of_mean = (mean - centre[0]) / SPREAD_OF_MEAN**2

@@ -15,10 +15,10 @@ from itertools import product
 
 import torch
 
+from perturbx.surrogates.gaussian.model_grid import RHOS, distances
 from perturbx.surrogates.interactions.even_kernels import even_kernel, white_weights
-from perturbx.surrogates.interactions.sparse_terms import Evidence, strong_terms
+from perturbx.surrogates.interactions.sparse_terms import Conditioned, strong_terms
 
-RHOS = (0.02, 0.1, 0.25, 0.45, 0.65, 0.85)
 NUGGETS = (1e-6, 1e-3, 1e-2, 5e-2, 0.2, 0.5, 1.0)
 FOLLOWING = ((0.0, 0.0), *product((1.0, 2.0), (0.3, 0.7, 0.95)))
 """Powers p of the Shapley values, and shares of the variance that follow them."""
@@ -75,7 +75,7 @@ class _Rows:
         self.n_units = masks.shape[1]
         signs = 1.0 - 2.0 * masks.to(torch.float64)
         first, second = torch.triu_indices(self.n_units, self.n_units, 1)
-        self.distance = ((self.n_units - signs @ signs.mT) / 2.0).round().to(torch.int64)
+        self.distance = distances(masks)
         self.products = signs[:, first] * signs[:, second]
         size = masks.sum(1, keepdim=True)
         self.others = size - masks[:, first].to(torch.int64) - masks[:, second].to(torch.int64)
@@ -147,7 +147,7 @@ def fit_even(
     models = _grid(some, few, ())
     best = min(models, key=lambda model: model.nll)
     kernel = some.kernel(best.power, best.share, best.rho, ())
-    terms = strong_terms(Evidence.of(kernel, best.nugget, few, has_mean=True), some.products)
+    terms = strong_terms(Conditioned.of(kernel, best.nugget, few, has_mean=True), some.products)
     if terms:
         models = _grid(some, few, terms)
     models.sort(key=lambda model: model.nll)
@@ -194,7 +194,7 @@ def _average(
     means, variances, residuals = [], [], []
     for model in models:
         point = (model.power, model.share, model.rho, terms)
-        inverse = Evidence.of(rows.kernel(*point), model.nugget, values, has_mean=True).inverse
+        inverse = Conditioned.of(rows.kernel(*point), model.nugget, values, has_mean=True).inverse
         solved = inverse @ values
         residuals.append(solved / inverse.diagonal())
         scale = float(values @ solved) / (len(values) - 1)

@@ -7,8 +7,9 @@ from itertools import combinations, product
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel
+from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.surrogates.interactions.interactions import Term
-from perturbx.surrogates.interactions.sparse_terms import Evidence, strong_terms
+from perturbx.surrogates.interactions.sparse_terms import Conditioned, strong_terms
 
 MOST_UNITS_IN_SETS = 10
 """Sets are sought among so many units that matter most: all of 120 triples, 210 quadruples."""
@@ -64,13 +65,13 @@ def terms_of_sets(
     if not sets:
         return []
     features = products(masks, sets)
-    chosen = strong_terms(Evidence.of(kernel, nugget, values, has_mean=has_mean), features)
+    chosen = strong_terms(Conditioned.of(kernel, nugget, values, has_mean=has_mean), features)
     if not chosen:
         return []
     own = torch.tensor([variance for _, variance in chosen], dtype=torch.float64)
     columns = features[:, [index for index, _ in chosen]]
     whole = kernel + (columns * own) @ columns.mT
-    inverse = Evidence.of(whole, nugget, values, has_mean=has_mean).inverse
+    inverse = Conditioned.of(whole, nugget, values, has_mean=has_mean).inverse
     solved = inverse @ values
     noise = float(values @ solved) / max(len(values) - 1, 1)
     coefficients = own * (columns.mT @ solved)
@@ -99,7 +100,7 @@ def odd_process(
     """
     n_units = masks.shape[1]
     signs = 1.0 - 2.0 * masks.to(torch.float64)
-    distance = ((n_units - signs @ signs.mT) / 2.0).round().to(torch.int64)
+    distance = distances(masks)
     # Units whose value is 0 in all may have a main effect that larger sets make up for.
     weights = (relevances + LEAST_RELEVANCE * relevances.square().mean().sqrt()).square() + 1e-300
     main = (signs * (weights / weights.sum())) @ signs.mT

@@ -16,7 +16,7 @@ MOST_TERMS_PER_ROW = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class Conditioned:
     """A Gaussian process on rows with an unknown mean.
 
     Parameters
@@ -33,7 +33,7 @@ class Evidence:
     @classmethod
     def of(
         cls, kernel: torch.Tensor, nugget: float, targets: torch.Tensor, *, has_mean: bool
-    ) -> Evidence:
+    ) -> Conditioned:
         """Return that of a kernel ``(P, P)`` and a nugget, with or without an unknown mean."""
         matrix = kernel.clone()
         matrix.diagonal().add_(nugget)
@@ -44,7 +44,7 @@ class Evidence:
         return cls(inverse, targets)
 
 
-def strong_terms(evidence: Evidence, features: torch.Tensor) -> list[tuple[int, float]]:
+def strong_terms(process: Conditioned, features: torch.Tensor) -> list[tuple[int, float]]:
     """Return the features with a variance of their own, and that variance in units of σ².
 
     One after the other, the one with the largest gain, as long as it is more than the logarithm
@@ -52,13 +52,13 @@ def strong_terms(evidence: Evidence, features: torch.Tensor) -> list[tuple[int, 
 
     Parameters
     ----------
-    evidence : Evidence
+    process : Conditioned
         The process without them.
     features : torch.Tensor, (P, m)
         The candidates.
     """
     n_rows, n_features = features.shape
-    inverse, targets = evidence.inverse, evidence.targets
+    inverse, targets = process.inverse, process.targets
     chosen: dict[int, float] = {}
     while n_features and len(chosen) < int(MOST_TERMS_PER_ROW * n_rows):
         solved = inverse @ features

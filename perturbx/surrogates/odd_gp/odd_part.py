@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from perturbx.surrogates.fit_quality import ROUNDING
+from perturbx.exceptions import SurrogateError
+from perturbx.surrogates.fit_quality import ROUNDING, interior
 from perturbx.surrogates.stacks import complement_pairs
 from perturbx.surrogates.surrogate import ends
 from perturbx.typing import FloatArray, IntArray, MaskMatrix
@@ -73,6 +74,18 @@ def odd_part(table: ScoreTable, name: str) -> OddPart:
         noise=noise / np.square(unit),
         scale=scale,
     )
+
+
+def check_pairs(table: ScoreTable, name: str) -> None:
+    """Raise a `SurrogateError` where an end is missing or there is no pair between."""
+    ends(table, name)
+    first, second = complement_pairs(table.masks).T
+    if not ((second >= 0) & interior(table.masks)[first]).any():
+        raise SurrogateError(
+            f"{name} needs coalitions that stand beside their complements, and the {len(table)} "
+            f"rows of the table hold no such pair but the ends; draw some with the sampler "
+            f"'odd_gp' or 'leverage'"
+        )
 
 
 def blocks(part: OddPart, most_pairs: int) -> list[OddPart]:

@@ -7,6 +7,7 @@ import torch
 from perturbx.odd_kernels import white_kernel
 from perturbx.surrogates.gaussian.bfgs import minimize
 from perturbx.surrogates.gaussian.model_grid import distances
+from perturbx.surrogates.gaussian.relevances import Parameters
 from perturbx.surrogates.odd_gp.odd_part import subset
 from perturbx.surrogates.odd_gp.posterior import (
     Posterior,
@@ -14,7 +15,6 @@ from perturbx.surrogates.odd_gp.posterior import (
     white_readout,
 )
 from perturbx.surrogates.odd_gp.relevance_kernel import (
-    Parameters,
     bounds,
     covariance,
     negative_log_posterior,

@@ -18,17 +18,22 @@ from math import log
 import numpy as np
 import torch
 
+from perturbx.surrogates.gaussian.relevances import (
+    FALL_OFF,
+    SPREAD_OF_FALL_OFF,
+    SPREAD_OF_LOGITS,
+    SPREAD_OF_MEAN,
+    SPREAD_OF_NUGGET,
+    Parameters,
+    inner,
+    prior_means,
+)
+
 LARGEST_EXPONENT = 700.0
 """exp of it is still a float64."""
 
-# The priors are normal, of log b_i around the mean of all log b_i, of that mean, of log η, of the
-# logits of w and of log c; 1.5 and 3 are what B and cn are expected to be, whatever n. How far the
-# relevances lie apart is asked of few pairs more cautiously than of many.
+# How far the relevances lie apart is asked of few pairs more cautiously than of many.
 LEAST_SPREAD, MOST_SPREAD, PAIRS_FOR_SPREAD = 1.0, 1.5, 1.5
-MEAN_RELEVANCE, SPREAD_OF_MEAN = 1.5, 1.5
-NUGGET, SPREAD_OF_NUGGET = 3e-3, 3.0
-SPREAD_OF_LOGITS = 2.0
-FALL_OFF, SPREAD_OF_FALL_OFF = 3.0, 1.0
 
 SPREAD_OF_SCALE = 2.0
 """Of log σ² around the variance that noise leaves, where there is noise."""
@@ -44,53 +49,9 @@ LEAST_LEFT = 0.02
 MOST_NODES = 10
 
 
-@dataclass(frozen=True, eq=False)
-class Parameters:
-    """What model B learns, for b problems.
-
-    Parameters
-    ----------
-    relevances : torch.Tensor, (b, n)
-        b_i.
-    nugget, fall_off : torch.Tensor, (b,)
-        η and c.
-    weights : torch.Tensor, (b, 3)
-        w, adding up to 1.
-    scale : torch.Tensor, (b,), optional
-        σ²; None where it is profiled out.
-    """
-
-    relevances: torch.Tensor
-    nugget: torch.Tensor
-    weights: torch.Tensor
-    fall_off: torch.Tensor
-    scale: torch.Tensor | None = None
-
-    @classmethod
-    def unpack(cls, point: torch.Tensor, n_units: int) -> Parameters:
-        """Return the parameters at ``(b, n + 5)``: log b, log η, logits of w, log c.
-
-        Log σ² follows where the values are noisy, ``(b, n + 6)``.
-        """
-        return cls(
-            relevances=point[:, :n_units].exp(),
-            nugget=point[:, n_units].exp(),
-            weights=torch.softmax(point[:, n_units + 1 : n_units + 4], dim=1),
-            fall_off=point[:, n_units + 4].exp(),
-            scale=point[:, n_units + 5].exp() if point.shape[1] > n_units + 5 else None,
-        )
-
-
-@lru_cache(maxsize=256)
-def _means(n_units: int) -> torch.Tensor:
-    values = [log(MEAN_RELEVANCE / n_units)] * n_units
-    values += [log(NUGGET), 0.0, 0.0, 0.0, log(FALL_OFF / n_units)]
-    return torch.tensor(values, dtype=torch.float64)
-
-
 def starting_point(n_units: int, noise: torch.Tensor | None = None) -> torch.Tensor:
     """Return the means of the priors, ``(n + 5,)``, or with noise ``(b, P)``, ``(b, n + 6)``."""
-    start = _means(n_units)
+    start = prior_means(n_units)
     if noise is None:
         return start
     left = (1.0 - noise.mean(1, keepdim=True)).clamp_min(LEAST_LEFT).log()
@@ -215,16 +176,16 @@ def negative_log_posterior(
         slope = torch.baddbmm(inverse, divided, divided.mT, beta=0.5, alpha=-0.5)
         slope = slope * own.scale[:, None, None]
     linear, product = _factors(own)
-    by_linear = linear.flatten() * _inner(slope, k.exponent)
-    by_product = product.flatten() * _inner(slope, k.double_sinh)
-    by_isotropic = _inner(slope, k.isotropic)
+    by_linear = linear.flatten() * inner(slope, k.exponent)
+    by_product = product.flatten() * inner(slope, k.double_sinh)
+    by_isotropic = inner(slope, k.isotropic)
     by_weights = torch.stack([by_linear, by_product, by_isotropic], dim=1)
 
     total = own.relevances.sum(1)
     by_exponent = k.double_cosh.mul_(product).add_(linear).mul_(slope)
     by_b = ((by_exponent @ signs) * signs).sum(1)
     by_b -= (by_linear / total + by_product / total.tanh())[:, None]
-    by_c = _inner(slope, k.isotropic_slopes.gather(1, distance.flatten(1)))
+    by_c = inner(slope, k.isotropic_slopes.gather(1, distance.flatten(1)))
     by_c -= n_units * by_isotropic / (own.fall_off * n_units).tanh()
     parts = [
         by_b * own.relevances,
@@ -233,14 +194,9 @@ def negative_log_posterior(
         (by_c * own.fall_off)[:, None],
     ]
     if own.scale is not None:
-        parts.append(_inner(slope, k.matrix)[:, None])
+        parts.append(inner(slope, k.matrix)[:, None])
     penalty, penalty_gradient = _penalty(point, n_units, n_pairs, starting_point(n_units, noise))
     return torch.where(broken, torch.inf, nll + penalty), torch.cat(parts, 1) + penalty_gradient
-
-
-def _inner(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return the sums ``(b,)`` of the products of the entries of matrices."""
-    return (one.flatten(1)[:, None] @ other.flatten(1)[:, :, None]).flatten()
 
 
 def _penalty(

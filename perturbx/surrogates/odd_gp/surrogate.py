@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import torch
 
-from perturbx.exceptions import SurrogateError
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.exact import ExactShapley
 from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, Quality, quality_of
@@ -17,9 +16,8 @@ from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.odd_gp.averaging import average
 from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
 from perturbx.surrogates.odd_gp.noisy_isotropic import fit_noisy_isotropic
-from perturbx.surrogates.odd_gp.odd_part import OddPart, blocks, odd_part
+from perturbx.surrogates.odd_gp.odd_part import OddPart, blocks, check_pairs, odd_part
 from perturbx.surrogates.odd_gp.relevance import fit_relevance
-from perturbx.surrogates.stacks import complement_pairs
 from perturbx.surrogates.surrogate import MOST_UNITS_WITH_COVARIANCE, BatchSurrogate, ends
 from perturbx.typing import FloatArray
 
@@ -91,14 +89,7 @@ class OddGP(BatchSurrogate):
 
     def check(self, table: ScoreTable) -> None:
         """Raise a `SurrogateError` where an end is missing or there is no pair between."""
-        ends(table, self.name)
-        # One is that of the ends.
-        if np.count_nonzero(complement_pairs(table.masks)[:, 1] >= 0) < 2:
-            raise SurrogateError(
-                f"{self.name} needs coalitions that stand beside their complements, and the "
-                f"{len(table)} rows of the table hold no such pair but the ends; draw some with "
-                f"the sampler 'odd_gp' or 'leverage'"
-            )
+        check_pairs(table, self.name)
 
     def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return the attributions of tables with the same numbers of units and outputs."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from perturbx.exceptions import SurrogateError
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.exact import ExactShapley
 from perturbx.surrogates.fit_quality import interior
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.odd_gp import OddGP
+from perturbx.surrogates.odd_gp.odd_part import check_pairs
 from perturbx.surrogates.stacks import complement_pairs
-from perturbx.surrogates.surrogate import BatchSurrogate, ends
+from perturbx.surrogates.surrogate import BatchSurrogate
 from perturbx.surrogates.tree_proxy.cross_fit import CrossFit, all_trees, cross_fit
 from perturbx.surrogates.tree_proxy.trees import Spectrum, walsh_spectrum
 from perturbx.typing import FloatArray
@@ -110,18 +110,6 @@ class TreeProxy(BatchSurrogate):
             key = frozenset({unit})
             found[key] = found.get(key, 0.0) + float(slope)
         return found
-
-
-def check_pairs(table: ScoreTable, name: str) -> None:
-    """Raise a `SurrogateError` where an end is missing or there is no pair between."""
-    ends(table, name)
-    first, second = complement_pairs(table.masks).T
-    if not ((second >= 0) & interior(table.masks)[first]).any():
-        raise SurrogateError(
-            f"{name} needs coalitions that stand beside their complements, and the {len(table)} "
-            f"rows of the table hold no such pair but the ends; draw some with the sampler "
-            f"'odd_gp' or 'leverage'"
-        )
 
 
 def control_variate(
