@@ -68,10 +68,6 @@ class UnitPartition:
             owner[list(members)] = number
         return owner
 
-    def expand(self, masks: torch.Tensor) -> torch.Tensor:
-        """Return masks ``(m, n_groups)`` of groups as masks ``(m, n_units)`` of units."""
-        return masks[:, self.group_of_unit]
-
     def table_of_groups(self, table: ScoreTable) -> ScoreTable:
         """Return a table of units as one of the groups.
 

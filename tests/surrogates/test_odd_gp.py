@@ -14,9 +14,11 @@ from threadpoolctl import threadpool_limits
 
 from perturbx.coalitions import Leverage, OddPairs, PlayerCount
 from perturbx.exceptions import SurrogateError
+from perturbx.odd_kernels import isotropic_kernel
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import LeverageShapley, OddGP
 from perturbx.surrogates.gaussian.bfgs import minimize
+from perturbx.surrogates.gaussian.model_grid import RHOS, distances, likely_models
 from perturbx.surrogates.gaussian.relevances import Parameters
 from perturbx.surrogates.intervals import half_widths
 from perturbx.surrogates.odd_gp import isotropic, relevance, relevance_kernel, surrogate
@@ -283,9 +285,11 @@ def test_r2_is_what_a_pair_left_out_would_show(lab):
     masks, values = torch.from_numpy(part.masks), torch.from_numpy(part.values)
     posterior = fit_isotropic(masks[None], values[None])
     left_out = posterior.residuals
-    ((distance, _),) = isotropic._same_distances(masks[None])
-    likeliest = next(m for m in isotropic._models(distance, values, 7) if m.is_likeliest.all())
-    table_of = isotropic.isotropic_kernel(7, likeliest.rho).by_distance[distance.numpy()]
+    distance = distances(masks)
+    tables = [torch.from_numpy(isotropic_kernel(7, rho).by_distance) for rho in RHOS]
+    models = likely_models(distance, values, tables, slice(None))
+    likeliest = next(model for model in models if model.is_likeliest.all())
+    table_of = isotropic_kernel(7, likeliest.rho).by_distance[distance.numpy()]
     for pair in range(len(part)):
         others = np.setdiff1d(np.arange(len(part)), [pair])
         matrix = table_of[np.ix_(others, others)] + likeliest.nugget * np.eye(len(others))
