@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
 from perturbx.coalitions import pack, unpack
 from perturbx.exceptions import ScoringError
 from perturbx.maskers.variants import Variants
@@ -27,9 +28,6 @@ FIRST_ROWS = 16
 
 LARGEST_BATCH = 65_536
 """The token budget stops growing here."""
-
-WORTHWHILE = 1.05
-"""A larger batch is kept where it scores at least this many times as much a second."""
 
 PLAN_CHUNK = 2_000_000
 """Tokens held at once while the variants are hashed."""
@@ -164,7 +162,7 @@ class Runner:
             try:
                 scores = self.scorer.score(variants)
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if size == 1:
                     raise ScoringError(
@@ -173,14 +171,14 @@ class Runner:
                         "device with more memory"
                     ) from error
                 throttle.halve(size, int(plan.lengths[done]))
-                _free_memory()
+                free_memory()
                 continue
             seconds = time.perf_counter() - began
             sound = ledger.add(done, size, scores)
             if not sound.all():
                 owner = plan.owners[done + int(np.argmin(sound))]
                 require_finite(scores.values, f"model (texts[{owner}], masked)", variants.texts)
-            throttle.note(size * int(plan.lengths[done]), seconds)
+            throttle.budget.note(size * int(plan.lengths[done]), seconds)
             done += size
             bar.update(size)
 
@@ -311,20 +309,18 @@ class _Ledger:
 
 
 class _Throttle:
-    """Finds the batch size: doubles the token budget while that raises the throughput."""
+    """Cuts the next variants into batches of equal cost."""
 
     def __init__(self, batch_tokens: int | Literal["auto"], longest: int) -> None:
-        self.automatic = self.growing = batch_tokens == "auto"
-        self.budget = (
+        self.automatic = batch_tokens == "auto"
+        first = (
             max(FIRST_BATCH, FIRST_ROWS * longest) if batch_tokens == "auto" else int(batch_tokens)
         )
-        self.warm = False
-        self.fruitless = 0
-        self.best = (0.0, self.budget)
+        self.budget = BatchBudget(first, grows=self.automatic, largest=LARGEST_BATCH)
 
     def rows(self, lengths: IntArray) -> int:
         """Return how many of the next variants (longest first) make a batch."""
-        size = max(1, self.budget // int(lengths[0]))
+        size = max(1, self.budget.tokens // int(lengths[0]))
         # A remainder below half a batch would be a wasteful batch of its own.
         most = 1.5 * size if self.automatic else size
         size = len(lengths) if len(lengths) <= most else size
@@ -332,36 +328,6 @@ class _Throttle:
         alike = int(np.searchsorted(-lengths[:size], -lengths[0], side="right"))
         return alike if 2 * alike >= size else size
 
-    def note(self, tokens: int, seconds: float) -> None:
-        """Learn from a finished batch; the very first does not count, the model warms up in it."""
-        if not self.growing or tokens < self.budget / 2:
-            return
-        if not self.warm:
-            self.warm = True
-            return
-        throughput = tokens / max(seconds, 1e-9)
-        # A larger batch has to earn its place: the best of several noisy figures is often noise.
-        if throughput > WORTHWHILE * self.best[0]:
-            self.fruitless, self.best = 0, (throughput, self.budget)
-        else:
-            self.fruitless += 1
-        # One slow batch may be the machine's doing; two in a row are the model's.
-        self.growing = self.fruitless < 2 and self.budget < LARGEST_BATCH
-        self.budget = 2 * self.budget if self.growing else self.best[1]
-
     def halve(self, size: int, length: int) -> None:
         """Shrink after a batch of `size` rows ran out of memory, for good."""
-        self.growing = False
-        self.budget = max(1, size // 2) * length
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    words = str(error).lower()
-    return "out of memory" in words or "not enough memory" in words or "can't allocate" in words
-
-
-def _free_memory() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        self.budget.shrink(max(1, size // 2) * length)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from perturbx.exceptions import ArgumentError, ScoringError, TruncationWarning
+from perturbx.scorers.inference import evaluating, window_of
 from perturbx.scorers.outputs import checked, checked_names
 from perturbx.scorers.placement import placed
 from perturbx.scorers.scores import Scores
@@ -88,7 +88,7 @@ class TransformersClassifier:
         self.output_names = checked_names(output_names, len(labels)) or labels
         self.kind: ScoreKind = "value" if _is_regression(config) else "logit"
         self.exclusive = config.problem_type != "multi_label_classification"
-        self.max_tokens = _window(model, tokenizer)
+        self.max_tokens = window_of(model, tokenizer)
         self.n_truncated = 0
         padding = getattr(config.get_text_config(), "pad_token_id", None)
         # XLNet reads the last column, padding or not
@@ -129,7 +129,7 @@ class TransformersClassifier:
         rows = rows.to(self.device)
         if bool((rows.lengths == 0).any()):
             rows = rows.with_empty_as(self._stand_in())
-        with torch.inference_mode(), _evaluating(self._called):
+        with torch.inference_mode(), evaluating(self._called):
             logits = self._logits(rows) if self._pads else self._logits_by_length(rows)
         values = checked(
             logits,
@@ -227,21 +227,6 @@ def _is_regression(config: Any) -> bool:
     return bool(config.problem_type == "regression")
 
 
-def _window(model: torch.nn.Module, tokenizer: Any) -> int | None:
-    """Return the most tokens a text may have, or None where nothing limits it."""
-    limits = [getattr(tokenizer, "model_max_length", None)]
-    config: Any = model.config
-    limits.append(getattr(config.get_text_config(), "max_position_embeddings", None))
-    for name, module in model.named_modules():
-        # RoBERTa and its kin count positions from the one after the padding's
-        padding = getattr(module, "padding_idx", None)
-        if name.endswith("position_embeddings") and padding is not None:
-            limits.append(int(module.num_embeddings) - padding - 1)
-    # a tokenizer without a limit says 1e30, XLNet says -1
-    known = [int(limit) for limit in limits if limit is not None and 0 < limit < 1e9]
-    return min(known, default=None)
-
-
 def _with_padding_id(model: Any, pad_id: int) -> Any:
     """Return a model of the same weights whose config says which id is padding.
 
@@ -264,15 +249,3 @@ def _input_names(model: Any) -> frozenset[str]:
             f"model: expected a model for texts, and {type(bare).__name__} takes no input_ids"
         )
     return names
-
-
-@contextmanager
-def _evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Switch dropout off, and afterwards on again in just those modules where it was on."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

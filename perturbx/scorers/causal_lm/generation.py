@@ -1,0 +1,66 @@
+"""What a model says by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from perturbx.exceptions import ScoringError
+
+
+def generate(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    stop: Sequence[str] = (),
+) -> list[str]:
+    """Return the greedy continuation of each row of token ids, as text.
+
+    Raises
+    ------
+    ScoringError
+        If a model says nothing behind a prompt.
+    """
+    return [
+        _said(model, tokenizer, row, max_new_tokens, stop, number)
+        for number, row in enumerate(rows)
+    ]
+
+
+def _said(
+    model: Any,
+    tokenizer: Any,
+    row: Sequence[int],
+    max_new_tokens: int,
+    stop: Sequence[str],
+    number: int,
+) -> str:
+    ids = torch.tensor([list(row)], device=next(model.parameters()).device)
+    padding = next(
+        (i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if i is not None), 0
+    )
+    given: Any = model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+        temperature=None,
+        top_p=None,
+        top_k=None,
+        pad_token_id=padding,
+        **({"stop_strings": list(stop), "tokenizer": tokenizer.wrapped} if stop else {}),
+    )
+    is_decoder = not model.config.is_encoder_decoder
+    new = given[0, ids.shape[1] :] if is_decoder else given[0]
+    text: str = tokenizer.decode(new, skip_special_tokens=True)
+    text = text[: min((text.find(end) for end in stop if end in text), default=len(text))]
+    if not text.strip():
+        raise ScoringError(
+            f"prompts[{number}]: the model says nothing behind it; give a response to explain, "
+            f"or end the prompt where an answer must follow"
+        )
+    return text

@@ -1,0 +1,279 @@
+"""`CausalLM`: a transformers decoder that is asked for the probabilities of continuations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from perturbx.exceptions import ArgumentError, CapabilityError, ScoringError
+from perturbx.scorers.causal_lm.chunk_size import ChunkSize
+from perturbx.scorers.causal_lm.generation import generate
+from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
+from perturbx.scorers.causal_lm.rows import row_log_probs
+from perturbx.scorers.causal_lm.sequences import Sequences
+from perturbx.scorers.causal_lm.tree_attention import tree_log_probs
+from perturbx.scorers.causal_lm.trie import build_trie
+from perturbx.scorers.continuations import Continued, Scored
+from perturbx.scorers.inference import evaluating, window_of
+from perturbx.scorers.placement import placed
+from perturbx.typing import FloatArray, IntArray
+
+Batching = Literal["auto", "tree", "padded", "unpadded"]
+BATCHINGS: tuple[Batching, ...] = ("auto", "tree", "padded", "unpadded")
+
+TREE_INPUTS = frozenset({"input_ids", "attention_mask", "position_ids", "past_key_values"})
+"""Arguments without which a decoder cannot read a trie."""
+
+AGREEMENT = {torch.float32: 1e-3, torch.float64: 1e-3}
+"""How far a way of batching may be from one prompt at a time, in log-probability."""
+
+ROUGH_AGREEMENT = 0.1
+"""The same in half precision, where every order of summation gives other digits."""
+
+
+class CausalLM:
+    """A decoder of transformers: log-probabilities of what may follow a prompt.
+
+    Parameters
+    ----------
+    model : transformers model
+        A causal language model.
+    tokenizer : transformers tokenizer
+        Its own.
+    device : str or torch.device, optional
+        Where it works; by default where it is.
+    dtype : str or torch.dtype, optional
+        The precision it works in; by default its own.
+    batching : {"auto", "tree", "padded", "unpadded"}, default="auto"
+        How many prompts are read at once. "tree": all of them in one row, every shared beginning
+        once, each token seeing its own prompt only. "padded": rows filled up on the left, with an
+        attention mask and position ids. "unpadded": rows of one length. "auto" is the first of
+        these that gives this model's own log-probabilities on a small example.
+    name : str, optional
+        A name for the record.
+
+    Raises
+    ------
+    ArgumentError
+        If the model is no causal language model, or an argument is unknown.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        batching: Batching = "auto",
+        name: str | None = None,
+    ) -> None:
+        if batching not in BATCHINGS:
+            raise ArgumentError(
+                f"batching: expected one of {', '.join(BATCHINGS)}; got {batching!r}"
+            )
+        _check_model(model)
+        self.tokenizer = (
+            tokenizer if isinstance(tokenizer, PromptTokenizer) else PromptTokenizer(tokenizer)
+        )
+        self.model = placed(model, device, dtype)
+        self.max_tokens = window_of(model, self.tokenizer)
+        self._n_vocabulary = int(model.config.get_text_config().vocab_size)
+        self.model_id = name or getattr(model.config, "_name_or_path", "") or type(model).__name__
+        self.batching = batching
+        self._inputs = frozenset(inspect.signature(_bare(model).forward).parameters)
+        self._checked: Batching | None = None
+        self._sizes: dict[int | str, ChunkSize] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the model is."""
+        return next(self.model.parameters()).device
+
+    def log_probs(
+        self, questions: Sequence[Continued], batch_tokens: int | Literal["auto"] = "auto"
+    ) -> Iterator[Scored]:
+        """Yield the log-probability of every token of every continuation, part by part.
+
+        Parameters
+        ----------
+        questions : sequence of Continued
+            Prompts with what may follow them.
+        batch_tokens : int or "auto"
+            Most tokens in one pass; "auto" finds out what is fastest.
+
+        Yields
+        ------
+        list of (int, list of numpy.ndarray of float64)
+            The number of a question, and for each of its continuations the log-probabilities
+            ``(n_tokens,)`` of its tokens. Every question comes once.
+
+        Raises
+        ------
+        ScoringError
+            If a prompt with its continuation is longer than the model's window.
+        """
+        questions = [self._with_opening(question) for question in questions]
+        if not questions:
+            return
+        sequences = Sequences(questions)
+        self._check_lengths(sequences)
+        way = self._way()
+        yield from sequences.answers(self._parts(sequences, way, batch_tokens))
+
+    def generate(
+        self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str] = ()
+    ) -> list[str]:
+        """Return what the model says behind each prompt, its likeliest token each time.
+
+        Parameters
+        ----------
+        prompts : sequence of str
+            What it reads.
+        max_new_tokens : int
+            Where it is cut off.
+        stop : sequence of str
+            An answer ends before the first of these.
+
+        Raises
+        ------
+        ScoringError
+            If it says nothing, or if a prompt is longer than its window.
+        """
+        rows = self.tokenizer(list(prompts))["input_ids"]
+        for number, row in enumerate(rows):
+            if self.max_tokens is not None and len(row) + max_new_tokens > self.max_tokens:
+                raise ScoringError(
+                    f"prompts[{number}]: has {len(row)} tokens, and {self.model_id} reads "
+                    f"{self.max_tokens} with the {max_new_tokens} of its answer; shorten it, or "
+                    f"lower max_new_tokens"
+                )
+        with torch.inference_mode(), evaluating(self.model):
+            return generate(self.model, self.tokenizer, rows, max_new_tokens, stop)
+
+    def _parts(
+        self, sequences: Sequences, way: Batching, batch_tokens: int | Literal["auto"]
+    ) -> Iterator[list[tuple[int, FloatArray]]]:
+        with torch.inference_mode(), evaluating(self.model):
+            if way == "tree":
+                trie = build_trie(sequences.tokens, sequences.starts)
+                size = self._sizes.setdefault(batch_tokens, self._new_size(batch_tokens))
+                yield from tree_log_probs(self.model, trie, sequences.targets, size)
+            else:
+                yield from row_log_probs(
+                    self.model,
+                    sequences.tokens,
+                    sequences.targets,
+                    self._inputs,
+                    batch_tokens,
+                    pads=way == "padded",
+                )
+
+    def _new_size(self, batch_tokens: int | Literal["auto"]) -> ChunkSize:
+        return ChunkSize(batch_tokens, self._n_vocabulary)
+
+    def _way(self) -> Batching:
+        """Return how prompts are batched: as asked, if the model can, or the best it can do."""
+        if self._checked is None:
+            wanted = BATCHINGS[1:] if self.batching == "auto" else (self.batching,)
+            able = next((way for way in wanted if self._can(way)), None)
+            if able is None:
+                raise CapabilityError(
+                    f"batching={self.batching!r}: {type(self.model).__name__} gives other "
+                    f"log-probabilities that way than for one prompt at a time; use "
+                    f"batching='auto'"
+                )
+            self._checked = able
+        return self._checked
+
+    def _can(self, way: Batching) -> bool:
+        """Say whether a way of batching gives what one prompt at a time gives."""
+        if way == "unpadded":
+            return True
+        if way == "tree" and not self._inputs >= TREE_INPUTS:
+            return False
+        example = _example(self._n_vocabulary)
+        try:
+            # Chunks of 5 tokens: the cache is cut back and put together as well.
+            found = dict(
+                answer for part in example.answers(self._parts(example, way, 5)) for answer in part
+            )
+        except Exception:  # whatever a model that does not know the arguments may raise
+            return False
+        dtype = next(self.model.parameters()).dtype
+        tolerance = AGREEMENT.get(dtype, ROUGH_AGREEMENT)
+        for number, sequence in enumerate(example.tokens):
+            alone = self._alone(sequence, example.targets[number])
+            if not np.allclose(found[number][0], alone, rtol=0, atol=tolerance):
+                return False
+        return True
+
+    def _alone(self, sequence: IntArray, target: IntArray) -> FloatArray:
+        with torch.inference_mode(), evaluating(self.model):
+            ((_, log_p),) = next(
+                row_log_probs(
+                    self.model, [sequence], [target], self._inputs, len(sequence), pads=False
+                )
+            )
+        return log_p
+
+    def _with_opening(self, question: Continued) -> Continued:
+        """Return the question, with a token in place of an empty prompt: no model reads nothing."""
+        if len(question.prompt):
+            return question
+        for role in ("bos", "eos", "cls", "unk", "pad"):
+            index = getattr(self.tokenizer, f"{role}_token_id", None)
+            if index is not None:
+                return Continued(np.array([index], dtype=np.int64), question.continuations)
+        raise ScoringError(
+            f"{self.model_id}: a variant has no tokens at all and the tokenizer has no special "
+            f"token to stand for the empty prompt; keep a part of the prompt frozen"
+        )
+
+    def _check_lengths(self, sequences: Sequences) -> None:
+        longest = max(map(len, sequences.tokens))
+        if self.max_tokens is not None and longest > self.max_tokens:
+            raise ScoringError(
+                f"{self.model_id}: a prompt with its response has {longest + 1} tokens and the "
+                f"model reads {self.max_tokens}; shorten it, or give fewer documents"
+            )
+
+    def __repr__(self) -> str:
+        return f"CausalLM({self.model_id!r}, device='{self.device}')"
+
+
+def _example(n_vocabulary: int) -> Sequences:
+    """Return a few prompts that share beginnings of several lengths."""
+    draw = np.random.default_rng(0)
+    stem = draw.integers(0, n_vocabulary, 9)
+    ends = [draw.integers(0, n_vocabulary, size) for size in (2, 4, 3)]
+    prompts = [stem[:4], stem, np.concatenate([stem[:6], ends[1]])]
+    return Sequences([Continued(prompt, (end,)) for prompt, end in zip(prompts, ends, strict=True)])
+
+
+def _check_model(model: Any) -> None:
+    config: Any = getattr(model, "config", None)
+    if not isinstance(model, torch.nn.Module) or config is None:
+        raise ArgumentError(
+            f"model: expected a causal language model of transformers, got {type(model).__name__}"
+        )
+    if getattr(config, "is_encoder_decoder", False):
+        raise ArgumentError(
+            f"model: {type(model).__name__} has an encoder; use Seq2SeqLM(model, tokenizer)"
+        )
+    head: Any = getattr(model, "get_output_embeddings", lambda: None)
+    if head() is None:
+        raise ArgumentError(
+            f"model: {type(model).__name__} has no head over the vocabulary; load it with "
+            f"AutoModelForCausalLM"
+        )
+
+
+def _bare(model: Any) -> Any:
+    """Return the model that a compiled one or an adapter (peft) hands its arguments on to."""
+    bare = getattr(model, "_orig_mod", model)
+    return bare.get_base_model() if hasattr(bare, "get_base_model") else bare

@@ -1,0 +1,55 @@
+"""What a language model is asked: how probable some tokens are behind a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+from perturbx.typing import FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Continued:
+    """A prompt and what may follow it.
+
+    Parameters
+    ----------
+    prompt : numpy.ndarray of int64, (n_tokens,)
+        What the model reads.
+    continuations : tuple of numpy.ndarray of int64, (n_tokens,)
+        What is asked about, each on its own behind the prompt; at least one token each.
+    """
+
+    prompt: IntArray
+    continuations: tuple[IntArray, ...]
+
+
+Scored: TypeAlias = list[tuple[int, list[FloatArray]]]
+"""The numbers of questions, each with the log-probabilities of its continuations' tokens."""
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """A model that says how probable tokens are behind a prompt, and that can go on by itself."""
+
+    tokenizer: Any
+    model_id: str
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Return the most tokens that a prompt and its continuation may have together."""
+
+    @property
+    def device(self) -> Any:
+        """Return where the model is."""
+
+    def log_probs(
+        self, questions: Sequence[Continued], batch_tokens: int | Literal["auto"] = "auto"
+    ) -> Iterator[Scored]:
+        """Yield the answers part by part, in whatever order is the fastest."""
+
+    def generate(
+        self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str] = ()
+    ) -> list[str]:
+        """Return what the model itself says behind each prompt, its likeliest token each time."""

@@ -1,0 +1,36 @@
+"""What every transformers model needs to be asked: its window, and dropout switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+def window_of(model: torch.nn.Module, tokenizer: Any) -> int | None:
+    """Return the most tokens a text may have, or None where nothing limits it."""
+    limits = [getattr(tokenizer, "model_max_length", None)]
+    config: Any = model.config
+    limits.append(getattr(config.get_text_config(), "max_position_embeddings", None))
+    for name, module in model.named_modules():
+        # RoBERTa and its kin count positions from the one after the padding's
+        padding = getattr(module, "padding_idx", None)
+        if name.endswith("position_embeddings") and padding is not None:
+            limits.append(int(module.num_embeddings) - padding - 1)
+    # a tokenizer without a limit says 1e30, XLNet says -1
+    known = [int(limit) for limit in limits if limit is not None and 0 < limit < 1e9]
+    return min(known, default=None)
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Switch dropout off, and afterwards on again in just those modules where it was on."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
