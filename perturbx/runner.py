@@ -18,7 +18,7 @@ from perturbx.exceptions import ScoringError
 from perturbx.maskers.variants import Variants
 from perturbx.scorers.outputs import require_finite
 from perturbx.scorers.scores import Scores
-from perturbx.typing import Encoding, IntArray, ScoreKind, ScoreMatrix, Scorer
+from perturbx.typing import Encoding, IntArray, PartScorer, ScoreKind, ScoreMatrix, Scorer
 
 FIRST_BATCH = 2_048
 """Tokens (characters for strings) of the first batch; the budget grows from there."""
@@ -133,8 +133,9 @@ class Runner:
             then, with the reason as `failure`.
         """
         device = getattr(self.scorer, "device", torch.device("cpu"))
-        plan = _Plan(jobs, device)
-        ledger = _Ledger(len(plan))
+        in_parts = isinstance(self.scorer, PartScorer)
+        plan = _Plan(jobs, device, longest_first=not in_parts)
+        ledger = _Ledger(len(plan), widens=in_parts and self.scorer.output_names is None)
         failure: BaseException | None = None
         with tqdm(
             total=len(plan),
@@ -153,6 +154,9 @@ class Runner:
 
     def _stream(self, plan: _Plan, start: int, stop: int, ledger: _Ledger, bar: Any) -> None:
         """Score the slots from `start` to `stop`, all of one kind."""
+        if isinstance(self.scorer, PartScorer):
+            self._stream_parts(self.scorer, plan, start, stop, ledger, bar)
+            return
         throttle = _Throttle(self.batch_tokens, int(plan.lengths[start:stop].max(initial=1)))
         done = start
         while done < stop:
@@ -174,7 +178,7 @@ class Runner:
                 free_memory()
                 continue
             seconds = time.perf_counter() - began
-            sound = ledger.add(done, size, scores)
+            sound = ledger.add(np.arange(done, done + size), scores)
             if not sound.all():
                 owner = plan.owners[done + int(np.argmin(sound))]
                 require_finite(scores.values, f"model (texts[{owner}], masked)", variants.texts)
@@ -182,11 +186,31 @@ class Runner:
             done += size
             bar.update(size)
 
+    def _stream_parts(
+        self, scorer: PartScorer, plan: _Plan, start: int, stop: int, ledger: _Ledger, bar: Any
+    ) -> None:
+        """Hand a scorer that batches by itself as many variants as the memory may hold."""
+        done = start
+        while done < stop:
+            size = max(1, PLAN_CHUNK // int(plan.lengths[done:stop].max()))
+            size = min(size, stop - done)
+            variants = plan.variants(done, done + size)
+            for rows, scores in scorer.score_parts(variants, self.batch_tokens):
+                sound = ledger.add(done + rows, scores)
+                if not sound.all():
+                    owner = plan.owners[done + int(rows[int(np.argmin(sound))])]
+                    require_finite(scores.values, f"model (texts[{owner}], masked)")
+                bar.update(len(rows))
+            done += size
+
 
 class _Plan:
-    """The distinct variants of all jobs: token ids before strings, each longest first."""
+    """The distinct variants of all jobs: token ids before strings, each longest first.
 
-    def __init__(self, jobs: Sequence[Job], device: torch.device) -> None:
+    Or text by text, for a scorer that makes its own batches.
+    """
+
+    def __init__(self, jobs: Sequence[Job], device: torch.device, *, longest_first: bool) -> None:
         self.jobs = jobs
         self.device = device
         keys, lengths, owners = [], [], []
@@ -204,7 +228,8 @@ class _Plan:
         flat_owners = np.concatenate(owners) if owners else np.empty(0, dtype=np.int32)
         is_text = np.array([job.encoding.kind == "text" for job in jobs], dtype=bool)
         strings = is_text[flat_owners[first]]
-        order = np.lexsort((first, flat_owners[first], -flat_lengths[first], strings))
+        by_length = -flat_lengths[first] * longest_first
+        order = np.lexsort((first, flat_owners[first], by_length, strings))
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order))
         self.rows = first[order]
@@ -249,32 +274,37 @@ class _Plan:
 class _Ledger:
     """Every score that came back, by slot."""
 
-    def __init__(self, n_slots: int) -> None:
+    def __init__(self, n_slots: int, *, widens: bool) -> None:
+        self.widens = widens
         self.scored = np.zeros(n_slots, dtype=bool)
         self.scores: ScoreMatrix | None = None
         self.variances: ScoreMatrix | None = None
         self.kind: ScoreKind = "value"
         self.exclusive = True
 
-    def add(self, start: int, size: int, scores: Scores) -> NDArray[np.bool_]:
+    def add(self, slots: IntArray, scores: Scores) -> NDArray[np.bool_]:
         """Keep the finite rows of a batch; return which ones those are."""
         values = scores.values
-        if len(values) != size:
+        if len(values) != len(slots):
             raise ScoringError(
-                f"model: returned {len(values)} rows for {size} variants; expected one row each"
+                f"model: returned {len(values)} rows for {len(slots)} variants; expected one row "
+                f"each"
             )
         if self.scores is None:
             self.scores = np.full((len(self.scored), values.shape[1]), np.nan)
             self.kind, self.exclusive = scores.kind, scores.exclusive
             if scores.variances is not None:
                 self.variances = np.full_like(self.scores, np.nan)
+        if self.widens:
+            width = max(values.shape[1], self.scores.shape[1])
+            values, self.scores = _widened(values, width), _widened(self.scores, width)
         if values.shape[1] != self.scores.shape[1]:
             raise ScoringError(
                 f"model: returned {values.shape[1]} outputs a variant after "
                 f"{self.scores.shape[1]} until now; the number must not change"
             )
         sound: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(values), axis=1)
-        rows = start + np.flatnonzero(sound)
+        rows = slots[sound]
         self.scores[rows] = values[sound]
         if self.variances is not None and scores.variances is not None:
             self.variances[rows] = scores.variances[sound]
@@ -306,6 +336,10 @@ class _Ledger:
             int(self.scored.sum()),
             failure,
         )
+
+
+def _widened(values: ScoreMatrix, width: int) -> ScoreMatrix:
+    return np.pad(values, ((0, 0), (0, width - values.shape[1])))
 
 
 class _Throttle:

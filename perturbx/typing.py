@@ -6,7 +6,7 @@ enough to have these methods. ``tests/contracts`` holds the suite that each must
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -127,6 +127,20 @@ class Scorer(Protocol):
 
     def score(self, variants: Variants) -> Scores:
         """Return one row of numbers per variant."""
+
+
+@runtime_checkable
+class PartScorer(Scorer, Protocol):
+    """A scorer that makes its own batches, of variants that share beginnings, say."""
+
+    def score_parts(
+        self, variants: Variants, batch_tokens: int | Literal["auto"] = "auto"
+    ) -> Iterator[tuple[IntArray, Scores]]:
+        """Yield rows and their numbers as they come; every row once.
+
+        A scorer without `output_names` may give wider rows later on; where the encodings read
+        their outputs out of the columns, texts may differ in how many they have.
+        """
 
 
 @runtime_checkable

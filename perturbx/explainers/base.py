@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,13 +20,11 @@ from perturbx.explainers.cost import CostEstimate, estimate_cost
 from perturbx.explainers.design import Design
 from perturbx.explainers.estimator import ModelEstimator
 from perturbx.explainers.failure import warn_of_poor_fits
-from perturbx.explainers.fitting import explanations_of, fit_tables
 from perturbx.explainers.parameters import check_outputs, check_parameters
-from perturbx.explainers.partition_of_units import UnitPartition, table_of_units
-from perturbx.explainers.preparation import cut_texts, draw_coalitions, encode_texts
+from perturbx.explainers.partition_of_units import table_of_units
+from perturbx.explainers.play_texts import play_texts
+from perturbx.explainers.preparation import cut_texts, encode_texts
 from perturbx.explainers.purchases import TextPurchases
-from perturbx.explainers.refinement import refine
-from perturbx.explainers.rounds import play_rounds
 from perturbx.explainers.stopping import StoppingRule
 from perturbx.explainers.tables import check_tables
 from perturbx.explainers.word_columns import WordColumns
@@ -35,7 +33,6 @@ from perturbx.maskers import as_masker
 from perturbx.runner import Runner
 from perturbx.score_table import ScoreTable
 from perturbx.scorers import as_scorer
-from perturbx.surrogates.attribution import Attribution
 from perturbx.typing import (
     Encoding,
     Link,
@@ -170,40 +167,39 @@ class BaseExplainer(WordColumns, ModelEstimator):
             Ctrl-C; ``.tables`` holds what was paid for.
         """
         scorer, masker, encodings = self._prepared(texts)
+        return self._explain_encoded(encodings, tables, scorer, masker)
+
+    def _explain_encoded(
+        self,
+        encodings: Sequence[Encoding],
+        tables: Sequence[ScoreTable] | None,
+        scorer: Scorer,
+        masker: Masker,
+    ) -> Explanations:
+        """Explain texts that are ready for masking."""
         known = self._known(encodings, tables, scorer, masker)
         seed = self._seed(known)
-        designs = [self._design_of(i, encoding.units) for i, encoding in enumerate(encodings)]
-        purchases = self._purchases(encodings, designs, known, scorer, masker, seed)
-
-        def draw(budgets: Mapping[int, int]) -> dict[int, Coalitions]:
-            drawn = draw_coalitions(
-                [replace(designs[i], budget=budget) for i, budget in budgets.items()],
-                [encodings[i] for i in budgets],
-                seed,
-            )
-            return dict(zip(budgets, drawn, strict=True))
-
-        def fit(tables: Mapping[int, ScoreTable]) -> dict[int, Attribution]:
-            surrogates = {i: designs[i].surrogate for i in tables}
-            return fit_tables(tables, surrogates, self.link, self.outputs)
-
-        budgets = dict(enumerate(self._budgets(encodings, designs)))
-        long = {i: budgets.pop(i)[-1] for i, design in enumerate(designs) if design.is_refined}
-        ends = play_rounds(budgets, draw, purchases, fit, self._rule())
-        ends |= refine(
-            {i: UnitPartition.first(encodings[i].units, most) for i, most in long.items()},
-            long,
-            purchases,
-            fit,
+        designs = self._designs(encodings)
+        explanations = play_texts(
+            [encoding.units for encoding in encodings],
+            designs,
+            self._budgets(encodings, designs),
+            self._purchases(encodings, designs, known, scorer, masker, seed),
             self._rule(),
             seed,
+            link=self.link,
+            outputs=self._explained_outputs(),
             when_spent="cap" if self.budget == "auto" else "fixed budget",
-        )
-        explanations = explanations_of(
-            [ends[i] for i in range(len(designs))], self.link, self.outputs
         )
         warn_of_poor_fits(explanations)
         return explanations
+
+    def _explained_outputs(self) -> str | Sequence[str]:
+        """Return which columns of the tables are explained."""
+        return self.outputs
+
+    def _designs(self, encodings: Sequence[Encoding]) -> list[Design]:
+        return [self._design_of(i, encoding) for i, encoding in enumerate(encodings)]
 
     def estimate_cost(self, texts: Sequence[TextInput | Units]) -> CostEstimate:
         """Return what `explain` would cost at least and at most; the model is not called.
@@ -225,7 +221,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
             A parameter or a text is not what it should be.
         """
         _, _, encodings = self._prepared(texts)
-        designs = [self._design_of(i, encoding.units) for i, encoding in enumerate(encodings)]
+        designs = self._designs(encodings)
         seed = resolve_seed(0 if self.random_state is None else deepcopy(self.random_state))
         return estimate_cost(encodings, designs, self._budgets(encodings, designs), seed)
 
@@ -304,9 +300,9 @@ class BaseExplainer(WordColumns, ModelEstimator):
             return int(begun[0])
         return resolve_seed(self.random_state)
 
-    def _design_of(self, number: int, units: Units) -> Design:
+    def _design_of(self, number: int, encoding: Encoding) -> Design:
         try:
-            return self._design(units)
+            return self._design(encoding.units)
         except ArgumentError as error:
             raise ArgumentError(f"{error} (texts[{number}])") from None
 

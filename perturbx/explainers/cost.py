@@ -124,8 +124,9 @@ class _Bill:
         seed: int,
     ) -> _Bill:
         sized = [replace(d, budget=own) for d, own in zip(designs, budgets, strict=True)]
+        coalitions = draw_coalitions(sized, [encoding.units for encoding in encodings], seed)
         keys, lengths = [], []
-        for encoding, drawn in zip(encodings, draw_coalitions(sized, encodings, seed), strict=True):
+        for encoding, drawn in zip(encodings, coalitions, strict=True):
             own_keys, first = _distinct(variant_keys(encoding, drawn.masks))
             keys.append(own_keys)
             lengths.append(encoding.lengths(drawn.masks)[torch.from_numpy(first)].numpy())

@@ -87,18 +87,16 @@ def encode_texts(
 
 
 def draw_coalitions(
-    designs: Sequence[Design], encodings: Sequence[Encoding], seed: int
+    designs: Sequence[Design], units: Sequence[Units], seed: int
 ) -> list[Coalitions]:
     """Return the coalitions of every text, each drawn from the text's own generator."""
     drawn: list[Coalitions | None] = [None] * len(designs)
     for sampler in dict.fromkeys(design.sampler for design in designs):
         members = [i for i, design in enumerate(designs) if design.sampler == sampler]
-        generators = [
-            torch.Generator().manual_seed(seed_of_text(seed, encodings[i].units)) for i in members
-        ]
+        generators = [torch.Generator().manual_seed(seed_of_text(seed, units[i])) for i in members]
         batch = sample_batch(
             sampler,
-            [encodings[i].units for i in members],
+            [units[i] for i in members],
             [designs[i].budget for i in members],
             generators,
         )

@@ -169,10 +169,28 @@ class TextPurchases(Purchases):
         got = result.scored
         variances = None if result.variances is None else result.variances[got]
         ids = self._n_variants + result.variant_of_row[got]
+        scores, variances = self._read_out(text, result.scores[got], variances)
         self._add(
             text,
-            self._as_table(text, masks.numpy()[got], result.scores[got], variances, ids, outcome),
+            self._as_table(text, masks.numpy()[got], scores, variances, ids, outcome),
         )
+
+    def _read_out(
+        self, text: int, scores: ScoreMatrix, variances: ScoreMatrix | None
+    ) -> tuple[ScoreMatrix, ScoreMatrix | None]:
+        """Return the outputs of a text, where they are made from the scorer's columns."""
+        readout = getattr(self._encodings[text], "readout", None)
+        if readout is None:
+            return scores, variances
+        n_columns = len(readout)
+        return (
+            scores[:, :n_columns] @ readout,
+            None if variances is None else variances[:, :n_columns] @ np.square(readout),
+        )
+
+    def _names(self, text: int) -> tuple[str, ...] | None:
+        own: tuple[str, ...] | None = getattr(self._encodings[text], "output_names", None)
+        return own or self._runner.scorer.output_names
 
     def _as_table(
         self,
@@ -183,7 +201,7 @@ class TextPurchases(Purchases):
         ids: IntArray,
         like: Outcome | ScoreTable,
     ) -> ScoreTable:
-        names = self._runner.scorer.output_names
+        names = self._names(text)
         return ScoreTable(
             masks=masks,
             scores=scores,
@@ -205,6 +223,11 @@ class TextPurchases(Purchases):
         self._hash_new_rows()
         keys = variant_keys(self._encodings[text], masks)
         places = [self._place.get(key.tobytes()) for key in keys]
+        # A twin may have other outputs read out of the same columns.
+        places = [
+            place if place is not None and self._names(place[0]) == self._names(text) else None
+            for place in places
+        ]
         for twin in sorted({place[0] for place in places if place is not None}):
             source = self._paid[twin]
             rows = [i for i, place in enumerate(places) if place is not None and place[0] == twin]
@@ -233,6 +256,8 @@ class TextPurchases(Purchases):
                 self._hashed[text] = len(table)
 
     def _changed_width(self, outcome: Outcome) -> ScoringError | None:
+        if any(getattr(encoding, "readout", None) is not None for encoding in self._encodings):
+            return None
         widths = {table.n_outputs for table in self._paid if table is not None}
         if outcome.n_outputs is None or not widths or widths == {outcome.n_outputs}:
             return None

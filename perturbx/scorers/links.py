@@ -14,6 +14,10 @@ CLIP = 1e-12
 """Probabilities are kept this far from 0 and 1 before a logarithm, so a sure answer is finite."""
 
 
+TINY = 1e-300
+"""The smallest -log p, where a log-probability was rounded to 0."""
+
+
 def apply_link(
     values: ScoreMatrix,
     variances: ScoreMatrix | None,
@@ -59,8 +63,8 @@ def apply_link(
     if kind == "logit":
         return _from_logits(values, variances, link, exclusive and values.shape[1] > 1)
     if kind == "log_prob":
-        values, variances = np.exp(values), _scaled(variances, np.exp(values))
-    elif values.size and not (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
+        return _from_log_probs(values, variances, link)
+    if values.size and not (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
         raise CapabilityError(
             f"link={link!r}: needs probabilities, and this model's numbers run from "
             f"{np.nanmin(values):.4g} to {np.nanmax(values):.4g}; use link='identity'"
@@ -92,6 +96,19 @@ def _log_odds(values: ScoreMatrix) -> ScoreMatrix:
     others = np.where(np.eye(values.shape[1], dtype=bool), -np.inf, values[:, None, :])
     result: ScoreMatrix = values - logsumexp(others, axis=2)
     return result
+
+
+def _from_log_probs(
+    values: ScoreMatrix, variances: ScoreMatrix | None, link: Link
+) -> tuple[ScoreMatrix, ScoreMatrix | None]:
+    """Return the scores without rounding 1 - p: a sure answer has finite log-odds."""
+    p = np.exp(values)
+    if link == "log_prob":
+        return values, variances
+    if link == "probability":
+        return p, _scaled(variances, p)
+    rest = -np.expm1(np.minimum(values, -TINY))
+    return values - np.log(rest), _scaled(variances, 1 / rest)
 
 
 def _from_probabilities(

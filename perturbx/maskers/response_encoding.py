@@ -1,0 +1,60 @@
+"""`ResponseEncoding`: a prompt with its response, whose outputs are parts of the response."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from perturbx.maskers.variants import Variants
+from perturbx.typing import Encoding, FloatArray, InputKind
+from perturbx.units.units import Units
+
+
+@dataclass(frozen=True, eq=False)
+class ResponseEncoding:
+    """A prompt ready for masking, that says what is read out of its response's tokens.
+
+    Parameters
+    ----------
+    prompt : Encoding
+        The prompt with its response, which is never masked.
+    output_names : tuple of str
+        The outputs: parts of the response.
+    readout : numpy.ndarray, (n_tokens, n_outputs)
+        The weight of each token's log-probability in each output: 1 where the token is in the
+        part, and -1 where it is in the answer that the response is contrasted with.
+    """
+
+    prompt: Encoding
+    output_names: tuple[str, ...]
+    readout: FloatArray = field(repr=False)
+
+    @property
+    def units(self) -> Units:
+        """Return the units of the prompt."""
+        return self.prompt.units
+
+    @property
+    def kind(self) -> InputKind:
+        """Return what the variants are."""
+        return self.prompt.kind
+
+    @property
+    def n_truncated(self) -> int:
+        """Return how many tokens the model does not read."""
+        return int(getattr(self.prompt, "n_truncated", 0))
+
+    @property
+    def units_read(self) -> Any:
+        """Return which units the model reads at all."""
+        return getattr(self.prompt, "units_read", None)
+
+    def lengths(self, masks: torch.Tensor) -> torch.Tensor:
+        """Return the length ``(m,)`` of each variant, its response included."""
+        return self.prompt.lengths(masks)
+
+    def variants(self, masks: torch.Tensor) -> Variants:
+        """Return what the model sees for each row of `masks`, ``(m, n_units)`` bool."""
+        return self.prompt.variants(masks)

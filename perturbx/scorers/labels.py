@@ -1,0 +1,131 @@
+"""`LabelScorer`: any language model as a classifier, by the probabilities of its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+
+from perturbx.exceptions import ArgumentError
+from perturbx.scorers.continuations import Continued, LanguageModel
+from perturbx.scorers.language_scorer import LanguageScorer
+from perturbx.typing import FloatArray, IntArray, ScoreKind
+
+
+class LabelScorer(LanguageScorer):
+    """Log-probabilities of labels behind a prompt, as logits of classes of which one holds.
+
+    The softmax over them, ``link="probability"``, is the probability of each label given that the
+    model answers with one of them. A label of many tokens has the sum of its tokens'
+    log-probabilities, so that labels that begin alike are told apart by what follows.
+
+    Parameters
+    ----------
+    language_model : LanguageModel
+        The model.
+    labels : sequence of str, or mapping of str to str
+        What may follow the prompt, to the character: with the space before it, if the prompt does
+        not end in one. A mapping gives names to them.
+    calibrate : str, optional
+        A prompt without content (the template around "N/A", say). What the model prefers there is
+        subtracted (contextual calibration, Zhao et al. 2021).
+    length_normalized : bool, default=False
+        Divide by the number of tokens, so that long labels are not the less probable for it.
+
+    Raises
+    ------
+    ArgumentError
+        If there are fewer than two labels, two of them are equal as tokens, or one is empty.
+    """
+
+    kind: ScoreKind = "logit"
+    exclusive = True
+
+    def __init__(
+        self,
+        language_model: LanguageModel,
+        labels: Sequence[str] | Mapping[str, str],
+        *,
+        calibrate: str | None = None,
+        length_normalized: bool = False,
+    ) -> None:
+        super().__init__(language_model)
+        by_name = _by_name(labels)
+        self.labels = tuple(by_name.values())
+        self.output_names: tuple[str, ...] = tuple(by_name)
+        self.calibrate = calibrate
+        self.length_normalized = length_normalized
+        self._tokens = self._tokenized()
+        self._prior: FloatArray = np.zeros(len(self.labels))
+        if calibrate is not None:
+            self._prior = self._raw(calibrate)
+        # One label's price in a batch: a row of tokens more.
+        self.model_id = f"{language_model.model_id} labels={list(self.labels)!r}"
+        if calibrate is not None:
+            self.model_id += f" calibrate={calibrate!r}"
+        if length_normalized:
+            self.model_id += " length_normalized"
+
+    def _tokenized(self) -> tuple[IntArray, ...]:
+        prompts = [""] * len(self.labels)
+        encoded = self.tokenizer(prompts, list(self.labels))
+        tokens = tuple(
+            np.array([i for i, number in zip(ids, numbers, strict=True) if number == 1])
+            for ids, numbers in zip(encoded["input_ids"], encoded["token_type_ids"], strict=True)
+        )
+        unknown = getattr(self.tokenizer, "unk_token_id", None)
+        for label, own in zip(self.labels, tokens, strict=True):
+            if not len(own):
+                raise ArgumentError(f"labels: {label!r} has no token; take another word for it")
+            if unknown is not None and unknown in own:
+                raise ArgumentError(
+                    f"labels: the tokenizer does not know {label!r}, it reads its unknown token; "
+                    f"take another word for it"
+                )
+        seen: dict[bytes, str] = {}
+        for label, own in zip(self.labels, tokens, strict=True):
+            twin = seen.setdefault(own.tobytes(), label)
+            if twin != label:
+                raise ArgumentError(
+                    f"labels: {twin!r} and {label!r} are the same tokens to this model; take words "
+                    f"that it can tell apart"
+                )
+        return tokens
+
+    def _raw(self, prompt: str) -> FloatArray:
+        """Return the log-probabilities of the labels behind one prompt."""
+        ids = np.array(self.tokenizer([prompt])["input_ids"][0], dtype=np.int64)
+        question = Continued(ids, self._tokens)
+        ((_, answers),) = chain.from_iterable(self.language_model.log_probs([question]))
+        return self._numbers(answers)
+
+    def _continuations(self, row: IntArray, segments: IntArray) -> tuple[IntArray, ...]:
+        return self._tokens
+
+    def _numbers(self, answers: Sequence[FloatArray]) -> FloatArray:
+        sums = np.array([float(own.sum()) for own in answers])
+        if self.length_normalized:
+            sums /= [len(own) for own in self._tokens]
+        numbers: FloatArray = sums - self._prior
+        return numbers
+
+
+def _by_name(labels: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    if isinstance(labels, str) or not hasattr(labels, "__iter__"):
+        raise ArgumentError(
+            f"labels: expected a list of strings, or a mapping of names to them; got {labels!r}"
+        )
+    pairs = (
+        list(labels.items())
+        if isinstance(labels, Mapping)
+        else [(label.strip() if isinstance(label, str) else label, label) for label in labels]
+    )
+    for name, label in pairs:
+        if not isinstance(label, str) or not isinstance(name, str) or not label.strip():
+            raise ArgumentError(f"labels: expected strings with a word in them; got {label!r}")
+    if len(pairs) < 2 or len(dict(pairs)) != len(pairs):
+        raise ArgumentError(
+            f"labels: expected two or more, all of them different; got {[label for _, label in pairs]!r}"
+        )
+    return dict(pairs)
