@@ -128,14 +128,16 @@ class _Line:
         return self.ends[bisect_left(self.ends, letter)]
 
     def find(self, readings: Sequence[str], letter: int, *, beyond: bool) -> Span | None:
-        """Return the letters of the first reading found at `letter`, or anywhere beyond it."""
+        """Return the letters of the first reading found at `letter`, or `beyond` an unknown token.
+
+        That token ends within its word or with it. Where a reading is found at more places than
+        one, there is no telling.
+        """
+        places = range(letter + 1, self.word_end(letter) + 1) if beyond else [letter]
         for reading in filter(None, readings):
-            if beyond:
-                start = self.letters.find(reading, letter + 1)
-            else:
-                start = letter if self.letters.startswith(reading, letter) else -1
-            if start >= 0:
-                return start, start + len(reading)
+            starts = [place for place in places if self.letters.startswith(reading, place)]
+            if starts:
+                return (starts[0], starts[0] + len(reading)) if len(starts) == 1 else None
         return None
 
 

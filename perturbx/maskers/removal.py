@@ -11,7 +11,7 @@ from perturbx.exceptions import MaskingError
 from perturbx.maskers.filler import Filler
 from perturbx.maskers.text_encoding import TextEncoding, encode_text
 from perturbx.maskers.token_encoding import TokenEncoding, encode_tokens
-from perturbx.maskers.tokenized import tokenize, window
+from perturbx.maskers.tokenized import Tokenized, tokenize, window
 from perturbx.maskers.variants import Variants
 from perturbx.units.units import Units
 
@@ -73,17 +73,36 @@ class Removal(ABC):
             If the tokenizer is missing or lacks the token to put in, if the window does not hold
             the special tokens, or if a replacement could make a variant longer than the window.
         """
-        if len(units.segments) > 2:
+        most = getattr(tokenizer, "max_segments", 2)
+        if len(units.segments) > most:
             raise MaskingError(
                 f"units: a model takes one text or a pair, got {len(units.segments)} segments"
+                if most == 2
+                else f"units: expected at most {most} segments, got {len(units.segments)}"
             )
         filler = self.filler(tokenizer)
         if tokenizer is None:
             return encode_text(units, filler)
         tokens = tokenize(units, tokenizer, max_tokens)
-        return encode_tokens(units, tokens, filler, tokenizer, max_tokens) or encode_text(
+        return encode_tokens(
+            units, tokens, filler, tokenizer, max_tokens
+        ) or self._encode_read_text(units, tokens, tokenizer)
+
+    def encode_strings(
+        self, units: Units, tokenizer: Any = None, max_tokens: int | None = None
+    ) -> TextEncoding:
+        """Return the text ready for masking as strings, whoever scores them tokenizes them.
+
+        Parameters and errors are those of `encode`.
+        """
+        if tokenizer is None:
+            return encode_text(units, self.filler())
+        return self._encode_read_text(units, tokenize(units, tokenizer, max_tokens), tokenizer)
+
+    def _encode_read_text(self, units: Units, tokens: Tokenized, tokenizer: Any) -> TextEncoding:
+        return encode_text(
             units,
-            filler,
+            self.filler(tokenizer),
             tokenizer,
             read=window(units, tokens),
             n_truncated=tokens.n_truncated,

@@ -79,3 +79,7 @@ def test_where_tokens_lie(text, pieces, expected):
 @pytest.mark.parametrize("pieces", [["b"], ["a", "c"], [UNKNOWN, UNKNOWN, "b"]])
 def test_a_walk_that_fails_says_so(pieces):
     assert align("a b", ((0, 3),), pieces) is None
+
+
+def test_an_unknown_word_that_could_end_at_two_places_is_not_followed():
+    assert align("aaß a", ((0, 5),), [UNKNOWN, "a"]) is None
