@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         TruncationWarning,
     )
     from perturbx.explainers.base import BaseExplainer
+    from perturbx.explainers.context import ContextExplainer
     from perturbx.explainers.cost import CostEstimate
     from perturbx.explainers.explain import explain, make_explainer
     from perturbx.explainers.game import explain_game
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from perturbx.explainers.lime import LimeExplainer
     from perturbx.explainers.occlusion import OcclusionExplainer
     from perturbx.explainers.partition import PartitionExplainer
+    from perturbx.explainers.prompt import PromptExplainer
     from perturbx.explainers.shapley import ShapleyExplainer
     from perturbx.explanation import Explanation
     from perturbx.explanations import Explanations
@@ -69,6 +71,7 @@ _HOME = {
     "Attribution": "perturbx.surrogates.attribution",
     "BaseExplainer": "perturbx.explainers.base",
     "BudgetReport": "perturbx.budget_report",
+    "ContextExplainer": "perturbx.explainers.context",
     "CostEstimate": "perturbx.explainers.cost",
     "Explanation": "perturbx.explanation",
     "Explanations": "perturbx.explanations",
@@ -76,6 +79,7 @@ _HOME = {
     "LimeExplainer": "perturbx.explainers.lime",
     "OcclusionExplainer": "perturbx.explainers.occlusion",
     "PartitionExplainer": "perturbx.explainers.partition",
+    "PromptExplainer": "perturbx.explainers.prompt",
     "ScoreTable": "perturbx.score_table",
     "ShapleyExplainer": "perturbx.explainers.shapley",
     "Template": "perturbx.units.template",
@@ -94,6 +98,7 @@ __all__ = [
     "BudgetExceeded",
     "BudgetReport",
     "CapabilityError",
+    "ContextExplainer",
     "CostEstimate",
     "Explanation",
     "Explanations",
@@ -106,6 +111,7 @@ __all__ = [
     "PartitionExplainer",
     "PerturbxError",
     "PoorFitWarning",
+    "PromptExplainer",
     "RateLimitError",
     "ScoreTable",
     "ScoringError",

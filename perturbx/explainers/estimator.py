@@ -18,7 +18,8 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        state.pop("_loaded", None)
+        for loaded in ("_loaded", "_loaded_model"):
+            state.pop(loaded, None)
         return state
 
     def __sklearn_tags__(self) -> Any:

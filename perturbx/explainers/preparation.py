@@ -9,7 +9,7 @@ import torch
 
 from perturbx.coalitions import sample_batch
 from perturbx.coalitions.coalitions import Coalitions
-from perturbx.exceptions import ArgumentError, SegmentationError, TruncationWarning
+from perturbx.exceptions import ArgumentError, MaskingError, SegmentationError, TruncationWarning
 from perturbx.explainers.budget import seed_of_text
 from perturbx.explainers.design import Design
 from perturbx.typing import Encoding, Masker, Scorer, Segmenter, TextInput
@@ -66,7 +66,10 @@ def encode_texts(
     window = getattr(scorer, "max_tokens", None) if takes_tokens else None
     encodings, cut = [], {}
     for i, own in enumerate(units):
-        encoding = masker.encode(players(own), tokenizer, window)
+        try:
+            encoding = masker.encode(players(own), tokenizer, window)
+        except MaskingError as error:
+            raise MaskingError(f"texts[{i}]: {error}") from error
         lost = getattr(encoding, "n_truncated", 0)
         read = getattr(encoding, "units_read", None)
         if lost:

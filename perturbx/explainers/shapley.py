@@ -102,7 +102,7 @@ class ShapleyExplainer(BaseExplainer):
             output_names=output_names,
             progress=progress,
         )
-        self.estimator = estimator
+        self.estimator: Any = estimator
         self.tolerance = tolerance
         self.top_k = top_k
 

@@ -60,7 +60,6 @@ class LabelScorer(LanguageScorer):
         self._prior: FloatArray = np.zeros(len(self.labels))
         if calibrate is not None:
             self._prior = self._raw(calibrate)
-        # One label's price in a batch: a row of tokens more.
         self.model_id = f"{language_model.model_id} labels={list(self.labels)!r}"
         if calibrate is not None:
             self.model_id += f" calibrate={calibrate!r}"
@@ -125,7 +124,6 @@ def _by_name(labels: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
         if not isinstance(label, str) or not isinstance(name, str) or not label.strip():
             raise ArgumentError(f"labels: expected strings with a word in them; got {label!r}")
     if len(pairs) < 2 or len(dict(pairs)) != len(pairs):
-        raise ArgumentError(
-            f"labels: expected two or more, all of them different; got {[label for _, label in pairs]!r}"
-        )
+        given = [label for _, label in pairs]
+        raise ArgumentError(f"labels: expected two or more, all of them different; got {given!r}")
     return dict(pairs)

@@ -51,20 +51,15 @@ def load_classifier(
     to_dtype: Any = "auto" if to_device.type == "cuda" else torch.float32
     if dtype is not None:
         to_dtype = checked_dtype(dtype)
-    with _quiet():
+    with quietly():
         model, tokenizer, untrained = _from_pretrained(path_or_name, to_dtype)
-    if len(tokenizer) <= len(tokenizer.all_special_ids):
-        # transformers 5 makes an empty one where the files are missing
-        raise ArgumentError(
-            f"model: {path_or_name!r} has no tokenizer beside it (no vocabulary was found); save "
-            f"it to the same folder, or pass (model, tokenizer)"
-        )
-    if untrained:
-        raise ArgumentError(
-            f"model: {path_or_name!r} has no trained classification head (no weights for "
-            f"{', '.join(sorted(untrained)[:3])}): its scores would be noise; give a model that "
-            f"was fine-tuned for classification"
-        )
+    check_vocabulary(tokenizer, path_or_name)
+    check_weights(
+        untrained,
+        path_or_name,
+        "classification head",
+        "a model that was fine-tuned for classification",
+    )
     return TransformersClassifier(
         model.to(to_device), tokenizer, output_names=output_names, name=name or path_or_name
     )
@@ -83,17 +78,39 @@ def _from_pretrained(path_or_name: str, dtype: Any) -> tuple[Any, Any, set[str]]
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(path_or_name)
     except Exception as error:  # the libraries underneath raise whatever they like
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
         raise ArgumentError(
             f"model: cannot load {path_or_name!r} as a transformers text classifier "
-            f"({type(error).__name__}: {reason}); give a folder with the model and its tokenizer, "
+            f"({one_line(error)}); give a folder with the model and its tokenizer, "
             f"or the name of one on the hub"
         ) from error
     return model, tokenizer, set(info["missing_keys"])
 
 
+def check_vocabulary(tokenizer: Any, source: str) -> None:
+    """Raise an `ArgumentError` for the empty tokenizer that is made where the files are missing."""
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise ArgumentError(
+            f"model: {source!r} has no tokenizer beside it (no vocabulary was found); save it to "
+            f"the same folder, or pass (model, tokenizer)"
+        )
+
+
+def check_weights(untrained: set[str], source: str, part: str, wanted: str) -> None:
+    """Raise an `ArgumentError` if no checkpoint gave the weights of a part of the model."""
+    if untrained:
+        raise ArgumentError(
+            f"model: {source!r} has no trained {part} (no weights for "
+            f"{', '.join(sorted(untrained)[:3])}): its scores would be noise; give {wanted}"
+        )
+
+
+def one_line(error: BaseException) -> str:
+    """Return the kind of an error and the first line of what it says."""
+    return f"{type(error).__name__}: {(str(error).strip() or repr(error)).splitlines()[0]}"
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keep the library's bars and notes off the screen; an error still tells all."""
     import transformers
 

@@ -11,13 +11,13 @@ import torch
 
 from perturbx.exceptions import ArgumentError, CapabilityError, ScoringError
 from perturbx.scorers.causal_lm.chunk_size import ChunkSize
-from perturbx.scorers.causal_lm.generation import generate
 from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
 from perturbx.scorers.causal_lm.rows import row_log_probs
 from perturbx.scorers.causal_lm.sequences import Sequences
 from perturbx.scorers.causal_lm.tree_attention import tree_log_probs
 from perturbx.scorers.causal_lm.trie import build_trie
 from perturbx.scorers.continuations import Continued, Scored
+from perturbx.scorers.generation import generate
 from perturbx.scorers.inference import evaluating, window_of
 from perturbx.scorers.placement import placed
 from perturbx.typing import FloatArray, IntArray

@@ -1,0 +1,335 @@
+"""`PromptExplainer`: which parts of a prompt made a language model say that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from perturbx.exceptions import ArgumentError
+from perturbx.explainers.budget import resolve_seed
+from perturbx.explainers.cost import CostEstimate, estimate_cost
+from perturbx.explainers.design import Design
+from perturbx.explainers.parameters import check_outputs, check_parameters
+from perturbx.explainers.preparation import encode_texts
+from perturbx.explainers.prompt_design import lasso_design
+from perturbx.explainers.responses import with_readout
+from perturbx.explainers.shapley import ShapleyExplainer
+from perturbx.explainers.stopping import check_rule
+from perturbx.explanations import Explanations
+from perturbx.maskers import Delete, as_masker
+from perturbx.maskers.removal import Removal
+from perturbx.maskers.retokenized import Retokenized
+from perturbx.score_table import ScoreTable
+from perturbx.scorers.continuations import LanguageModel
+from perturbx.scorers.labels import LabelScorer
+from perturbx.scorers.language_models import as_language_model
+from perturbx.scorers.responses import ResponseScorer
+from perturbx.typing import Encoding, Link, Masker, RandomState, Scorer
+from perturbx.units.prompts import chat_prompt, with_responses
+from perturbx.units.template import Template
+from perturbx.units.units import Units
+
+Prompt = str | Units | Mapping[str, str] | Sequence[Mapping[str, str]]
+"""A text, its units, the values of a template's fields, or the messages of a chat."""
+
+
+class PromptExplainer(ShapleyExplainer):
+    """Explains what a language model that you host says to a prompt.
+
+    Parameters
+    ----------
+    model : object
+        A pair ``(model, tokenizer)`` of transformers (a decoder, or an encoder with a decoder), a
+        pipeline for text generation, the path or hub name of such a model, or a `LanguageModel`.
+    labels : sequence of str, or mapping of str to str, optional
+        Explain the model as a classifier: the probability of each of these behind the prompt, to
+        the character, so with the space before it where the prompt does not end in one. Without
+        labels, responses are explained.
+    calibrate : str, optional
+        With labels: a prompt without content; see `LabelScorer`.
+    estimator : str, default="auto"
+        As for `ShapleyExplainer`, or "lasso": ContextCite's line.
+    units : str, re.Pattern, callable or Segmenter, default="sentences"
+        What is kept or removed as one.
+    template : str or Template, optional
+        The prompt with named fields; only what fills the `fields` is played with.
+    fields : sequence of str, optional
+        Which fields those are; by default all of them.
+    roles : sequence of str, default=("user",)
+        Of a chat, whose messages are played with; markup and other roles are frozen.
+    masker : {"auto", "delete", "unk", "mask"} or Masker, default="auto"
+        What a removed unit looks like; "auto" leaves it out.
+    assembly : {"tokens", "retokenize"}, default="tokens"
+        Where a variant comes from. "tokens": the prompt is tokenized once and a variant is those
+        of its tokens that stay. "retokenize": the string is edited and tokenized anew, so that
+        what stood apart may merge, as if someone had typed it so.
+    outputs : "auto", "response", "sentences", "tokens", spans, or names of labels
+        What is explained of a response: all of it, each of its sentences or tokens, or parts of
+        it (``(start, stop)`` in characters, strings that stand in it, or a mapping of names to
+        such). All of them cost the calls of one. With labels "all", "predicted" or some of
+        them. "auto": the response, or all labels.
+    link : {"log_prob", "log_odds", "probability"}, default="log_prob"
+        The scale. Differences of log-probabilities add up over tokens and sentences.
+    max_new_tokens : int, default=64
+        Where a response that the model makes itself is cut off.
+    stop : sequence of str, default=()
+        It ends before the first of these.
+    budget, tolerance, top_k, random_state, device, dtype, batch_tokens, progress
+        As for `ShapleyExplainer`. ``batch_tokens`` are those of one pass of the model.
+
+    Notes
+    -----
+    Response scoring: Cohen-Wang et al. 2024 (ContextCite). Label scoring: Zhao et al. 2021.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        labels: Sequence[str] | Mapping[str, str] | None = None,
+        calibrate: str | None = None,
+        estimator: str = "auto",
+        units: Any = "sentences",
+        template: str | Template | None = None,
+        fields: Sequence[str] | None = None,
+        roles: Sequence[str] = ("user",),
+        masker: str | Masker = "auto",
+        assembly: Literal["tokens", "retokenize"] = "tokens",
+        budget: int | str = "auto",
+        tolerance: float = 0.1,
+        top_k: int | None = None,
+        outputs: Any = "auto",
+        link: Link = "log_prob",
+        max_new_tokens: int = 64,
+        stop: Sequence[str] = (),
+        random_state: RandomState = None,
+        device: Any = None,
+        dtype: Any = None,
+        batch_tokens: int | Literal["auto"] = "auto",
+        progress: bool = True,
+    ) -> None:
+        self.model = model
+        self.labels = labels
+        self.calibrate = calibrate
+        self.estimator: Any = estimator
+        self.units = units
+        self.template = template
+        self.fields = fields
+        self.roles = roles
+        self.masker = masker
+        self.assembly = assembly
+        self.budget = budget
+        self.tolerance = tolerance
+        self.top_k = top_k
+        self.outputs = outputs
+        self.link = link
+        self.max_new_tokens = max_new_tokens
+        self.stop = stop
+        self.random_state = random_state
+        self.device = device
+        self.dtype = dtype
+        self.batch_tokens = batch_tokens
+        self.progress = progress
+
+    # A prompt is more than a text, and it may come with its response.
+    def explain(  # type: ignore[override]
+        self,
+        prompts: Sequence[Prompt],
+        responses: Sequence[str] | None = None,
+        *,
+        alternatives: Sequence[str] | None = None,
+        tables: Sequence[ScoreTable] | None = None,
+    ) -> Explanations:
+        """Explain what the model says to each prompt.
+
+        Parameters
+        ----------
+        prompts : sequence of str, Units, mapping of str to str, or sequence of messages
+            What the model reads. Values of the template's fields where there is a template;
+            lists of ``{"role": ..., "content": ...}`` go through the model's own chat template.
+        responses : sequence of str, optional
+            What it said, or might have, to the character. Without them the model answers first,
+            its likeliest token each time.
+        alternatives : sequence of str, optional
+            Explain why the response and not this: the difference of their log-probabilities.
+        tables : sequence of ScoreTable, optional
+            What an earlier run paid for, of the same prompts and responses.
+
+        Returns
+        -------
+        Explanations
+            One per prompt; ``.table`` holds every mask and score, ``.response`` the response.
+
+        Raises
+        ------
+        ArgumentError
+            An argument is not what it should be. No call has been made.
+        MaskingError
+            A prompt with its response is longer than the model's window.
+        ScoringError, Interrupted
+            The model failed, or Ctrl-C; ``.tables`` holds what was paid for.
+        """
+        scorer, masker, encodings = self._ready(prompts, responses, alternatives)
+        return self._explain_encoded(encodings, tables, scorer, masker)
+
+    def estimate_cost(  # type: ignore[override]
+        self,
+        prompts: Sequence[Prompt],
+        responses: Sequence[str] | None = None,
+        *,
+        alternatives: Sequence[str] | None = None,
+    ) -> CostEstimate:
+        """Return what `explain` would cost at least and at most; the model is not called.
+
+        Parameters
+        ----------
+        prompts, responses, alternatives
+            As for `explain`. A response that the model would make first counts as
+            ``max_new_tokens`` tokens.
+
+        Returns
+        -------
+        CostEstimate
+            Calls, and the tokens of all variants; shared beginnings are read once, so that fewer
+            tokens go through a decoder.
+        """
+        if responses is None and self.labels is None:
+            responses = [" a" * self.max_new_tokens] * len(prompts)
+        _, _, encodings = self._ready(prompts, responses, alternatives)
+        designs = self._designs(encodings)
+        seed = resolve_seed(0)
+        return estimate_cost(encodings, designs, self._budgets(encodings, designs), seed)
+
+    def _ready(
+        self,
+        prompts: Sequence[Prompt],
+        responses: Sequence[str] | None,
+        alternatives: Sequence[str] | None,
+    ) -> tuple[Scorer, Masker, list[Encoding]]:
+        """Return the prompts with their responses, ready for masking."""
+        self._check_parameters()
+        cut = self._cut(prompts)
+        for name, given in (("responses", responses), ("alternatives", alternatives)):
+            self._check_answers(name, given, len(cut))
+        scorer = self._scorer()
+        masker = self._masker(scorer)
+        if self.labels is not None:
+            check_outputs(self._explained_outputs(), scorer.output_names)
+            return scorer, masker, encode_texts(cut, masker, scorer, self._players)
+        if alternatives is not None and self.link != "log_prob":
+            raise ArgumentError(
+                f"alternatives: what is explained is a difference of log-probabilities, which has "
+                f"no {self.link!r}; take link='log_prob'"
+            )
+        if responses is None:
+            responses = self._language_model().generate(
+                [own.text for own in cut], max_new_tokens=self.max_new_tokens, stop=self.stop
+            )
+        answers = zip(responses, *([] if alternatives is None else [alternatives]), strict=True)
+        answered = [with_responses(own, *given) for own, given in zip(cut, answers, strict=True)]
+        encodings = encode_texts(answered, masker, scorer, self._players)
+        outputs = "response" if self._wants_all() else self.outputs
+        return (
+            scorer,
+            masker,
+            [with_readout(e, outputs, self._language_model().tokenizer) for e in encodings],
+        )
+
+    def _prepared(self, texts: Sequence[Any]) -> tuple[Scorer, Masker, list[Encoding]]:
+        return self._ready(texts, None, None)
+
+    def _cut(self, prompts: Sequence[Prompt]) -> list[Units]:
+        if isinstance(prompts, str | Mapping | Units) or not hasattr(prompts, "__iter__"):
+            raise ArgumentError(
+                f"prompts: expected a list of prompts, got {type(prompts).__name__}; put a single "
+                f"one into a list: [prompt]"
+            )
+        return [self._units_of(number, prompt) for number, prompt in enumerate(prompts)]
+
+    def _units_of(self, number: int, prompt: Prompt) -> Units:
+        if isinstance(prompt, Units):
+            return prompt
+        template = Template(self.template) if isinstance(self.template, str) else self.template
+        if isinstance(prompt, str) and template is None:
+            return self._segmenter()(prompt)
+        if isinstance(prompt, str) and template is not None and len(template.fields) == 1:
+            prompt = {template.fields[0]: prompt}
+        if isinstance(prompt, Mapping) and template is not None:
+            return template.units(self.units, fields=self.fields, **prompt)
+        if isinstance(prompt, Sequence) and not isinstance(prompt, str):
+            tokenizer = self._language_model().tokenizer
+            return chat_prompt(prompt, tokenizer, units=self.units, roles=self.roles)
+        raise ArgumentError(
+            f"prompts[{number}]: expected a string, Units, the messages of a chat, or (with a "
+            f"template) the values of its fields; got {prompt!r:.80}"
+        )
+
+    def _check_answers(self, name: str, given: Sequence[str] | None, n_prompts: int) -> None:
+        if given is None:
+            return
+        if self.labels is not None:
+            raise ArgumentError(f"{name}: labels are explained; leave one of them out")
+        if isinstance(given, str) or len(given) != n_prompts:
+            count = "a string" if isinstance(given, str) else len(given)
+            raise ArgumentError(f"{name}: expected one per prompt ({n_prompts}), got {count}")
+        for i, answer in enumerate(given):
+            if not isinstance(answer, str) or not answer:
+                raise ArgumentError(
+                    f"{name}[{i}]: expected a string that is not empty, got {answer!r:.80}"
+                )
+
+    def _check_parameters(self) -> None:
+        if self.assembly not in ("tokens", "retokenize"):
+            raise ArgumentError(
+                f"assembly: expected 'tokens' or 'retokenize', got {self.assembly!r}"
+            )
+        if self.calibrate is not None and self.labels is None:
+            raise ArgumentError("calibrate: is for labels, and none are given")
+        if self.link == "identity":
+            raise ArgumentError("link: expected 'log_prob', 'log_odds' or 'probability'")
+        check_parameters(self.link, self.batch_tokens, "all")
+        check_rule(self._rule(), self.estimator, self.budget)
+
+    def _wants_all(self) -> bool:
+        return isinstance(self.outputs, str) and self.outputs in ("auto", "all")
+
+    def _explained_outputs(self) -> str | Sequence[str]:
+        if self.labels is None or self._wants_all():
+            return "all"
+        outputs: str | Sequence[str] = self.outputs
+        return outputs
+
+    def _language_model(self) -> LanguageModel:
+        key = (id(self.model), self.device, self.dtype)
+        cached: tuple[Any, LanguageModel] | None = self.__dict__.get("_loaded_model")
+        if cached is None or cached[0] != key:
+            loaded = as_language_model(self.model, device=self.device, dtype=self.dtype)
+            cached = self._loaded_model = (key, loaded)
+        return cached[1]
+
+    def _scorer(self) -> Scorer:
+        model = self._language_model()
+        if self.labels is None:
+            return ResponseScorer(model)
+        return LabelScorer(model, self.labels, calibrate=self.calibrate)
+
+    def _masker(self, scorer: Scorer) -> Masker:
+        # A decoder never saw its tokenizer's mask token, if there is one.
+        masker = (
+            Delete()
+            if isinstance(self.masker, str) and self.masker == "auto"
+            else as_masker(self.masker, getattr(scorer, "tokenizer", None))
+        )
+        if self.assembly == "tokens":
+            return masker
+        if not isinstance(masker, Removal):
+            raise ArgumentError(
+                f"assembly: 'retokenize' is for maskers such as Delete() or Replace(...); "
+                f"{masker!r} has its own way"
+            )
+        return Retokenized(masker)
+
+    def _design_of(self, number: int, encoding: Encoding) -> Design:
+        if self.estimator == "lasso":
+            return lasso_design(encoding, self.budget)
+        return super()._design_of(number, encoding)

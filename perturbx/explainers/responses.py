@@ -1,0 +1,91 @@
+"""Prompts with their responses, made ready: which tokens of a response make which output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from perturbx.exceptions import ArgumentError
+from perturbx.maskers.response_encoding import ResponseEncoding
+from perturbx.typing import Encoding, FloatArray, Span
+from perturbx.units.prompts import response_spans
+
+
+def with_readout(encoding: Encoding, outputs: Any, tokenizer: Any) -> ResponseEncoding:
+    """Return a prompt that says what is read out of the tokens of its response.
+
+    Parameters
+    ----------
+    encoding : Encoding
+        A prompt (segment 0) with its response (1), and maybe one that it is contrasted with (2).
+    outputs : "response", "sentences", "tokens", or spans
+        The parts of the response that are explained; see `response_spans`.
+    tokenizer : PromptTokenizer
+        Cuts the response into tokens.
+
+    Raises
+    ------
+    ArgumentError
+        If a part has no token, or a contrast is asked of parts.
+    """
+    units = encoding.units
+    texts = [units.text[start:stop] for start, stop in units.segments]
+    row = tokenizer(*([text] for text in texts), return_offsets_mapping=bool(tokenizer.is_fast))
+    segments = np.array(row["token_type_ids"][0])
+    if len(texts) > 2:
+        if outputs != "response":
+            raise ArgumentError(
+                f"outputs: an alternative is compared with the whole response; expected "
+                f"'response', got {outputs!r:.80}"
+            )
+        signs = np.where(segments[segments > 0] == 1, 1.0, -1.0)
+        return ResponseEncoding(encoding, ("response - alternative",), signs[:, None])
+    if outputs == "response":
+        return ResponseEncoding(encoding, ("response",), np.ones((int((segments == 1).sum()), 1)))
+    if not tokenizer.is_fast:
+        raise ArgumentError(
+            "outputs: parts of a response need a fast tokenizer, which says where its tokens lie; "
+            "take outputs='response'"
+        )
+    places = np.array(row["offset_mapping"][0])[segments == 1]
+    if outputs == "tokens":
+        names = [texts[1][start:stop] for start, stop in places]
+        return ResponseEncoding(encoding, unique_names(names), np.eye(len(names)))
+    names, parts = response_spans(units, outputs)
+    readout = _parts_of_tokens(texts[1], places, parts)
+    if not np.all(readout.any(axis=0)):
+        empty = names[int(np.argmin(readout.any(axis=0)))]
+        raise ArgumentError(f"outputs: {empty!r} holds no token of the response")
+    return ResponseEncoding(encoding, unique_names(names), readout)
+
+
+def _parts_of_tokens(text: str, places: Any, parts: Sequence[Sequence[Span]]) -> FloatArray:
+    """Return 1 where a token is in a part: where its first letter lies."""
+    first = np.array([_first_letter(text, start, stop) for start, stop in places])
+    readout = np.zeros((len(places), len(parts)))
+    for column, spans in enumerate(parts):
+        for start, stop in spans:
+            readout[(first >= start) & (first < stop), column] = 1.0
+    return readout
+
+
+def _first_letter(text: str, start: int, stop: int) -> int:
+    return next((i for i in range(start, stop) if not text[i].isspace()), start)
+
+
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names, numbered where they come again.
+
+    Examples
+    --------
+    >>> unique_names(["the", "cat", "the"])
+    ('the', 'cat', 'the (2)')
+    """
+    seen: dict[str, int] = {}
+    unique: list[str] = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(unique)

@@ -1,0 +1,197 @@
+"""`Seq2SeqLM`: an encoder with a decoder, asked for the probabilities of continuations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
+from perturbx.exceptions import ArgumentError, ScoringError
+from perturbx.scorers.causal_lm.chunk_size import LOGITS_AT_ONCE
+from perturbx.scorers.causal_lm.log_probs import token_log_probs
+from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
+from perturbx.scorers.continuations import Continued, Scored
+from perturbx.scorers.generation import generate
+from perturbx.scorers.inference import evaluating, window_of
+from perturbx.scorers.placement import placed
+from perturbx.typing import FloatArray, IntArray
+
+FIRST_BATCH = 1_024
+LARGEST_BATCH = 32_768
+
+
+class Seq2SeqLM:
+    """An encoder-decoder of transformers: log-probabilities of what its decoder may say.
+
+    The encoder reads each distinct prompt once, whatever is asked about behind it.
+
+    Parameters
+    ----------
+    model : transformers model
+        For sequence-to-sequence language modelling (T5, BART, ...).
+    tokenizer : transformers tokenizer
+        Its own. A prompt gets the closing token that the encoder expects.
+    device : str or torch.device, optional
+        Where it works; by default where it is.
+    dtype : str or torch.dtype, optional
+        The precision it works in; by default its own.
+    name : str, optional
+        A name for the record.
+
+    Raises
+    ------
+    ArgumentError
+        If the model has no encoder, or does not say what its decoder begins with.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        name: str | None = None,
+    ) -> None:
+        config = getattr(model, "config", None)
+        if not getattr(config, "is_encoder_decoder", False):
+            raise ArgumentError(
+                f"model: expected an encoder-decoder of transformers, got {type(model).__name__}"
+            )
+        self._start = getattr(config, "decoder_start_token_id", None)
+        if self._start is None:
+            raise ArgumentError(
+                f"model: the config of {type(model).__name__} has no decoder_start_token_id; set it"
+            )
+        self.tokenizer = (
+            tokenizer
+            if isinstance(tokenizer, PromptTokenizer)
+            else PromptTokenizer(tokenizer, closes=True)
+        )
+        self.model = placed(model, device, dtype)
+        self.max_tokens = window_of(model, self.tokenizer)
+        self.model_id = name or getattr(config, "_name_or_path", "") or type(model).__name__
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the model is."""
+        return next(self.model.parameters()).device
+
+    def log_probs(
+        self, questions: Sequence[Continued], batch_tokens: int | Literal["auto"] = "auto"
+    ) -> Iterator[Scored]:
+        """Yield the log-probability of every token of every continuation, part by part.
+
+        Parameters, yields and errors are those of `CausalLM.log_probs`; ``batch_tokens`` are
+        those of the encoder, padding included.
+        """
+        asked: dict[bytes, list[int]] = {}
+        for number, question in enumerate(questions):
+            asked.setdefault(question.prompt.tobytes(), []).append(number)
+        order = sorted(asked.values(), key=lambda own: -len(questions[own[0]].prompt))
+        if order:
+            self._check_length(len(questions[order[0][0]].prompt))
+        first = FIRST_BATCH if batch_tokens == "auto" else int(batch_tokens)
+        budget = BatchBudget(first, grows=batch_tokens == "auto", largest=LARGEST_BATCH)
+        while order:
+            width = max(1, len(questions[order[0][0]].prompt))
+            size = max(1, min(len(order), budget.tokens // width))
+            try:
+                with torch.inference_mode(), evaluating(self.model):
+                    part = self._batch([[questions[i] for i in own] for own in order[:size]])
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise ScoringError(
+                        f"the model runs out of memory on a single prompt of {width} tokens; use "
+                        f"a smaller dtype or a device with more memory"
+                    ) from error
+                budget.shrink(size // 2 * width)
+                free_memory()
+                continue
+            numbers = [number for own in order[:size] for number in own]
+            order = order[size:]
+            yield list(zip(numbers, part, strict=True))
+
+    def generate(
+        self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str] = ()
+    ) -> list[str]:
+        """Return what the model says to each prompt; see `CausalLM.generate`."""
+        rows = self.tokenizer(list(prompts))["input_ids"]
+        for row in rows:
+            self._check_length(len(row))
+        with torch.inference_mode(), evaluating(self.model):
+            return generate(self.model, self.tokenizer, rows, max_new_tokens, stop)
+
+    def _batch(self, groups: Sequence[Sequence[Continued]]) -> list[list[FloatArray]]:
+        """Return the answers to all questions of some distinct prompts, in order."""
+        ids, is_token = self._stacked([own[0].prompt for own in groups])
+        encoded = self.model.get_encoder()(input_ids=ids, attention_mask=is_token)  # type: ignore[operator]
+        owners = [
+            i for i, own in enumerate(groups) for question in own for _ in question.continuations
+        ]
+        targets = [
+            target for own in groups for question in own for target in question.continuations
+        ]
+        log_p = self._decoded(encoded[0], is_token, owners, targets)
+        answers = iter(log_p)
+        return [
+            [next(answers) for _ in question.continuations] for own in groups for question in own
+        ]
+
+    def _decoded(
+        self,
+        hidden: torch.Tensor,
+        is_token: torch.Tensor,
+        owners: Sequence[int],
+        targets: Sequence[IntArray],
+    ) -> list[FloatArray]:
+        n_vocabulary = int(self.model.config.get_text_config().vocab_size)  # type: ignore[operator, union-attr]
+        longest = max(map(len, targets))
+        at_once = max(1, LOGITS_AT_ONCE // (longest * n_vocabulary))
+        found: list[FloatArray] = []
+        for begin in range(0, len(targets), at_once):
+            own = targets[begin : begin + at_once]
+            rows = torch.tensor(owners[begin : begin + at_once], device=self.device)
+            read = [np.concatenate([[self._start], target[:-1]]) for target in own]
+            decoder_ids, _ = self._stacked(read)
+            logits = self.model(
+                encoder_outputs=(hidden[rows],),
+                attention_mask=is_token[rows],
+                decoder_input_ids=decoder_ids,
+                use_cache=False,
+            ).logits
+            width = logits.shape[1]
+            places = np.concatenate([i * width + np.arange(len(t)) for i, t in enumerate(own)])
+            log_p = token_log_probs(
+                logits.flatten(0, 1),
+                torch.from_numpy(places).to(self.device),
+                torch.from_numpy(np.concatenate(own)).to(self.device),
+            )
+            ends = np.cumsum([len(target) for target in own])
+            found += np.split(log_p.cpu().numpy(), ends[:-1])
+        return found
+
+    def _stacked(self, rows: Sequence[IntArray]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return rows of tokens filled up on the right, and 1 where a token is."""
+        width = max(1, *(len(row) for row in rows))
+        ids = np.zeros((len(rows), width), dtype=np.int64)
+        is_token = np.zeros((len(rows), width), dtype=np.int64)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = row
+            is_token[i, : len(row)] = 1
+        return torch.from_numpy(ids).to(self.device), torch.from_numpy(is_token).to(self.device)
+
+    def _check_length(self, length: int) -> None:
+        if self.max_tokens is not None and length > self.max_tokens:
+            raise ScoringError(
+                f"{self.model_id}: a prompt has {length} tokens and the model reads "
+                f"{self.max_tokens}; shorten it, or give fewer documents"
+            )
+
+    def __repr__(self) -> str:
+        return f"Seq2SeqLM({self.model_id!r}, device='{self.device}')"
