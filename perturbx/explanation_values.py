@@ -14,6 +14,7 @@ from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.intervals import Intervals, LargestUnits, check_level, top_of_output
 from perturbx.typing import FloatArray, Link
+from perturbx.units.prompts import response_of
 from perturbx.units.units import Units
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class ExplanationValues:
     def text(self) -> str:
         """The explained text."""
         return self.units.text
+
+    @property
+    def response(self) -> str | None:
+        """What was said to the prompt; None for a text, or where labels are explained."""
+        return response_of(self.units) if self.table.kind == "log_prob" else None
 
     @property
     def values(self) -> FloatArray:

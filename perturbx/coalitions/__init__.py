@@ -11,6 +11,7 @@ from perturbx.coalitions.odd_pairs import OddPairs
 from perturbx.coalitions.owen import Owen, owen_coalitions, owen_coalitions_count
 from perturbx.coalitions.packing import distinct_rows, pack, unpack, words
 from perturbx.coalitions.permutation import Permutation
+from perturbx.coalitions.prefix_pairs import PrefixPairs
 from perturbx.coalitions.registry import SAMPLERS, as_sampler
 from perturbx.coalitions.sampler import BatchSampler, PlayerCount, sample_batch
 
@@ -29,6 +30,7 @@ __all__ = [
     "Owen",
     "Permutation",
     "PlayerCount",
+    "PrefixPairs",
     "Uniform",
     "as_sampler",
     "distinct_rows",

@@ -11,7 +11,7 @@ from perturbx.explainers.cost import CostEstimate, estimate_cost
 from perturbx.explainers.design import Design
 from perturbx.explainers.parameters import check_outputs, check_parameters
 from perturbx.explainers.preparation import encode_texts
-from perturbx.explainers.prompt_design import lasso_design
+from perturbx.explainers.prompt_design import lasso_design, priced_in_tokens
 from perturbx.explainers.responses import with_readout
 from perturbx.explainers.shapley import ShapleyExplainer
 from perturbx.explainers.stopping import check_rule
@@ -332,4 +332,6 @@ class PromptExplainer(ShapleyExplainer):
     def _design_of(self, number: int, encoding: Encoding) -> Design:
         if self.estimator == "lasso":
             return lasso_design(encoding, self.budget)
-        return super()._design_of(number, encoding)
+        design = super()._design_of(number, encoding)
+        head_price = getattr(self._language_model(), "head_price", None)
+        return design if head_price is None else priced_in_tokens(design, encoding, head_price)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from perturbx.coalitions import Uniform
+from dataclasses import replace
+
+import torch
+
+from perturbx.coalitions import OddPairs, PrefixPairs, Uniform
 from perturbx.explainers.budget import resolve_budget
 from perturbx.explainers.design import Design
 from perturbx.surrogates import Lasso
@@ -14,7 +18,53 @@ def lasso_design(encoding: Encoding, budget: int | str) -> Design:
 
     Its penalty, 0.01, is for the log-probability of one token of the response.
     """
-    readout = getattr(encoding, "readout", None)
-    n_tokens = 1.0 if readout is None else float(len(readout))
     calls = resolve_budget(budget, encoding.units.n_units)
-    return Design(Uniform(0.5), Lasso(0.01, response_scale=n_tokens), calls)
+    return Design(Uniform(0.5), Lasso(0.01, response_scale=_n_scored(encoding)), calls)
+
+
+def priced_in_tokens(design: Design, encoding: Encoding, head_price: float) -> Design:
+    """Return the design for a model that reads a beginning only once, however many share it.
+
+    Pairs that tell most for each call become pairs that tell most for the tokens read anew. Any
+    other design stays as it is, and so does that of a prompt whose variants are strings, or are
+    no shorter where a unit is removed.
+
+    Parameters
+    ----------
+    design : Design
+        What is asked otherwise.
+    encoding : Encoding
+        The prompt.
+    head_price : float
+        What scoring one position costs, in tokens read.
+    """
+    if not isinstance(design.sampler, OddPairs) or encoding.kind != "tokens":
+        return design
+    n_units = encoding.units.n_units
+    masks = torch.cat([torch.eye(n_units), torch.zeros(1, n_units), torch.ones(1, n_units)]).bool()
+    lengths = encoding.lengths(masks)
+    unit_tokens = (lengths[:n_units] - lengths[n_units]).tolist()
+    if min(unit_tokens) <= 0:
+        return design
+    tail = _tail(encoding) + head_price * _n_scored(encoding)
+    return replace(design, sampler=PrefixPairs(tuple(unit_tokens), float(tail)))
+
+
+def _n_scored(encoding: Encoding) -> float:
+    """Return how many positions of a variant are scored; one for labels."""
+    readout = getattr(encoding, "readout", None)
+    return 1.0 if readout is None else float(len(readout))
+
+
+def _tail(encoding: Encoding) -> int:
+    """Return how many tokens stand behind the last unit, whatever is removed."""
+    ends = torch.tensor([[True], [False]]).expand(2, encoding.units.n_units)
+    variants = encoding.variants(ends)
+    assert variants.token_ids is not None
+    assert variants.lengths is not None
+    whole, bare = (
+        row[:length].flip(0)
+        for row, length in zip(variants.token_ids, variants.lengths.tolist(), strict=True)
+    )
+    differs = (whole[: len(bare)] != bare).nonzero().flatten()
+    return int(differs[0]) if len(differs) else len(bare)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
+
+from perturbx.exceptions import ScoringError
 from perturbx.typing import FloatArray, IntArray
 
 
@@ -53,3 +56,23 @@ class LanguageModel(Protocol):
         self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str] = ()
     ) -> list[str]:
         """Return what the model itself says behind each prompt, its likeliest token each time."""
+
+
+def with_opening(question: Continued, tokenizer: Any, model_id: str) -> Continued:
+    """Return the question, with a token in place of an empty prompt: no model reads nothing.
+
+    Raises
+    ------
+    ScoringError
+        If the tokenizer has no special token to stand for it.
+    """
+    if len(question.prompt):
+        return question
+    for role in ("bos", "eos", "cls", "unk", "pad"):
+        index = getattr(tokenizer, f"{role}_token_id", None)
+        if index is not None:
+            return replace(question, prompt=np.array([index], dtype=np.int64))
+    raise ScoringError(
+        f"{model_id}: a variant has no tokens at all and the tokenizer has no special token to "
+        f"stand for the empty prompt; keep a part of the prompt frozen"
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+
+Part = TypeVar("Part")
 
 
 def window_of(model: torch.nn.Module, tokenizer: Any) -> int | None:
@@ -34,3 +36,19 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def asking(model: torch.nn.Module, parts: Iterable[Part]) -> Iterator[Part]:
+    """Yield the parts; each is computed without gradients and without dropout.
+
+    Between two parts the model and torch are as they were: what a generator switches is switched
+    for whoever waits for its next part, too, and stays so where that part is never fetched.
+    """
+    steps = iter(parts)
+    while True:
+        with torch.inference_mode(), evaluating(model):
+            try:
+                part = next(steps)
+            except StopIteration:
+                return
+        yield part

@@ -6,12 +6,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perturbx.coalitions import SAMPLERS as NAMES
-from perturbx.coalitions import GlimeSizes, LimeSizes, PlayerCount, Uniform, as_sampler
+from perturbx.coalitions import (
+    GlimeSizes,
+    LimeSizes,
+    PlayerCount,
+    PrefixPairs,
+    Uniform,
+    as_sampler,
+)
 from perturbx.exceptions import ArgumentError
 from perturbx.typing import Sampler
 from perturbx.units.tree import Tree
 
+
+class PricedPairs:
+    """`PrefixPairs`, with a price for as many units as there are."""
+
+    def sample(self, players, budget, generator):
+        prices = tuple(5 + 7 * unit % 11 for unit in range(players.n_units))
+        return PrefixPairs(prices, tail=3.0).sample(players, budget, generator)
+
+
 SAMPLERS = [
+    PricedPairs(),
     *map(as_sampler, NAMES),
     Uniform(p=0.3),
     Uniform(paired=True),

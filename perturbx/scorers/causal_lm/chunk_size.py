@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 
 from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
 from perturbx.exceptions import ScoringError
+from perturbx.scorers.row_batches import LOGITS_AT_ONCE
 
 FIRST = 256
 """Tokens of the first chunk."""
 
 LARGEST = 16_384
 """A chunk stops growing here: every node of it is compared with every other."""
-
-LOGITS_AT_ONCE = 1 << 26
-"""Numbers that the logits of one pass may hold (256 MiB as float32)."""
 
 
 class ChunkSize:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from perturbx.batch_budget import BatchBudget
 from perturbx.exceptions import ArgumentError, CapabilityError, ScoringError
 from perturbx.scorers.causal_lm.chunk_size import ChunkSize
 from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
@@ -16,10 +17,11 @@ from perturbx.scorers.causal_lm.rows import row_log_probs
 from perturbx.scorers.causal_lm.sequences import Sequences
 from perturbx.scorers.causal_lm.tree_attention import tree_log_probs
 from perturbx.scorers.causal_lm.trie import build_trie
-from perturbx.scorers.continuations import Continued, Scored
+from perturbx.scorers.continuations import Continued, Scored, with_opening
 from perturbx.scorers.generation import generate
-from perturbx.scorers.inference import evaluating, window_of
+from perturbx.scorers.inference import asking, evaluating, window_of
 from perturbx.scorers.placement import placed
+from perturbx.scorers.row_batches import row_budget
 from perturbx.typing import FloatArray, IntArray
 
 Batching = Literal["auto", "tree", "padded", "unpadded"]
@@ -88,11 +90,29 @@ class CausalLM:
         self._inputs = frozenset(inspect.signature(_bare(model).forward).parameters)
         self._checked: Batching | None = None
         self._sizes: dict[int | str, ChunkSize] = {}
+        self._budgets: dict[int | str, BatchBudget] = {}
 
     @property
     def device(self) -> torch.device:
         """Return where the model is."""
         return next(self.model.parameters()).device
+
+    @property
+    def head_price(self) -> float | None:
+        """Return what scoring a position costs, in tokens read; None where beginnings are reread.
+
+        The head multiplies by every vector of the vocabulary, reading a token by every other
+        weight.
+        """
+        if self.batching not in ("auto", "tree") or not self._inputs >= TREE_INPUTS:
+            return None
+        head: Any = self.model
+        n_head = sum(own.numel() for own in head.get_output_embeddings().parameters())
+        embedded = head.get_input_embeddings()
+        tables = {id(own): own.numel() for own in embedded.parameters()}
+        tables |= {id(own): own.numel() for own in head.get_output_embeddings().parameters()}
+        n_body = sum(own.numel() for own in self.model.parameters()) - sum(tables.values())
+        return float(n_head / max(n_body, 1))
 
     def log_probs(
         self, questions: Sequence[Continued], batch_tokens: int | Literal["auto"] = "auto"
@@ -117,7 +137,7 @@ class CausalLM:
         ScoringError
             If a prompt with its continuation is longer than the model's window.
         """
-        questions = [self._with_opening(question) for question in questions]
+        questions = [with_opening(own, self.tokenizer, self.model_id) for own in questions]
         if not questions:
             return
         sequences = Sequences(questions)
@@ -158,23 +178,24 @@ class CausalLM:
     def _parts(
         self, sequences: Sequences, way: Batching, batch_tokens: int | Literal["auto"]
     ) -> Iterator[list[tuple[int, FloatArray]]]:
-        with torch.inference_mode(), evaluating(self.model):
-            if way == "tree":
-                trie = build_trie(sequences.tokens, sequences.starts)
-                size = self._sizes.setdefault(batch_tokens, self._new_size(batch_tokens))
-                yield from tree_log_probs(self.model, trie, sequences.targets, size)
-            else:
-                yield from row_log_probs(
-                    self.model,
-                    sequences.tokens,
-                    sequences.targets,
-                    self._inputs,
-                    batch_tokens,
-                    pads=way == "padded",
-                )
-
-    def _new_size(self, batch_tokens: int | Literal["auto"]) -> ChunkSize:
-        return ChunkSize(batch_tokens, self._n_vocabulary)
+        if way == "tree":
+            trie = build_trie(sequences.tokens, sequences.starts)
+            if batch_tokens not in self._sizes:
+                self._sizes[batch_tokens] = ChunkSize(batch_tokens, self._n_vocabulary)
+            size = self._sizes[batch_tokens]
+            parts = tree_log_probs(self.model, trie, sequences.targets, size)
+        else:
+            if batch_tokens not in self._budgets:
+                self._budgets[batch_tokens] = row_budget(batch_tokens)
+            parts = row_log_probs(
+                self.model,
+                sequences.tokens,
+                sequences.targets,
+                self._inputs,
+                self._budgets[batch_tokens],
+                pads=way == "padded",
+            )
+        return asking(self.model, parts)
 
     def _way(self) -> Batching:
         """Return how prompts are batched: as asked, if the model can, or the best it can do."""
@@ -198,41 +219,25 @@ class CausalLM:
             return False
         example = _example(self._n_vocabulary)
         try:
-            # Chunks of 5 tokens: the cache is cut back and put together as well.
-            found = dict(
-                answer for part in example.answers(self._parts(example, way, 5)) for answer in part
-            )
+            # A trie in chunks of 5 tokens: the cache is cut back and put together as well. Rows
+            # all at once: the shorter ones are padded.
+            parts = self._parts(example, way, 5 if way == "tree" else 1_000)
+            found = dict(answer for part in parts for answer in part)
         except Exception:  # whatever a model that does not know the arguments may raise
             return False
         dtype = next(self.model.parameters()).dtype
         tolerance = AGREEMENT.get(dtype, ROUGH_AGREEMENT)
         for number, sequence in enumerate(example.tokens):
             alone = self._alone(sequence, example.targets[number])
-            if not np.allclose(found[number][0], alone, rtol=0, atol=tolerance):
+            if not np.allclose(found[number], alone, rtol=0, atol=tolerance):
                 return False
         return True
 
     def _alone(self, sequence: IntArray, target: IntArray) -> FloatArray:
-        with torch.inference_mode(), evaluating(self.model):
-            ((_, log_p),) = next(
-                row_log_probs(
-                    self.model, [sequence], [target], self._inputs, len(sequence), pads=False
-                )
-            )
+        budget = row_budget(len(sequence))
+        rows = row_log_probs(self.model, [sequence], [target], self._inputs, budget, pads=False)
+        ((_, log_p),) = next(asking(self.model, rows))
         return log_p
-
-    def _with_opening(self, question: Continued) -> Continued:
-        """Return the question, with a token in place of an empty prompt: no model reads nothing."""
-        if len(question.prompt):
-            return question
-        for role in ("bos", "eos", "cls", "unk", "pad"):
-            index = getattr(self.tokenizer, f"{role}_token_id", None)
-            if index is not None:
-                return Continued(np.array([index], dtype=np.int64), question.continuations)
-        raise ScoringError(
-            f"{self.model_id}: a variant has no tokens at all and the tokenizer has no special "
-            f"token to stand for the empty prompt; keep a part of the prompt frozen"
-        )
 
     def _check_lengths(self, sequences: Sequences) -> None:
         longest = max(map(len, sequences.tokens))

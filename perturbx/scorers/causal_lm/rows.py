@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
-from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
-from perturbx.exceptions import ScoringError
-from perturbx.scorers.causal_lm.chunk_size import LOGITS_AT_ONCE
+from perturbx.batch_budget import BatchBudget
 from perturbx.scorers.causal_lm.log_probs import token_log_probs
+from perturbx.scorers.row_batches import LOGITS_AT_ONCE, in_batches
 from perturbx.typing import FloatArray, IntArray
-
-FIRST_BATCH = 1_024
-LARGEST_BATCH = 32_768
 
 
 def row_log_probs(
@@ -23,7 +19,7 @@ def row_log_probs(
     sequences: Sequence[IntArray],
     targets: Sequence[IntArray],
     inputs: frozenset[str],
-    batch_tokens: int | Literal["auto"],
+    budget: BatchBudget,
     *,
     pads: bool,
 ) -> Iterator[list[tuple[int, FloatArray]]]:
@@ -39,40 +35,27 @@ def row_log_probs(
         The tokens that follow the last so many tokens of each sequence.
     inputs : frozenset of str
         The arguments of the model's forward.
-    batch_tokens : int or "auto"
+    budget : BatchBudget
         Most tokens of a batch, padding included.
     pads : bool
         Fill shorter rows up on the left, with an attention mask and position ids; else a batch
         holds rows of one length only.
     """
-    order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
     n_vocabulary = int(model.config.get_text_config().vocab_size)
-    automatic = batch_tokens == "auto"
-    first = FIRST_BATCH if batch_tokens == "auto" else int(batch_tokens)
-    budget = BatchBudget(first, grows=automatic, largest=LARGEST_BATCH)
-    while order:
-        width = len(sequences[order[0]])
-        size = max(1, min(len(order), budget.tokens // width))
-        if not pads:
-            size = sum(len(sequences[i]) == width for i in order[:size])
-        n_kept = max(len(targets[i]) for i in order[:size])
-        size = min(size, max(1, LOGITS_AT_ONCE // (n_kept * n_vocabulary)))
-        batch = order[:size]
-        try:
-            part = _batch(model, batch, sequences, targets, inputs)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            if size == 1:
-                raise ScoringError(
-                    f"the model runs out of memory on a single prompt of {width} tokens; use a "
-                    f"smaller dtype or a device with more memory"
-                ) from error
-            budget.shrink(size // 2 * width)
-            free_memory()
-            continue
-        order = order[size:]
-        yield part
+
+    def fits(batch: Sequence[int]) -> int:
+        width = len(sequences[batch[0]])
+        size = len(batch) if pads else sum(len(sequences[i]) == width for i in batch)
+        # A model that knows no `logits_to_keep` gives those of every token.
+        n_kept = max(len(targets[i]) for i in batch) if "logits_to_keep" in inputs else width
+        return min(size, LOGITS_AT_ONCE // (n_kept * n_vocabulary))
+
+    yield from in_batches(
+        [len(own) for own in sequences],
+        budget,
+        lambda batch: _batch(model, batch, sequences, targets, inputs),
+        fits,
+    )
 
 
 def _batch(

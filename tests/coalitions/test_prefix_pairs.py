@@ -1,0 +1,86 @@
+"""Pairs chosen by what they tell for the tokens that have to be read anew."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perturbx.coalitions import OddPairs, PlayerCount, PrefixPairs
+from perturbx.coalitions.prefix_search import PrefixSearch
+from perturbx.exceptions import ArgumentError
+
+PRICES = st.lists(st.integers(1, 60), min_size=4, max_size=20).map(tuple)
+
+
+def draw(sampler, n_units, budget, seed=0):
+    return sampler.sample(PlayerCount(n_units), budget, torch.Generator().manual_seed(seed))
+
+
+def tokens_read(masks, prices, tail):
+    """Nodes of the trie of all rows, by brute force: the kept units of every beginning, once."""
+    nodes = set()
+    for row in np.asarray(masks):
+        kept = tuple(np.flatnonzero(row))
+        nodes |= {kept[: i + 1] for i in range(len(kept))}
+    return sum(prices[node[-1]] for node in nodes) + tail * len(masks)
+
+
+@settings(max_examples=25, deadline=None)
+@given(prices=PRICES, tail=st.floats(0, 50), seed=st.integers(0, 2**30), more=st.integers(1, 12))
+def test_a_larger_design_begins_with_the_smaller_one(prices, tail, seed, more):
+    n_units = len(prices)
+    sampler = PrefixPairs(prices, tail)
+    small = min(n_units + 2 + n_units % 2, 2**n_units - 2)
+    first = draw(sampler, n_units, small, seed)
+    second = draw(sampler, n_units, min(small + 2 * more, 2**n_units - 2), seed)
+    assert torch.equal(second.masks[: len(first)], first.masks)
+
+
+@settings(max_examples=25, deadline=None)
+@given(prices=PRICES, seed=st.integers(0, 2**30), tail=st.integers(0, 40))
+def test_a_price_is_the_trie_nodes_that_a_row_adds(prices, seed, tail):
+    search = PrefixSearch(prices, float(tail), seed)
+    half = search.extend(3)
+    n_units = len(prices)
+    rows = np.concatenate([np.ones((1, n_units), bool), np.zeros((1, n_units), bool), half, ~half])
+    new = np.random.default_rng(seed).random((20, n_units)) < 0.5
+    before = tokens_read(rows, prices, tail)
+    for row, price in zip(new, search._prices(new), strict=True):
+        added = tokens_read(np.concatenate([rows, row[None]]), prices, tail) - before - tail
+        assert price == pytest.approx(added)
+
+
+@pytest.mark.parametrize("n_units", [20, 40])
+def test_it_reads_fewer_tokens_than_pairs_chosen_for_their_calls(n_units):
+    prices = tuple(np.random.default_rng(0).integers(20, 100, n_units).tolist())
+    by_price = draw(PrefixPairs(prices, tail=20.0), n_units, 5 * n_units).masks
+    by_calls = draw(OddPairs(), n_units, 5 * n_units).masks
+    assert len(by_price) == len(by_calls)
+    assert tokens_read(by_price, prices, 20) < 0.8 * tokens_read(by_calls, prices, 20)
+
+
+def test_a_dear_tail_makes_calls_count_and_no_tail_makes_tokens_count():
+    prices = (30,) * 16
+    cheap, dear = (draw(PrefixPairs(prices, tail), 16, 80).masks for tail in (0.0, 1e6))
+    assert tokens_read(cheap, prices, 0) < 0.8 * tokens_read(dear, prices, 0)
+
+
+def test_all_coalitions_of_few_units_can_be_asked_for():
+    coalitions = draw(PrefixPairs((3, 1, 4)), 3, 8)
+    assert len({tuple(row) for row in coalitions.masks.tolist()}) == 8
+    assert len(draw(PrefixPairs((3, 1, 4, 1)), 4, 14)) == 14
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: PrefixPairs((1, -2)), "unit_tokens"),
+        (lambda: PrefixPairs((1, 2), tail=-1.0), "tail"),
+        (lambda: draw(PrefixPairs((1, 2)), 3, 8), "unit_tokens"),
+        (lambda: draw(PrefixPairs((1,) * 9), 9, 5), "budget"),
+    ],
+)
+def test_what_cannot_be_is_named(make, named):
+    with pytest.raises(ArgumentError, match=named):
+        make()
