@@ -140,3 +140,91 @@ def _drawn(draw):
 @pytest.fixture(scope="session")
 def drawn():
     return _drawn()
+
+
+FAMILIES = {
+    "llama": {"intermediate_size": 64, "num_key_value_heads": 2},
+    "gpt2": {"n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 512},
+    "gemma3": {
+        "intermediate_size": 64,
+        "num_key_value_heads": 1,
+        "head_dim": 16,
+        "sliding_window": 6,
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+    },
+    "mistral": {"intermediate_size": 64, "num_key_value_heads": 2, "sliding_window": 6},
+    "bloom": {"n_layer": 2, "n_head": 4},
+    "t5": {
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_heads": 4,
+        "initializer_factor": 3.0,
+        "decoder_start_token_id": 1,
+    },
+    "bart": {
+        "d_model": 32,
+        "encoder_layers": 2,
+        "decoder_layers": 2,
+        "encoder_attention_heads": 4,
+        "decoder_attention_heads": 4,
+        "encoder_ffn_dim": 64,
+        "decoder_ffn_dim": 64,
+        "init_std": 0.4,
+        "max_position_embeddings": 128,
+    },
+}
+CLASSES = {
+    "llama": ("LlamaForCausalLM", "LlamaConfig"),
+    "gpt2": ("GPT2LMHeadModel", "GPT2Config"),
+    "gemma3": ("Gemma3ForCausalLM", "Gemma3TextConfig"),
+    "mistral": ("MistralForCausalLM", "MistralConfig"),
+    "bloom": ("BloomForCausalLM", "BloomConfig"),
+    "t5": ("T5ForConditionalGeneration", "T5Config"),
+    "bart": ("BartForConditionalGeneration", "BartConfig"),
+}
+N_VOCABULARY = 260
+
+
+def _language_tokenizer(*, closes=False, opens=True, **special):
+    """A tokenizer over bytes that opens a text with <s> as decoders' do, or closes it with </s>."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {"<pad>": 0, "<s>": 1, "</s>": 2} | {c: i + 3 for i, c in enumerate(alphabet)}
+    backend = Tokenizer(models.BPE(vocabulary, []))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.add_special_tokens(["<pad>", "<s>", "</s>"])
+    frame = f"{'<s> ' if opens else ''}$A{' </s>' if closes else ''}"
+    backend.post_processor = processors.TemplateProcessing(
+        single=frame,
+        pair=f"{frame} {frame.replace('$A', '$B')}",
+        special_tokens=[("<s>", 1), ("</s>", 2)],
+    )
+    named = {"bos_token": "<s>", "eos_token": "</s>"} | special
+    return PreTrainedTokenizerFast(tokenizer_object=backend, **named)
+
+
+@pytest.fixture(scope="session")
+def language_model():
+    """A maker of tiny random language models with their tokenizers, far from uniform."""
+    import transformers
+
+    def make(family, *, attention="eager", seed=0, **options):
+        shape = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4}
+        config_of = getattr(transformers, CLASSES[family][1])
+        ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+        settings = {"vocab_size": N_VOCABULARY, "initializer_range": 0.4} | ids
+        if family not in ("gpt2", "t5", "bart"):
+            settings |= shape
+        config = config_of(**(settings | FAMILIES[family] | options))
+        config._attn_implementation = attention
+        torch.manual_seed(seed)
+        model = getattr(transformers, CLASSES[family][0])(config).eval()
+        return model, _language_tokenizer(closes=family in ("t5", "bart"), opens=family != "t5")
+
+    make.tokenizer = _language_tokenizer
+    return make

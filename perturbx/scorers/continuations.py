@@ -76,3 +76,10 @@ def with_opening(question: Continued, tokenizer: Any, model_id: str) -> Continue
         f"{model_id}: a variant has no tokens at all and the tokenizer has no special token to "
         f"stand for the empty prompt; keep a part of the prompt frozen"
     )
+
+
+def prompt_rows(tokenizer: Any, prompts: Sequence[str], model_id: str) -> list[list[int]]:
+    """Return the tokens of each prompt, one at least."""
+    rows = tokenizer(list(prompts))["input_ids"] if prompts else []
+    questions = [Continued(np.array(row, dtype=np.int64), ()) for row in rows]
+    return [with_opening(own, tokenizer, model_id).prompt.tolist() for own in questions]

@@ -91,6 +91,8 @@ class LanguageScorer(ABC):
         return Scores(values, kind=self.kind, exclusive=self.exclusive)
 
     def _questions(self, variants: Variants) -> list[Continued]:
+        if not len(variants):
+            return []
         if variants.texts is not None:
             rows, _ = tokenized(variants.texts, self.tokenizer, self.max_tokens)
             ids, lengths, extras = rows.ids, rows.lengths, rows.extras

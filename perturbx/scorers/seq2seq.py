@@ -8,25 +8,23 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
+from perturbx.batch_budget import BatchBudget
 from perturbx.exceptions import ArgumentError, ScoringError
-from perturbx.scorers.causal_lm.chunk_size import LOGITS_AT_ONCE
 from perturbx.scorers.causal_lm.log_probs import token_log_probs
 from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
-from perturbx.scorers.continuations import Continued, Scored
+from perturbx.scorers.continuations import Continued, Scored, prompt_rows, with_opening
 from perturbx.scorers.generation import generate
-from perturbx.scorers.inference import evaluating, window_of
+from perturbx.scorers.inference import asking, evaluating, window_of
 from perturbx.scorers.placement import placed
+from perturbx.scorers.row_batches import LARGEST_BATCH, LOGITS_AT_ONCE, in_batches, row_budget
 from perturbx.typing import FloatArray, IntArray
-
-FIRST_BATCH = 1_024
-LARGEST_BATCH = 32_768
 
 
 class Seq2SeqLM:
     """An encoder-decoder of transformers: log-probabilities of what its decoder may say.
 
-    The encoder reads each distinct prompt once, whatever is asked about behind it.
+    The encoder reads each distinct prompt once, whatever is asked about behind it. A continuation
+    is a text of its own behind the tokens that the decoder begins with.
 
     Parameters
     ----------
@@ -61,11 +59,7 @@ class Seq2SeqLM:
             raise ArgumentError(
                 f"model: expected an encoder-decoder of transformers, got {type(model).__name__}"
             )
-        self._start = getattr(config, "decoder_start_token_id", None)
-        if self._start is None:
-            raise ArgumentError(
-                f"model: the config of {type(model).__name__} has no decoder_start_token_id; set it"
-            )
+        self._opening = _decoder_opening(model)
         self.tokenizer = (
             tokenizer
             if isinstance(tokenizer, PromptTokenizer)
@@ -73,6 +67,7 @@ class Seq2SeqLM:
         )
         self.model = placed(model, device, dtype)
         self.max_tokens = window_of(model, self.tokenizer)
+        self._budgets: dict[int | str, BatchBudget] = {}
         self.model_id = name or getattr(config, "_name_or_path", "") or type(model).__name__
 
     @property
@@ -88,42 +83,31 @@ class Seq2SeqLM:
         Parameters, yields and errors are those of `CausalLM.log_probs`; ``batch_tokens`` are
         those of the encoder, padding included.
         """
+        questions = [with_opening(own, self.tokenizer, self.model_id) for own in questions]
         asked: dict[bytes, list[int]] = {}
         for number, question in enumerate(questions):
             asked.setdefault(question.prompt.tobytes(), []).append(number)
-        order = sorted(asked.values(), key=lambda own: -len(questions[own[0]].prompt))
-        if order:
-            self._check_length(len(questions[order[0][0]].prompt))
-        first = FIRST_BATCH if batch_tokens == "auto" else int(batch_tokens)
-        budget = BatchBudget(first, grows=batch_tokens == "auto", largest=LARGEST_BATCH)
-        while order:
-            width = max(1, len(questions[order[0][0]].prompt))
-            size = max(1, min(len(order), budget.tokens // width))
-            try:
-                with torch.inference_mode(), evaluating(self.model):
-                    part = self._batch([[questions[i] for i in own] for own in order[:size]])
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                if size == 1:
-                    raise ScoringError(
-                        f"the model runs out of memory on a single prompt of {width} tokens; use "
-                        f"a smaller dtype or a device with more memory"
-                    ) from error
-                budget.shrink(size // 2 * width)
-                free_memory()
-                continue
-            numbers = [number for own in order[:size] for number in own]
-            order = order[size:]
-            yield list(zip(numbers, part, strict=True))
+        groups = list(asked.values())
+        lengths = [len(questions[own[0]].prompt) for own in groups]
+        self._check_length("a prompt", max(lengths, default=0))
+        longest = max((len(one) for own in questions for one in own.continuations), default=0)
+        self._check_length("a response", longest + len(self._opening) - 1)
+        if batch_tokens not in self._budgets:
+            self._budgets[batch_tokens] = row_budget(batch_tokens)
+
+        def run(batch: Sequence[int]) -> Scored:
+            answers = self._batch([[questions[i] for i in groups[row]] for row in batch])
+            return list(zip([i for row in batch for i in groups[row]], answers, strict=True))
+
+        yield from asking(self.model, in_batches(lengths, self._budgets[batch_tokens], run))
 
     def generate(
         self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str] = ()
     ) -> list[str]:
         """Return what the model says to each prompt; see `CausalLM.generate`."""
-        rows = self.tokenizer(list(prompts))["input_ids"]
-        for row in rows:
-            self._check_length(len(row))
+        rows = prompt_rows(self.tokenizer, prompts, self.model_id)
+        for number, row in enumerate(rows):
+            self._check_length(f"prompts[{number}]", len(row))
         with torch.inference_mode(), evaluating(self.model):
             return generate(self.model, self.tokenizer, rows, max_new_tokens, stop)
 
@@ -152,12 +136,17 @@ class Seq2SeqLM:
     ) -> list[FloatArray]:
         n_vocabulary = int(self.model.config.get_text_config().vocab_size)  # type: ignore[operator, union-attr]
         longest = max(map(len, targets))
-        at_once = max(1, LOGITS_AT_ONCE // (longest * n_vocabulary))
+        # Every continuation gets its own copy of what the encoder says: a row as wide as that.
+        rows_at_once = min(
+            LOGITS_AT_ONCE // ((longest + len(self._opening)) * n_vocabulary),
+            LARGEST_BATCH // hidden.shape[1],
+        )
+        at_once = max(1, rows_at_once)
         found: list[FloatArray] = []
         for begin in range(0, len(targets), at_once):
             own = targets[begin : begin + at_once]
             rows = torch.tensor(owners[begin : begin + at_once], device=self.device)
-            read = [np.concatenate([[self._start], target[:-1]]) for target in own]
+            read = [np.concatenate([self._opening, target[:-1]]) for target in own]
             decoder_ids, _ = self._stacked(read)
             logits = self.model(
                 encoder_outputs=(hidden[rows],),
@@ -165,8 +154,10 @@ class Seq2SeqLM:
                 decoder_input_ids=decoder_ids,
                 use_cache=False,
             ).logits
-            width = logits.shape[1]
-            places = np.concatenate([i * width + np.arange(len(t)) for i, t in enumerate(own)])
+            width, first = logits.shape[1], len(self._opening) - 1
+            places = np.concatenate(
+                [i * width + first + np.arange(len(target)) for i, target in enumerate(own)]
+            )
             log_p = token_log_probs(
                 logits.flatten(0, 1),
                 torch.from_numpy(places).to(self.device),
@@ -186,12 +177,26 @@ class Seq2SeqLM:
             is_token[i, : len(row)] = 1
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(is_token).to(self.device)
 
-    def _check_length(self, length: int) -> None:
+    def _check_length(self, what: str, length: int) -> None:
         if self.max_tokens is not None and length > self.max_tokens:
             raise ScoringError(
-                f"{self.model_id}: a prompt has {length} tokens and the model reads "
+                f"{self.model_id}: {what} has {length} tokens and the model reads "
                 f"{self.max_tokens}; shorten it, or give fewer documents"
             )
 
     def __repr__(self) -> str:
         return f"Seq2SeqLM({self.model_id!r}, device='{self.device}')"
+
+
+def _decoder_opening(model: Any) -> list[int]:
+    """Return the tokens that the decoder begins with, as it does when it generates."""
+    found = []
+    for name in ("decoder_start_token_id", "forced_bos_token_id"):
+        places = (model.config, getattr(model, "generation_config", None))
+        values = [getattr(place, name, None) for place in places]
+        found.append(next((int(value) for value in values if value is not None), None))
+    if found[0] is None:
+        raise ArgumentError(
+            f"model: the config of {type(model).__name__} has no decoder_start_token_id; set it"
+        )
+    return [token for token in found if token is not None]

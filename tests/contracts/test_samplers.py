@@ -22,6 +22,8 @@ from perturbx.units.tree import Tree
 class PricedPairs:
     """`PrefixPairs`, with a price for as many units as there are."""
 
+    name = PrefixPairs.name
+
     def sample(self, players, budget, generator):
         prices = tuple(5 + 7 * unit % 11 for unit in range(players.n_units))
         return PrefixPairs(prices, tail=3.0).sample(players, budget, generator)

@@ -15,9 +15,9 @@ from perturbx.scorers.causal_lm.chunk_size import ChunkSize
 from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
 from perturbx.scorers.causal_lm.rows import row_log_probs
 from perturbx.scorers.causal_lm.sequences import Sequences
-from perturbx.scorers.causal_lm.tree_attention import tree_log_probs
+from perturbx.scorers.causal_lm.tree_attention import knows_reach, tree_log_probs
 from perturbx.scorers.causal_lm.trie import build_trie
-from perturbx.scorers.continuations import Continued, Scored, with_opening
+from perturbx.scorers.continuations import Continued, Scored, prompt_rows, with_opening
 from perturbx.scorers.generation import generate
 from perturbx.scorers.inference import asking, evaluating, window_of
 from perturbx.scorers.placement import placed
@@ -164,7 +164,7 @@ class CausalLM:
         ScoringError
             If it says nothing, or if a prompt is longer than its window.
         """
-        rows = self.tokenizer(list(prompts))["input_ids"]
+        rows = prompt_rows(self.tokenizer, prompts, self.model_id)
         for number, row in enumerate(rows):
             if self.max_tokens is not None and len(row) + max_new_tokens > self.max_tokens:
                 raise ScoringError(
@@ -200,6 +200,7 @@ class CausalLM:
     def _way(self) -> Batching:
         """Return how prompts are batched: as asked, if the model can, or the best it can do."""
         if self._checked is None:
+            self._check_causal()
             wanted = BATCHINGS[1:] if self.batching == "auto" else (self.batching,)
             able = next((way for way in wanted if self._can(way)), None)
             if able is None:
@@ -215,7 +216,8 @@ class CausalLM:
         """Say whether a way of batching gives what one prompt at a time gives."""
         if way == "unpadded":
             return True
-        if way == "tree" and not self._inputs >= TREE_INPUTS:
+        readable = self._inputs >= TREE_INPUTS and knows_reach(self.model.config)
+        if way == "tree" and not readable:
             return False
         example = _example(self._n_vocabulary)
         try:
@@ -225,13 +227,26 @@ class CausalLM:
             found = dict(answer for part in parts for answer in part)
         except Exception:  # whatever a model that does not know the arguments may raise
             return False
-        dtype = next(self.model.parameters()).dtype
-        tolerance = AGREEMENT.get(dtype, ROUGH_AGREEMENT)
         for number, sequence in enumerate(example.tokens):
             alone = self._alone(sequence, example.targets[number])
-            if not np.allclose(found[number], alone, rtol=0, atol=tolerance):
+            if not np.allclose(found[number], alone, rtol=0, atol=self._tolerance()):
                 return False
         return True
+
+    def _check_causal(self) -> None:
+        """Raise an `ArgumentError` if what follows a token changes what is said in its place."""
+        stem = _example(self._n_vocabulary).tokens[1]
+        short = self._alone(stem[:4], stem[4:5])[0]
+        long = self._alone(stem[:7], stem[4:8])[0]
+        if not np.isclose(short, long, rtol=0, atol=self._tolerance()):
+            raise ArgumentError(
+                f"model: {type(self.model).__name__} reads what follows a token, too, so it cannot "
+                f"say how probable a continuation is; give a causal language model (a BERT-like "
+                f"one needs is_decoder=True in its config)"
+            )
+
+    def _tolerance(self) -> float:
+        return AGREEMENT.get(next(self.model.parameters()).dtype, ROUGH_AGREEMENT)
 
     def _alone(self, sequence: IntArray, target: IntArray) -> FloatArray:
         budget = row_budget(len(sequence))

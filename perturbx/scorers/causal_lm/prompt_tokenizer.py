@@ -22,7 +22,8 @@ class PromptTokenizer:
     tokenizer : transformers tokenizer
         The model's own.
     closes : bool, default=False
-        A prompt also gets the tokenizer's closing token, as an encoder reads it.
+        A prompt also gets the tokenizer's closing token, as an encoder reads it, and what follows
+        begins a text of its own.
 
     Raises
     ------
@@ -47,9 +48,10 @@ class PromptTokenizer:
                 "tokenizer: it puts a special token behind every text, and a model that goes on "
                 "with a prompt would read it as the end; load it with add_eos_token=False"
             )
-        first = tokenizer.convert_ids_to_tokens([bare[0]])[0]
-        # SentencePiece puts a space before a text: right for the prompt, wrong for its sequel.
-        self._adds_space = str(first).startswith("\u2581") and str(first) != "\u2581"
+        first = str(tokenizer.convert_ids_to_tokens([bare[0]])[0]) if bare else ""
+        # SentencePiece puts a space before a text: right for the prompt, wrong for its sequel. What
+        # an encoder's partner says is a text of its own.
+        self._adds_space = first.startswith("\u2581") and not closes
         self._anchor = self.wrapped(ANCHOR, add_special_tokens=False)["input_ids"]
 
     def __getattr__(self, name: str) -> Any:

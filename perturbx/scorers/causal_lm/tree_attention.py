@@ -23,6 +23,35 @@ from perturbx.typing import FloatArray, IntArray
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 
+KNOWN_REACHES = frozenset(
+    {
+        "sliding_window",
+        "use_sliding_window",
+        "max_window_layers",
+        "_sliding_window_pattern",
+        "sliding_window_pattern",
+    }
+)
+"""Numbers of a config that `_Layout` draws its masks by."""
+
+
+def knows_reach(config: Any) -> bool:
+    """Say whether it is known how far each layer looks back, so that a mask can say the same.
+
+    A layer that cuts its own view by columns (chunks, local windows) takes a trie of short prompts
+    for a text, and goes wrong on long ones only: no small example would show it.
+    """
+    text = config.get_text_config()
+    cuts = {
+        name
+        for name, value in vars(text).items()
+        if value
+        and ("window" in name or name.startswith("attention_chunk"))
+        and not name.endswith("pattern")  # which layers have one; `layer_types` says it, too
+    }
+    kinds = set(getattr(text, "layer_types", None) or ())
+    return cuts <= KNOWN_REACHES and kinds <= {FULL, SLIDING}
+
 
 def tree_log_probs(
     model: Any, trie: Trie, targets: Sequence[IntArray], size: ChunkSize
