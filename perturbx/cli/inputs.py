@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -125,7 +126,29 @@ def _lines(content: str, column: str, where: str) -> Iterator[str]:
             yield line.removesuffix("\n")
 
 
-def _json_lines(content: str, column: str, where: str) -> Iterator[str]:
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a ``.jsonl`` file, one a line; "-" is standard input.
+
+    Raises
+    ------
+    typer.BadParameter
+        There is no such file.
+    ArgumentError
+        It is not UTF-8, a line is no object, or there is none.
+    """
+    is_standard_input = str(path) == DASH
+    if not is_standard_input and not path.is_file():
+        raise typer.BadParameter(f"there is no file {path}", param_hint="--input")
+    where = "--input: standard input" if is_standard_input else f"--input: {path}"
+    raw = typer.get_binary_stream("stdin").read() if is_standard_input else path.read_bytes()
+    records = [record for _, record in _objects(_decode(raw, where), where)]
+    if not records:
+        raise ArgumentError(f"{where}: holds no record")
+    return records
+
+
+def _objects(content: str, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every line that is not blank: its place, and the object that it holds."""
     # str.splitlines would also cut at line separators inside a JSON string.
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
@@ -136,9 +159,12 @@ def _json_lines(content: str, column: str, where: str) -> Iterator[str]:
         except (ValueError, RecursionError) as error:
             raise ArgumentError(f"{place}: is not JSON ({error})") from None
         if not isinstance(record, dict):
-            raise ArgumentError(
-                f"{place}: expected an object with the key {column!r}; got {type(record).__name__}"
-            )
+            raise ArgumentError(f"{place}: expected an object; got {type(record).__name__}")
+        yield place, record
+
+
+def _json_lines(content: str, column: str, where: str) -> Iterator[str]:
+    for place, record in _objects(content, where):
         if column not in record:
             raise ArgumentError(
                 f"{place}: has no key {column!r} (--column); it has {_listed(record)}"

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perturbx._version import __version__
+from perturbx.cli import explain_prompt as prompts
 from perturbx.cli.explain import EXAMPLES, explain
 
 # Rich's tracebacks fold away the very lines that a bug report needs.
@@ -41,6 +42,7 @@ def perturbx(
 
 
 app.command("explain", epilog=EXAMPLES)(explain)
+app.command("explain-prompt", epilog=prompts.EXAMPLES)(prompts.explain_prompt)
 
 
 def main() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from perturbx.cli.messages import say
 from perturbx.cli.outputs import check_folder_of
-from perturbx.exceptions import ArgumentError, TableError
+from perturbx.exceptions import ArgumentError, Interrupted, ScoringError, TableError
 
 if TYPE_CHECKING:
+    from perturbx.explanations import Explanations
     from perturbx.score_table import ScoreTable
 
 SUFFIX = ".npz"
@@ -54,7 +56,7 @@ def save_tables(tables: Sequence[ScoreTable], path: Path) -> None:
         table.save(path / f"{number:0{width}d}{SUFFIX}")
 
 
-def load_tables(path: Path, texts: Sequence[str]) -> list[ScoreTable]:
+def load_tables(path: Path, texts: Sequence[str] | None) -> list[ScoreTable]:
     """Return the tables of an earlier run of the same texts.
 
     Parameters
@@ -62,8 +64,8 @@ def load_tables(path: Path, texts: Sequence[str]) -> list[ScoreTable]:
     path : Path
         What ``--save-table`` wrote (a ``.npz`` file, or a folder of them), or the JSON that
         ``--output json`` wrote.
-    texts : sequence of str
-        The texts, in the same order.
+    texts : sequence of str, optional
+        The texts, in the same order; None leaves it to the explainer to tell.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def load_tables(path: Path, texts: Sequence[str]) -> list[ScoreTable]:
             f"--resume: {path} is neither what --save-table nor what --output json writes ({error})"
         ) from None
     found = [None if table.units is None else table.units.text for table in tables]
-    if found != list(texts):
+    if texts is not None and found != list(texts):
         raise ArgumentError(
             f"--resume: {path} holds the scores of {len(tables)} texts, and they are not the "
             f"{len(texts)} texts given, in their order"
@@ -103,3 +105,18 @@ def _tables_of_json(path: Path) -> list[ScoreTable]:
     # str.splitlines would also cut at line separators inside a JSON string.
     lines = path.read_text(encoding="utf-8").split("\n")
     return [ScoreTable.from_dict(json.loads(line)["table"]) for line in lines if line.strip()]
+
+
+def explain_and_save(explain: Callable[[], Explanations], save_table: Path | None) -> Explanations:
+    """Return what `explain` gives, and save every score paid for, whether it ends well or not."""
+    try:
+        explanations = explain()
+    except (ScoringError, Interrupted) as failure:
+        n_scored = sum(len(table) for table in failure.tables)
+        if save_table is not None and n_scored:
+            save_tables(failure.tables, save_table)
+            say(f"saved the {n_scored} scores of the unfinished run to {save_table}")
+        raise
+    if save_table is not None:
+        save_tables(explanations.tables, save_table)
+    return explanations

@@ -91,14 +91,29 @@ def _card(explanation: Explanation, name: str, heading: str) -> str:
         panel = _panel(explanation, views[0], only=True)
         return f'<section class="px-card">\n{head}{panel}\n</section>'
     shown = explanation.column()
+    is_said = explanation.response is not None
     tabs = "\n".join(
         f'<input class="px-pick" type="radio" name="{name}" id="{name}-{j}"'
         f"{' checked' if j == shown else ''}>"
-        f'<label class="px-tab" for="{name}-{j}"><b>{_bdi(view.name)}</b> '
-        f"{view.number(view.score)}</label>\n{_panel(explanation, view, only=False)}"
+        f'<label class="px-tab" for="{name}-{j}" title="{view.number(view.score)}">'
+        f"{_said(view) if is_said else _named(view)}</label>\n"
+        f"{_panel(explanation, view, only=False)}"
         for j, view in enumerate(views)
     )
-    return f'<section class="px-card">\n{head}<div class="px-tabs">\n{tabs}\n</div>\n</section>'
+    kind = "px-tabs px-said" if is_said else "px-tabs"
+    note = '<p class="px-ask">Choose a part of the response:</p>\n' if is_said else ""
+    return (
+        f'<section class="px-card">\n{head}{note}<div class="{kind}">\n{tabs}\n</div>\n</section>'
+    )
+
+
+def _named(view: OutputView) -> str:
+    return f"<b>{_bdi(view.name)}</b> {view.number(view.score)}"
+
+
+def _said(view: OutputView) -> str:
+    """Return a part of a response, whole: the tabs together are what was said."""
+    return f"<bdi>{_escaped(view.name)}</bdi>"
 
 
 def _panel(explanation: Explanation, view: OutputView, *, only: bool) -> str:

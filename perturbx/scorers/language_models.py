@@ -11,9 +11,17 @@ import torch
 from perturbx.exceptions import ArgumentError, MissingExtraError
 from perturbx.scorers.causal_lm.model import CausalLM
 from perturbx.scorers.continuations import LanguageModel
-from perturbx.scorers.loading import check_vocabulary, check_weights, one_line, quietly
-from perturbx.scorers.placement import best_device, checked_device, checked_dtype
+from perturbx.scorers.loading import (
+    check_vocabulary,
+    check_weights,
+    number_format,
+    one_line,
+    quietly,
+    where_and_how,
+)
 from perturbx.scorers.seq2seq import Seq2SeqLM
+
+GGUF = ".gguf"
 
 FORMS = (
     "a pair (model, tokenizer) of transformers, a text-generation pipeline, the path or hub name "
@@ -58,6 +66,10 @@ def as_language_model(
         model = (model.model, model.tokenizer)
     if isinstance(model, tuple | list) and len(model) == 2:
         return _of_pair(*model, device=device, dtype=dtype)
+    if isinstance(model, torch.nn.Module):
+        raise ArgumentError(
+            f"model: {type(model).__name__} came without its tokenizer; pass (model, tokenizer)"
+        )
     raise ArgumentError(f"model: expected {FORMS}; got {model!r:.200}")
 
 
@@ -68,24 +80,26 @@ def _of_pair(model: Any, tokenizer: Any, **options: Any) -> LanguageModel:
             f"model: expected the transformers tokenizer of the model beside it, got "
             f"{type(tokenizer).__name__}; pass (model, tokenizer)"
         )
-    if type(model).__name__.endswith("ForSequenceClassification"):
-        raise ArgumentError(
-            f"model: {type(model).__name__} is a classifier; explain it with ShapleyExplainer"
-        )
+    _refuse_classifier(type(model).__name__)
     if getattr(config, "is_encoder_decoder", False):
         return Seq2SeqLM(model, tokenizer, **options)
     return CausalLM(model, tokenizer, **options)
 
 
+def _refuse_classifier(architecture: str) -> None:
+    if architecture.endswith("ForSequenceClassification"):
+        raise ArgumentError(
+            f"model: {architecture} is a classifier; explain it with ShapleyExplainer"
+        )
+
+
 def _loaded(
     source: str, device: str | torch.device | None, dtype: str | torch.dtype | None
 ) -> LanguageModel:
-    if source.startswith((".", os.sep)) and not os.path.exists(source):
+    is_local = source.startswith((".", os.sep)) or source.endswith(GGUF)
+    if is_local and not os.path.exists(source):
         raise ArgumentError(f"model: there is no file or folder {source!r}")
-    to_device = best_device() if device is None else checked_device(device)
-    to_dtype: Any = "auto" if to_device.type == "cuda" else torch.float32
-    if dtype is not None:
-        to_dtype = checked_dtype(dtype)
+    to_device, to_dtype = where_and_how(device, dtype)
     with quietly():
         model, tokenizer, untrained = _from_pretrained(source, to_dtype)
     check_vocabulary(tokenizer, source)
@@ -96,19 +110,25 @@ def _loaded(
 def _from_pretrained(source: str, dtype: Any) -> tuple[Any, Any, set[str]]:
     import transformers
 
-    where, options = source, {}
-    if source.endswith(".gguf"):
+    where, gguf = source, {}
+    if source.endswith(GGUF):
         _check_gguf()
-        where, options = str(Path(source).parent), {"gguf_file": Path(source).name}
+        where, gguf = str(Path(source).parent), {"gguf_file": Path(source).name}
     try:
-        config = transformers.AutoConfig.from_pretrained(where, **options)
+        config = transformers.AutoConfig.from_pretrained(where, **gguf)
+        for architecture in config.architectures or ():
+            _refuse_classifier(architecture)
         kind: Any = (
             transformers.AutoModelForSeq2SeqLM
             if config.is_encoder_decoder
             else transformers.AutoModelForCausalLM
         )
-        model, info = kind.from_pretrained(where, output_loading_info=True, dtype=dtype, **options)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
+        model, info = kind.from_pretrained(
+            where, output_loading_info=True, **number_format(dtype), **gguf
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **gguf)
+    except ArgumentError:
+        raise
     except Exception as error:  # the libraries underneath raise whatever they like
         raise ArgumentError(
             f"model: cannot load {source!r} as a language model ({one_line(error)}); give a "

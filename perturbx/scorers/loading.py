@@ -47,10 +47,7 @@ def load_classifier(
     ArgumentError
         If it cannot be loaded, or if it has no trained classification head.
     """
-    to_device = best_device() if device is None else checked_device(device)
-    to_dtype: Any = "auto" if to_device.type == "cuda" else torch.float32
-    if dtype is not None:
-        to_dtype = checked_dtype(dtype)
+    to_device, to_dtype = where_and_how(device, dtype)
     with quietly():
         model, tokenizer, untrained = _from_pretrained(path_or_name, to_dtype)
     check_vocabulary(tokenizer, path_or_name)
@@ -65,16 +62,23 @@ def load_classifier(
     )
 
 
+def where_and_how(
+    device: str | torch.device | None, dtype: str | torch.dtype | None
+) -> tuple[torch.device, Any]:
+    """Return the device and the number format of a model that is loaded by its name."""
+    to_device = best_device() if device is None else checked_device(device)
+    if dtype is not None:
+        return to_device, checked_dtype(dtype)
+    return to_device, "auto" if to_device.type == "cuda" else torch.float32
+
+
 def _from_pretrained(path_or_name: str, dtype: Any) -> tuple[Any, Any, set[str]]:
     """Return the model, its tokenizer, and the names of weights that no checkpoint gave."""
     import transformers
 
-    # the argument's name before transformers 5, which still takes it, with a warning
-    major = int(transformers.__version__.split(".")[0])
-    number_format = {"dtype" if major >= 5 else "torch_dtype": dtype}
     try:
         model, info = transformers.AutoModelForSequenceClassification.from_pretrained(
-            path_or_name, output_loading_info=True, **number_format
+            path_or_name, output_loading_info=True, **number_format(dtype)
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(path_or_name)
     except Exception as error:  # the libraries underneath raise whatever they like
@@ -84,6 +88,15 @@ def _from_pretrained(path_or_name: str, dtype: Any) -> tuple[Any, Any, set[str]]
             f"or the name of one on the hub"
         ) from error
     return model, tokenizer, set(info["missing_keys"])
+
+
+def number_format(dtype: Any) -> dict[str, Any]:
+    """Return the number format as the argument that ``from_pretrained`` takes."""
+    import transformers
+
+    # the argument's name before transformers 5, which still takes it, with a warning
+    major = int(transformers.__version__.split(".")[0])
+    return {"dtype" if major >= 5 else "torch_dtype": dtype}
 
 
 def check_vocabulary(tokenizer: Any, source: str) -> None:

@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 import perturbx as px
-from perturbx.cli.explain import BUDGETS, ExplainerName
+from perturbx.cli.explain import ExplainerName
 from perturbx.cli.main import app
 from perturbx.cli.messages import reporting
+from perturbx.cli.options import BUDGETS
 from perturbx.explainers import EXPLAINERS
 from perturbx.explainers.budget import CALLS_PER_UNIT
 from perturbx.scorers.classifier import TransformersClassifier

@@ -103,7 +103,7 @@ def test_arguments_are_texts_of_their_own(pipe):
         ("a.tsv", b"text,label\nfine,1\n", "the columns are 'text,label'"),
         ("a.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: is not JSON"),
         ("a.jsonl", b"\n" + b"[" * 100_000, "line 2: is not JSON"),
-        ("a.jsonl", b'["text"]\n', "line 1: expected an object with the key 'text'; got list"),
+        ("a.jsonl", b'["text"]\n', "line 1: expected an object; got list"),
         ("a.jsonl", b'{"review": "a", "id": 1}', "has no key 'text' .* 'review', 'id'"),
         ("a.jsonl", b'{"text": null}', "line 1: 'text' is not a string but NoneType"),
         ("a.jsonl", b"", "holds no text"),

@@ -13,6 +13,7 @@ from perturbx.batch_budget import BatchBudget
 from perturbx.exceptions import ArgumentError, CapabilityError, ScoringError
 from perturbx.scorers.causal_lm.chunk_size import ChunkSize
 from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
+from perturbx.scorers.causal_lm.rope import turning_point
 from perturbx.scorers.causal_lm.rows import row_log_probs
 from perturbx.scorers.causal_lm.sequences import Sequences
 from perturbx.scorers.causal_lm.tree_attention import knows_reach, tree_log_probs
@@ -89,6 +90,7 @@ class CausalLM:
         self.batching = batching
         self._inputs = frozenset(inspect.signature(_bare(model).forward).parameters)
         self._checked: Batching | None = None
+        self._pads: bool | None = None
         self._sizes: dict[int | str, ChunkSize] = {}
         self._budgets: dict[int | str, BatchBudget] = {}
 
@@ -178,24 +180,48 @@ class CausalLM:
     def _parts(
         self, sequences: Sequences, way: Batching, batch_tokens: int | Literal["auto"]
     ) -> Iterator[list[tuple[int, FloatArray]]]:
+        for chosen, own_way in self._groups(sequences, way):
+            parts = self._read(sequences, chosen, own_way, batch_tokens)
+            for part in asking(self.model, parts):
+                yield [(chosen[i], log_p) for i, log_p in part]
+
+    def _groups(self, sequences: Sequences, way: Batching) -> Iterator[tuple[list[int], Batching]]:
+        """Yield which sequences may share a pass, and how they are read."""
+        turn = turning_point(self.model.config)
+        numbers = range(len(sequences))
+        near = [i for i in numbers if turn is None or len(sequences.tokens[i]) <= turn]
+        far = [i for i in numbers if turn is not None and len(sequences.tokens[i]) > turn]
+        if near:
+            yield near, way
+        if far:
+            yield far, way if way != "tree" else self._way_of_rows()
+
+    def _way_of_rows(self) -> Batching:
+        """Return how texts beyond a turn are read: the first chunk of a trie would be a short one."""
+        if self._pads is None:
+            self._pads = self._can("padded")
+        return "padded" if self._pads else "unpadded"
+
+    def _read(
+        self,
+        sequences: Sequences,
+        chosen: Sequence[int],
+        way: Batching,
+        batch_tokens: int | Literal["auto"],
+    ) -> Iterator[list[tuple[int, FloatArray]]]:
+        tokens = [sequences.tokens[i] for i in chosen]
+        targets = [sequences.targets[i] for i in chosen]
         if way == "tree":
-            trie = build_trie(sequences.tokens, sequences.starts)
             if batch_tokens not in self._sizes:
                 self._sizes[batch_tokens] = ChunkSize(batch_tokens, self._n_vocabulary)
-            size = self._sizes[batch_tokens]
-            parts = tree_log_probs(self.model, trie, sequences.targets, size)
-        else:
-            if batch_tokens not in self._budgets:
-                self._budgets[batch_tokens] = row_budget(batch_tokens)
-            parts = row_log_probs(
-                self.model,
-                sequences.tokens,
-                sequences.targets,
-                self._inputs,
-                self._budgets[batch_tokens],
-                pads=way == "padded",
-            )
-        return asking(self.model, parts)
+            trie = build_trie(tokens, [sequences.starts[i] for i in chosen])
+            return tree_log_probs(self.model, trie, targets, self._sizes[batch_tokens])
+        if batch_tokens not in self._budgets:
+            self._budgets[batch_tokens] = row_budget(batch_tokens)
+        budget = self._budgets[batch_tokens]
+        return row_log_probs(
+            self.model, tokens, targets, self._inputs, budget, pads=way == "padded"
+        )
 
     def _way(self) -> Batching:
         """Return how prompts are batched: as asked, if the model can, or the best it can do."""

@@ -1,0 +1,93 @@
+"""The command ``perturbx explain-prompt``, on a model saved to a folder."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from perturbx.cli.main import app
+
+
+@pytest.fixture(scope="module")
+def folder(language_model, tmp_path_factory):
+    model, tokenizer = language_model("llama", attention="sdpa")
+    path = tmp_path_factory.mktemp("model")
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+@pytest.fixture
+def run(folder):
+    def invoke(*arguments):
+        options = ("explain-prompt", "--model", str(folder), "--quiet", "--seed", "0")
+        return CliRunner().invoke(app, [*options, *map(str, arguments)])
+
+    return invoke
+
+
+def test_a_prompt_and_what_was_said(run):
+    done = run("He left. It rained.", "--response", " Bob")
+    assert done.exit_code == 0, done.output
+    assert "It rained" in done.stdout
+    assert "log-probability" in done.stdout
+
+
+def test_records_fill_a_template_and_a_run_resumes(run, tmp_path):
+    template = tmp_path / "rag.txt"
+    template.write_text("C: {context}\nQ: {query}\nA:\n", encoding="utf-8")
+    records = tmp_path / "rag.jsonl"
+    lines = [
+        {"context": "He left. It rained.", "query": "who?", "response": " Bob. Yes."},
+        {"context": "One. Two. Three.", "query": "what?", "response": " no"},
+    ]
+    records.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    common = ("--template", template, "--fields", "context", "--input", records)
+    done = run(
+        *common, "--outputs", "sentences", "--output", "json", "--save-table", tmp_path / "t"
+    )
+    assert done.exit_code == 0, done.output
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first["output_names"] == ["Bob.", "Yes."]
+    assert first["text"] == "C: He left. It rained.\nQ: who?\nA: Bob. Yes."
+    assert second["pieces"] == ["One. ", "Two. ", "Three."]
+    again = run(*common, "--outputs", "sentences", "--output", "json", "--resume", tmp_path / "t")
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout.splitlines()[0])["values"] == first["values"]
+    page = tmp_path / "page.html"
+    done = run(*common, "--outputs", "sentences", "-o", page)
+    assert done.exit_code == 0, done.output
+    assert "Choose a part of the response" in page.read_text(encoding="utf-8")
+
+
+def test_labels_and_an_estimate(run, tmp_path):
+    done = run("so good", "--labels", " yes, no", "--units", "words", "--link", "probability")
+    assert done.exit_code == 0, done.output
+    assert "yes" in done.stdout
+    done = run("so good", "--estimate", "--max-new-tokens", "4")
+    assert done.stdout.startswith("1 text, 1 units: 2 calls")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 2, "give a PROMPT"),
+        (("a", "b", "--response", " c"), 2, "--response"),
+        (("a", "--template", "nowhere.txt"), 2, "no file"),
+        (("a", "--budget", "many"), 2, "--budget"),
+        (("--input", "nowhere.jsonl"), 2, "no file"),
+        (("a", "--outputs", "Eve", "--response", " Bob"), 1, "outputs: 'Eve'"),
+    ],
+)
+def test_what_cannot_be_is_told(run, arguments, code, said):
+    done = run(*arguments)
+    assert done.exit_code == code
+    assert said in done.output
+
+
+def test_responses_are_given_to_all_or_none(run, tmp_path):
+    records = tmp_path / "a.jsonl"
+    records.write_text('{"prompt": "a", "response": " b"}\n{"prompt": "c"}', encoding="utf-8")
+    done = run("--input", records)
+    assert done.exit_code == 1
+    assert "record 2 has no 'response'" in done.output

@@ -1,0 +1,282 @@
+"""Prompts and contexts: what a language model says, traced to the parts of what it read."""
+
+import itertools
+import pickle
+from math import factorial
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+import perturbx as px
+from perturbx.exceptions import ArgumentError, MaskingError, ScoringError
+from perturbx.scorers.causal_lm import CausalLM
+from perturbx.units.prompts import chat_prompt, few_shot_prompt
+
+CONTEXT = "He left. It rained a lot. Bob sang.\n\nThe end came."
+TEMPLATE = "C: {context} Q: {query} A:"
+CHAT = (
+    "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] | trim }}</>{% endfor %}"
+    "{% if add_generation_prompt %}<bot>{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def llama(language_model):
+    return language_model("llama", attention="sdpa")
+
+
+def log_prob(llama, prompt, response):
+    model, tokenizer = llama
+    before = tokenizer(prompt)["input_ids"]
+    after = tokenizer(response, add_special_tokens=False)["input_ids"]
+    with torch.inference_mode():
+        log_p = model(input_ids=torch.tensor([before + after])).logits[0].double().log_softmax(-1)
+    return sum(float(log_p[len(before) - 1 + i, token]) for i, token in enumerate(after))
+
+
+def shapley(pieces, value):
+    """By enumeration of the coalitions of pieces."""
+    n = len(pieces)
+    known = {
+        kept: value(kept)
+        for size in range(n + 1)
+        for kept in itertools.combinations(range(n), size)
+    }
+    values = np.zeros(n)
+    for kept, worth in known.items():
+        for unit in range(n):
+            size = len(kept) - (unit in kept)
+            weight = factorial(size) * factorial(n - size - 1) / factorial(n)
+            values[unit] += weight * worth * (1 if unit in kept else -1)
+    return values
+
+
+def test_values_are_those_of_plain_forwards_over_all_coalitions(llama):
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False)
+    (found,) = explainer.explain([CONTEXT], "who?", [" Bob"])
+    pieces = ["He left. ", "It rained a lot. ", "Bob sang.\n\n", "The end came."]
+    assert found.units.pieces == tuple(pieces)
+
+    def value(kept):
+        return log_prob(llama, f"C: {''.join(pieces[i] for i in kept)} Q: who? A:", " Bob")
+
+    np.testing.assert_allclose(found.values[:, 0], shapley(pieces, value), atol=2e-3)
+    assert found.n_calls == 16
+    assert found.response == " Bob"
+    assert found.output_names == ("response",)
+
+
+def test_parts_of_a_response_add_up_to_it_and_cost_no_more(llama):
+    read = []
+    handle = llama[0].model.embed_tokens.register_forward_hook(
+        lambda module, inputs, output: read.append(inputs[0].numel())
+    )
+    said = [" Bob sang. It rained!"]
+    values, tokens = {}, {}
+    for outputs in ("response", "sentences", "tokens"):
+        explainer = px.ContextExplainer(
+            llama, template=TEMPLATE, outputs=outputs, progress=False, batch_tokens=64
+        )
+        explainer._language_model()._way()
+        read.clear()
+        (found,) = explainer.explain([CONTEXT], "who?", said)
+        values[outputs], tokens[outputs] = found.values, sum(read)
+        assert found.n_calls == 16
+    handle.remove()
+    assert tokens["response"] == tokens["sentences"] == tokens["tokens"]
+    for outputs, count in (("sentences", 2), ("tokens", len(said[0]))):
+        assert values[outputs].shape == (4, count)
+        total = values[outputs].sum(axis=1)
+        np.testing.assert_allclose(total, values["response"][:, 0], atol=1e-4)
+
+
+def test_any_part_of_a_response_can_be_explained(llama):
+    explainer = px.ContextExplainer(
+        llama, template=TEMPLATE, outputs={"who": "Bob", "did": (5, 9)}, progress=False
+    )
+    (parts,) = explainer.explain([CONTEXT], "who?", [" Bob sang"])
+    explainer.set_params(outputs="tokens")
+    (tokens,) = explainer.explain([CONTEXT], "who?", [" Bob sang"])
+    assert parts.output_names == ("who", "did")
+    np.testing.assert_allclose(parts.values[:, 0], tokens.values[:, 1:4].sum(axis=1), atol=1e-4)
+    np.testing.assert_allclose(parts.values[:, 1], tokens.values[:, 5:].sum(axis=1), atol=1e-4)
+
+
+def test_a_contrast_is_the_difference_of_both(llama):
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False)
+    (both,) = explainer.explain([CONTEXT], "who?", [" Bob"], alternatives=[" Eve and"])
+    (one,) = explainer.explain([CONTEXT], "who?", [" Bob"])
+    (other,) = explainer.explain([CONTEXT], "who?", [" Eve and"])
+    np.testing.assert_allclose(both.values, one.values - other.values, atol=1e-4)
+    with pytest.raises(ArgumentError, match="alternatives"):
+        explainer.set_params(link="log_odds").explain([CONTEXT], "q", [" a"], alternatives=[" b"])
+
+
+def test_a_language_model_is_a_classifier(llama):
+    explainer = px.PromptExplainer(
+        llama, labels=[" yes", " no", " maybe"], units="words", link="probability", progress=False
+    )
+    (found,) = explainer.explain(["so very good"])
+    np.testing.assert_allclose(found.values.sum(axis=1), 0, atol=1e-9)
+    np.testing.assert_allclose(found.base_values.sum() + found.values.sum(), 1)
+    raw = [log_prob(llama, "so very good", label) for label in (" yes", " no", " maybe")]
+    expected = np.exp(raw) / np.exp(raw).sum()
+    np.testing.assert_allclose(found.base_values + found.values.sum(axis=0), expected, atol=1e-4)
+    explainer.set_params(outputs="predicted")
+    assert explainer.explain(["so very good"])[0].values.shape == (3, 1)
+
+
+def test_the_model_answers_first_where_no_response_is_given(llama):
+    explainer = px.PromptExplainer(llama, max_new_tokens=6, progress=False)
+    (found,) = explainer.explain(["He left. It rained."])
+    (said,) = CausalLM(*llama).generate(["He left. It rained."], max_new_tokens=6)
+    assert found.response == said
+    (given,) = explainer.explain(["He left. It rained."], [said])
+    np.testing.assert_array_equal(found.values, given.values)
+
+
+def test_retokenized_variants_are_the_edited_strings(llama):
+    """With a token a byte both assemblies are the same game."""
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False)
+    (tokens,) = explainer.explain([CONTEXT], "who?", [" Bob"])
+    (strings,) = explainer.set_params(assembly="retokenize").explain([CONTEXT], "who?", [" Bob"])
+    np.testing.assert_allclose(tokens.values, strings.values, atol=1e-5)
+
+
+def test_many_prompts_in_one_stream_are_as_alone(llama):
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False, outputs="sentences")
+    contexts = [CONTEXT, ["One. Two.", "Three came. Four."], "A b. C d. E f."]
+    said = [" Bob", " It was so. Yes.", " no"]
+    together = explainer.explain(contexts, ["a?", "b?", "c?"], said)
+    for own, context, query, response in zip(together, contexts, "abc", said, strict=True):
+        (alone,) = explainer.explain([context], f"{query}?", [response])
+        assert alone.output_names == own.output_names
+        np.testing.assert_allclose(alone.values, own.values, atol=1e-4)
+
+
+def test_a_run_goes_on_with_the_tables_of_another(llama):
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False)
+    first = explainer.explain([CONTEXT], "who?", [" Bob"])
+    calls = []
+    handle = llama[0].register_forward_pre_hook(lambda *args: calls.append(1))
+    again = explainer.explain([CONTEXT], "who?", [" Bob"], tables=first.tables)
+    explainer.estimate_cost([CONTEXT], "who?")
+    handle.remove()
+    assert not calls
+    np.testing.assert_array_equal(first[0].values, again[0].values)
+
+
+def test_what_it_would_cost(llama):
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False, max_new_tokens=5)
+    cost = explainer.estimate_cost([CONTEXT], "who?")
+    assert (cost.least_calls, cost.most_calls) == (16, 16)
+    assert cost.size_unit == "tokens"
+
+
+@pytest.mark.filterwarnings("ignore::perturbx.exceptions.PoorFitWarning")
+def test_a_long_context_begins_with_groups_and_stays_within_its_budget(llama):
+    documents = [" ".join(f"Line {i} of {d}." for i in range(24)) for d in range(4)]
+    explainer = px.ContextExplainer(
+        llama, template=TEMPLATE, budget=60, random_state=0, progress=False
+    )
+    (found,) = explainer.explain([documents], "who?", [" Bob"])
+    assert found.n_calls <= 60
+    assert found.units.n_units < 96
+    ends = found.table.linked("log_prob").scores
+    total = found.base_values + found.values.sum(axis=0)
+    np.testing.assert_allclose(total, ends[found.table.row_of(kept=True)], atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::perturbx.exceptions.PoorFitWarning")
+def test_contextcites_line_is_one_choice(llama):
+    explainer = px.ContextExplainer(
+        llama, template=TEMPLATE, estimator="lasso", budget=12, random_state=0, progress=False
+    )
+    (found,) = explainer.explain([CONTEXT], "who?", [" Bob"])
+    assert found.method == "lasso"
+    assert found.n_calls <= 12
+
+
+def test_only_what_the_user_said_is_played_with(language_model):
+    model, tokenizer = language_model("llama", attention="sdpa")
+    tokenizer.chat_template = CHAT
+    messages = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": " He left. It rained. "},
+    ]
+    units = chat_prompt(messages, tokenizer)
+    assert units.text == "<system>Be kind.</><user>He left. It rained.</><bot>"
+    assert units.pieces == ("He left. ", "It rained.")
+    (found,) = px.PromptExplainer((model, tokenizer), progress=False).explain([messages], [" so"])
+    assert found.units.pieces == units.pieces
+    context = px.ContextExplainer((model, tokenizer), template=TEMPLATE, progress=False)
+    (found,) = context.explain([CONTEXT], "who?", [" Bob"])
+    assert found.units.text.startswith("<user>C: He left.")
+    assert found.units.pieces[0] == "He left. "
+    plain = context.set_params(chat=False).explain([CONTEXT], "who?", [" Bob"])[0]
+    assert plain.units.text.startswith("C: He left.")
+
+
+def test_examples_are_units(llama):
+    units = few_shot_prompt("{examples}\n\nIn: {text}\nOut:", ["a is b", "c is d"], text="e")
+    (found,) = px.PromptExplainer(llama, progress=False).explain([units], [" f"])
+    assert found.values.shape == (2, 1)
+
+
+def test_an_encoder_decoder_is_explained_too(language_model):
+    explainer = px.ContextExplainer(language_model("t5"), template=TEMPLATE, progress=False)
+    (found,) = explainer.explain([CONTEXT], "who?", ["Bob"])
+    assert found.values.shape == (4, 1)
+
+
+def test_a_sure_answer_has_finite_log_odds(language_model):
+    model, tokenizer = language_model("llama", attention="sdpa")
+    with torch.no_grad():
+        model.lm_head.weight *= 400
+    explainer = px.PromptExplainer((model, tokenizer), link="log_odds", progress=False)
+    (said,) = CausalLM(model, tokenizer).generate(["He left. It rained."], max_new_tokens=1)
+    (found,) = explainer.explain(["He left. It rained."], [said])
+    assert np.isfinite(found.values).all()
+    assert found.base_values + found.values.sum() > 5
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "said"),
+    [
+        ({}, {"contexts": CONTEXT, "queries": "q"}, "contexts: expected a list"),
+        ({}, {"contexts": [CONTEXT]}, "queries"),
+        ({}, {"contexts": [CONTEXT], "queries": ["a", "b"]}, "queries: expected one per"),
+        ({}, {"contexts": [" "], "queries": "q"}, r"contexts\[0\]: documents\[0\]"),
+        ({}, {"contexts": [CONTEXT], "queries": "q", "responses": [""]}, r"responses\[0\]"),
+        ({}, {"contexts": [CONTEXT], "queries": "q", "responses": []}, "responses: expected one"),
+        ({"template": "{text}"}, {"contexts": [CONTEXT], "queries": "q"}, "template"),
+        ({"link": "identity"}, {"contexts": [CONTEXT], "queries": "q"}, "link"),
+        ({"assembly": "x"}, {"contexts": [CONTEXT], "queries": "q"}, "assembly"),
+        ({"estimator": "x"}, {"contexts": [CONTEXT], "queries": "q"}, "estimator"),
+        ({"outputs": "Eve"}, {"contexts": [CONTEXT], "queries": "q"}, "outputs: 'Eve'"),
+        ({"chat": True}, {"contexts": [CONTEXT], "queries": "q"}, "chat template"),
+    ],
+)
+def test_what_cannot_be_is_named(llama, change, arguments, said):
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False).set_params(**change)
+    with pytest.raises(ArgumentError, match=said):
+        explainer.explain(**({"responses": [" Bob"]} | arguments))
+
+
+def test_a_prompt_beyond_the_window_says_what_to_do(language_model):
+    model, tokenizer = language_model("gpt2", n_positions=40)
+    explainer = px.PromptExplainer((model, tokenizer), progress=False)
+    with pytest.raises(MaskingError, match=r"texts\[0\].*reads; shorten it"):
+        explainer.explain(["He left. " * 10], [" Bob"])
+    with pytest.raises(ScoringError, match="shorten it"):
+        explainer.explain(["He left. " * 10])
+
+
+def test_scikit_learns_rules(llama):
+    explainer = px.ContextExplainer(llama, budget=8, random_state=3, progress=False)
+    twin = clone(explainer)
+    assert twin.get_params() == explainer.get_params()
+    explainer.explain(["A b. C d. E f."], "q?", [" a"])
+    assert "_loaded_model" not in pickle.loads(pickle.dumps(explainer)).__dict__
