@@ -9,11 +9,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from perturbx.exceptions import TableError
 from perturbx.explanation_record import read_record, write_record
 from perturbx.explanation_values import ExplanationValues
 from perturbx.score_table import ScoreTable
-from perturbx.typing import Link, Surrogate
+from perturbx.typing import FloatArray, Link, Surrogate
 
 if TYPE_CHECKING:
     import lime.explanation
@@ -157,6 +159,32 @@ class Explanation(ExplanationValues):
             link=self.link if link is None else link,
             outputs=self.output_names if outputs is None else outputs,
         )
+
+    def predict(self, masks: Any) -> FloatArray:
+        """Return what the scores paid for let expect of other masks: no call is made.
+
+        The posterior mean of Gaussian processes on the game, with its interactions; the values
+        alone are a line (`additivity` tells how near the game is to one).
+
+        Parameters
+        ----------
+        masks : array of bool, (m, n_units)
+            True = kept.
+
+        Returns
+        -------
+        numpy.ndarray, (m, n_outputs)
+            On the scale of the explanation.
+
+        Raises
+        ------
+        SurrogateError
+            If the masks are of other units, or the table has fewer than four rows.
+        """
+        from perturbx.surrogates.game_gp.prediction import predict_scores
+
+        view = self.table.linked(self.link).select(self.output_names)
+        return predict_scores(view, np.asarray(masks))
 
     @classmethod
     def from_table(

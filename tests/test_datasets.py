@@ -1,10 +1,13 @@
 """The data sets are what their datasheet says."""
 
 import csv
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from perturbx.units import as_segmenter
 
 FOLDER = Path(__file__).resolve().parents[1] / "datasets"
 SIZES = {"reviews_en.csv": 120, "reviews_zh.csv": 80}
@@ -45,3 +48,18 @@ def test_every_data_set_has_a_datasheet():
         assert path.name in datasheet
         assert path.name in SIZES
     assert "CC0" in datasheet
+
+
+def test_questions_have_their_sources_in_their_contexts():
+    lines = (FOLDER / "context_questions.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    assert len({record["id"] for record in records}) == len(records) == 33
+    languages = Counter(record["language"] for record in records)
+    assert languages == {"en": 25, "zh": 2, "ja": 2, "hi": 2, "ar": 2}
+    cut = as_segmenter("sentences")
+    for record in records:
+        sentences = [piece.strip() for piece in cut(record["context"]).pieces]
+        assert 7 <= len(sentences) <= 9
+        assert all(sentences.count(source) == 1 for source in record["sources"])
+        assert any(record["answer"] in source for source in record["sources"])
+    assert sum(len(record["sources"]) == 2 for record in records) == 4

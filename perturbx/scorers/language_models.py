@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,8 @@ def _loaded(
     if is_local and not os.path.exists(source):
         raise ArgumentError(f"model: there is no file or folder {source!r}")
     to_device, to_dtype = where_and_how(device, dtype)
-    with quietly():
+    # the bar of a .gguf file that is being read heeds no setting of the library
+    with quietly(), redirect_stderr(io.StringIO()):
         model, tokenizer, untrained = _from_pretrained(source, to_dtype)
     check_vocabulary(tokenizer, source)
     check_weights(untrained, source, "head over the vocabulary", "a language model")

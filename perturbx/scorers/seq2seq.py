@@ -192,7 +192,7 @@ def _decoder_opening(model: Any) -> list[int]:
     """Return the tokens that the decoder begins with, as it does when it generates."""
     found = []
     for name in ("decoder_start_token_id", "forced_bos_token_id"):
-        places = (model.config, getattr(model, "generation_config", None))
+        places = (getattr(model, "generation_config", None), model.config)
         values = [getattr(place, name, None) for place in places]
         found.append(next((int(value) for value in values if value is not None), None))
     if found[0] is None:

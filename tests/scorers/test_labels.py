@@ -42,7 +42,7 @@ def test_the_softmax_is_the_probability_given_that_a_label_comes(llama, labels, 
     assert scores.exclusive
     products = np.array([probability(*llama, prompt, label) for label in labels])
     found, _ = apply_link(
-        scores.values, "probability", kind=scores.kind, exclusive=scores.exclusive
+        scores.values, None, link="probability", kind=scores.kind, exclusive=scores.exclusive
     )
     np.testing.assert_allclose(found[0], products / products.sum(), atol=1e-4)
 

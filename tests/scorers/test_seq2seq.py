@@ -74,7 +74,9 @@ def test_each_distinct_prompt_is_read_once(pair):
 
 def test_the_logits_of_one_pass_are_bounded(pair, monkeypatch):
     model, tokenizer = pair
-    asked = [Continued(np.array([5, i, 2]), tuple(np.array([k, 9]) for k in (3, 4))) for i in (6, 7)]
+    asked = [
+        Continued(np.array([5, i, 2]), tuple(np.array([k, 9]) for k in (3, 4))) for i in (6, 7)
+    ]
     expected = answers_of(Seq2SeqLM(model, tokenizer), asked)
     rows = []
     handle = model.register_forward_pre_hook(
@@ -88,19 +90,22 @@ def test_the_logits_of_one_pass_are_bounded(pair, monkeypatch):
 
 
 def test_a_forced_first_token_stands_before_what_is_said(language_model):
-    model, tokenizer = language_model("bart", forced_bos_token_id=1)
+    model, tokenizer = language_model("bart")
+    model.generation_config.forced_bos_token_id = 1
     lm = Seq2SeqLM(model, tokenizer)
     asked = Continued(np.array([5, 6, 2]), (np.array([7, 8, 9]), np.array([4])))
     opening = [model.config.decoder_start_token_id, 1]
-    for found, expected in zip(answers_of(lm, [asked])[0], alone(model, asked, opening), strict=True):
+    for found, expected in zip(
+        answers_of(lm, [asked])[0], alone(model, asked, opening), strict=True
+    ):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "forced"])
 def test_what_it_says_is_its_likeliest_token_each_time(language_model, family):
-    options = {"forced_bos_token_id": 1} if family == "forced" else {}
     for seed in range(20):  # a random model may begin with bytes that are no text
-        model, tokenizer = language_model("t5" if family == "t5" else "bart", seed=seed, **options)
+        model, tokenizer = language_model("t5" if family == "t5" else "bart", seed=seed)
+        model.generation_config.forced_bos_token_id = 1 if family == "forced" else None
         lm = Seq2SeqLM(model, tokenizer)
         try:
             (said,) = lm.generate(["so good"], max_new_tokens=3)

@@ -197,7 +197,7 @@ class CausalLM:
             yield far, way if way != "tree" else self._way_of_rows()
 
     def _way_of_rows(self) -> Batching:
-        """Return how texts beyond a turn are read: the first chunk of a trie would be a short one."""
+        """Return how texts beyond a turn are read: a trie's chunk would pass for a short one."""
         if self._pads is None:
             self._pads = self._can("padded")
         return "padded" if self._pads else "unpadded"

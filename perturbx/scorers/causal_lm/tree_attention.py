@@ -94,7 +94,7 @@ def tree_log_probs(
             with size.timed(stop - start):
                 log_p = _pass(model, layout, cache, columns, (start, stop), asked, questions)
         except (RuntimeError, MemoryError) as error:
-            _put_back(cache, before)
+            cache = _put_back(cache, before)
             size.shrink(stop - start, error)
             continue
         for i, place, value in zip(*questions.between(start, stop), log_p, strict=True):
@@ -228,13 +228,13 @@ def _tensors(cache: Any) -> list[Mapping[str, Any]]:
     return [{"keys": layer.keys, "values": layer.values} for layer in _filled(cache)]
 
 
-def _put_back(cache: Any, before: Sequence[Mapping[str, Any]]) -> None:
-    """Undo a pass that broke off, in whatever layer."""
-    layers = _filled(cache)
-    for layer, held in zip(layers, before, strict=False):
+def _put_back(cache: Any, before: Sequence[Mapping[str, Any]]) -> Any:
+    """Return the cache as it was before a pass that broke off, in whatever layer."""
+    if not before:  # a layer of the very first pass may be left half begun
+        return _new_cache()
+    for layer, held in zip(_filled(cache), before, strict=True):
         layer.keys, layer.values = held["keys"], held["values"]
-    for layer in layers[len(before) :]:
-        layer.keys, layer.values = layer.keys[:, :, :0], layer.values[:, :, :0]
+    return cache
 
 
 def _keep(cache: Any, kept: IntArray, device: torch.device) -> None:

@@ -81,6 +81,20 @@ def fit_relevance(
     return Posterior(mean.reshape(*shape, n_units + 1), spread.reshape(*shape, n_units, n_units))
 
 
+def fit_parameters(masks: torch.Tensor, values: torch.Tensor) -> Parameters:
+    """Return what the rows of one text ``(1, R, n)`` make likeliest, for each of its k outputs."""
+    n_rows, n_units = masks.shape[1:]
+    rows = some_rows(n_rows, rows_for_relevances(n_units, n_rows))
+    targets = values[0].T
+    points = _fit(masks.expand(len(targets), -1, -1)[:, rows], targets[:, rows])
+    return Parameters.unpack(points, n_units)
+
+
+def relevance_covariance(own: Parameters, masks: torch.Tensor) -> torch.Tensor:
+    """Return the covariance of masks ``(b, m, n)`` with one another, ``(b, m, m)``."""
+    return covariance(own, _signs(masks), distances(masks)).matrix
+
+
 def _fit(masks: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return the parameters ``(b, n + 5)`` that the rows make likeliest."""
     signs, distance = _signs(masks), distances(masks)
