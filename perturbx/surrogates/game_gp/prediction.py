@@ -80,7 +80,8 @@ def _relevance(both: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     matrix = relevance_covariance(own, both[None].expand(values.shape[1], -1, -1))
     known = matrix[:, n_new:, n_new:]
     weights = torch.linalg.solve(known, values.T[:, :, None])
-    return (matrix[:, :n_new, n_new:] @ weights).squeeze(2).T
+    mean: torch.Tensor = (matrix[:, :n_new, n_new:] @ weights).squeeze(2).T
+    return mean
 
 
 def _isotropic(both: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
