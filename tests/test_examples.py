@@ -12,10 +12,22 @@ FOLDER = Path(__file__).resolve().parents[1] / "examples"
 EXAMPLES = sorted(path.name for path in FOLDER.glob("*.py"))
 
 
-def answer_of(name):
+@pytest.fixture(scope="module")
+def llm(language_model, tmp_path_factory):
+    """The folder of a tiny random language model: its answers mean nothing."""
+    model, tokenizer = language_model("llama", attention="sdpa", max_position_embeddings=4096)
+    folder = tmp_path_factory.mktemp("llm")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def answer_of(name, *arguments):
     """Return what an example prints, run from another folder and without a network."""
+    # A random model is explained badly, and that is said; a real one must not be.
+    strict = () if arguments else ("-W", "error::UserWarning")
     done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", FOLDER / name],
+        [sys.executable, *strict, FOLDER / name, *arguments],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -96,11 +108,37 @@ def test_misread_words_have_weights_below_zero():
     assert "problem" in weights  # "solved my problem politely"
 
 
+def test_a_language_model_is_asked_for_labels(llm):
+    answer = answer_of("sentiment_by_prompt.py", llm)
+    assert re.match(r"1 text, 9 units: \d+ to \d+ calls, [\d,]+ to [\d,]+ tokens", answer)
+    assert {"superb", "thin"} <= set(values_in(answer))
+
+
+def test_each_sentence_of_an_answer_has_its_sources(llm, tmp_path):
+    answer = answer_of("answer_and_its_sources.py", llm, tmp_path / "page.html")
+    assert "Anna Kroll built the mill." in answer.splitlines()
+    assert len(re.findall(r"^  +[+-][\d.]+  \w", answer, re.MULTILINE)) == 4
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "The baker sells rye bread." in page
+
+
+def test_every_sentence_of_a_document_is_weighed(llm):
+    answer = answer_of("hidden_instruction.py", llm)
+    rows = re.findall(r"^  +([+-][\d.]+) ± ([\d.]+)  (\w.*)$", answer, re.MULTILINE)
+    assert len(rows) == 5
+    assert {"Returns are free for thirty days"} <= {label for _, _, label in rows}
+
+
+def test_every_example_of_a_prompt_is_weighed(llm):
+    answer = answer_of("examples_by_influence.py", llm)
+    assert len(re.findall(r"^ *[+-][\d.]+  Word: \w+ / Kind: \w+$", answer, re.MULTILINE)) == 5
+
+
 def test_every_example_is_listed_and_tested():
     listed = re.findall(r"\((\w+\.py)\)", (FOLDER / "README.md").read_text(encoding="utf-8"))
     assert sorted(listed) == EXAMPLES
     tests = Path(__file__).read_text(encoding="utf-8")
-    assert all(f'answer_of("{name}")' in tests for name in EXAMPLES)
+    assert all(f'answer_of("{name}"' in tests for name in EXAMPLES)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
