@@ -63,5 +63,5 @@ def warn_of_poor_fits(explanations: Explanations) -> None:
             f"below {POOR_FIT}; the lowest is {worst:.2f}, of texts[{i}]): single units do not "
             f"tell the story; a larger budget or coarser units may",
             PoorFitWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

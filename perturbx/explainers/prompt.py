@@ -24,7 +24,8 @@ from perturbx.scorers.continuations import LanguageModel
 from perturbx.scorers.labels import LabelScorer
 from perturbx.scorers.language_models import as_language_model
 from perturbx.scorers.responses import ResponseScorer
-from perturbx.typing import Encoding, Link, Masker, RandomState, Scorer
+from perturbx.typing import Encoding, Link, Masker, RandomState, Scorer, Segmenter
+from perturbx.units import as_segmenter
 from perturbx.units.prompts import chat_prompt, with_responses
 from perturbx.units.template import Template
 from perturbx.units.units import Units
@@ -251,7 +252,7 @@ class PromptExplainer(ShapleyExplainer):
             return prompt
         template = Template(self.template) if isinstance(self.template, str) else self.template
         if isinstance(prompt, str) and template is None:
-            return self._segmenter()(prompt)
+            return as_segmenter(self.units)(prompt)
         if isinstance(prompt, str) and template is not None and len(template.fields) == 1:
             prompt = {template.fields[0]: prompt}
         if isinstance(prompt, Mapping) and template is not None:
@@ -289,6 +290,22 @@ class PromptExplainer(ShapleyExplainer):
             raise ArgumentError("link: expected 'log_prob', 'log_odds' or 'probability'")
         check_parameters(self.link, self.batch_tokens, "all")
         check_rule(self._rule(), self.estimator, self.budget)
+
+    def _segmenter(self) -> Segmenter:
+        """Return what `fit` and `transform` cut: a text is a prompt, or fills the template."""
+        return lambda text: self._units_of(0, text)
+
+    def _explained_names(self, units: Units, y: Any) -> list[str]:
+        if self.labels is not None:
+            names = LabelScorer(self._language_model(), self.labels).output_names
+            outputs = self._explained_outputs()
+            return list(names) if outputs == "all" else list(_as_list(outputs))
+        if not self._wants_all() and self.outputs != "response":
+            raise ArgumentError(
+                f"outputs: a column per word takes labels or whole responses; got "
+                f"{self.outputs!r:.80}"
+            )
+        return ["response"]
 
     def _wants_all(self) -> bool:
         return isinstance(self.outputs, str) and self.outputs in ("auto", "all")
@@ -335,3 +352,7 @@ class PromptExplainer(ShapleyExplainer):
         design = super()._design_of(number, encoding)
         head_price = getattr(self._language_model(), "head_price", None)
         return design if head_price is None else priced_in_tokens(design, encoding, head_price)
+
+
+def _as_list(outputs: str | Sequence[str]) -> Sequence[str]:
+    return [outputs] if isinstance(outputs, str) else outputs

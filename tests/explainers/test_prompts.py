@@ -280,3 +280,24 @@ def test_scikit_learns_rules(llama):
     assert twin.get_params() == explainer.get_params()
     explainer.explain(["A b. C d. E f."], "q?", [" a"])
     assert "_loaded_model" not in pickle.loads(pickle.dumps(explainer)).__dict__
+
+
+@pytest.mark.filterwarnings("ignore::perturbx.exceptions.PoorFitWarning")
+def test_words_of_prompts_have_columns(llama):
+    explainer = px.PromptExplainer(
+        llama,
+        labels=[" yes", " no"],
+        template="Say: {text}",
+        units="words",
+        budget=16,
+        random_state=0,
+        progress=False,
+    )
+    texts = ["so good", "so very bad"]
+    columns = explainer.fit(texts).transform(texts)
+    assert explainer.output_names_ == ["yes", "no"]
+    assert list(explainer.vocabulary_) == ["bad", "good", "so", "very"]
+    (found,) = explainer.explain(texts[:1])
+    np.testing.assert_allclose(columns[0, [2, 1]].toarray()[0], found.values[:, 0], atol=1e-4)
+    with pytest.raises(ArgumentError, match="column per word"):
+        px.PromptExplainer(llama, outputs="tokens").fit(texts)
