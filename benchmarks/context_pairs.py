@@ -15,7 +15,8 @@ from sklearn.linear_model import Lasso
 from sklearn.preprocessing import StandardScaler
 
 import perturbx as px
-from perturbx.runner import Job, Runner
+from perturbx.jobs import Job
+from perturbx.runner import Runner
 
 PAIRS = Path(__file__).resolve().parents[1] / "datasets" / "context_questions.jsonl"
 BUDGETS = (32, 64, 128)

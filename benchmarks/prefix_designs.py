@@ -42,16 +42,21 @@ class PricedGame:
 
     def tokens(self, masks: np.ndarray) -> float:
         """Return what a decoder reads for these rows."""
-        spent = np.pad(np.cumsum(masks * np.array(self.unit_tokens), axis=1), ((0, 0), (1, 0)))
-        total, before = 0.0, None
-        for row in np.lexsort(masks.T[::-1]):
-            shared = 0
-            if before is not None:
-                differs = np.flatnonzero(masks[row] != masks[before])
-                shared = differs[0] if len(differs) else masks.shape[1]
-            total += spent[row, -1] - spent[row, shared] + self.tail
-            before = row
-        return float(total)
+        return trie_tokens(masks, self.unit_tokens, self.tail)
+
+
+def trie_tokens(masks: np.ndarray, unit_tokens: Sequence[int], tail: float) -> float:
+    """Return the tokens of the trie of all rows, each row's end included."""
+    spent = np.pad(np.cumsum(masks * np.array(unit_tokens), axis=1), ((0, 0), (1, 0)))
+    total, before = 0.0, None
+    for row in np.lexsort(masks.T[::-1]):
+        shared = 0
+        if before is not None:
+            differs = np.flatnonzero(masks[row] != masks[before])
+            shared = differs[0] if len(differs) else masks.shape[1]
+        total += spent[row, -1] - spent[row, shared] + tail
+        before = row
+    return float(total)
 
 
 def shapley_values(scores: np.ndarray) -> np.ndarray:

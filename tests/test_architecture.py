@@ -79,7 +79,7 @@ def test_imports_run_one_way(path):
     lazily = ("explanation.py", "explanations.py", "__main__.py")
     if room(path) not in ("cli", "interop", "reports", *lazily):
         assert not [m for m in every if m.startswith(above)]
-    if room(path) in (*ROOMS, "maskers", "runner.py", "score_table.py"):
+    if room(path) in (*ROOMS, "maskers", "jobs.py", "runner.py", "stream.py", "score_table.py"):
         upward = ("perturbx.explainers", "perturbx.explanation", *above)
         assert not [m for m in every if m.startswith(upward)]
 

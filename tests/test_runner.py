@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perturbx.exceptions import ScoringError
+from perturbx.jobs import Job
 from perturbx.maskers.variants import Variants
-from perturbx.runner import Job, Runner
+from perturbx.runner import Runner
 from perturbx.scorers.scores import Scores
 
 

@@ -15,7 +15,8 @@ from perturbx.exceptions import ScoringError
 from perturbx.explainers.failure import raise_with_tables
 from perturbx.explainers.tables import in_design, rows_to_score, with_rows
 from perturbx.explainers.variant_keys import variant_keys
-from perturbx.runner import Job, Outcome, Runner
+from perturbx.jobs import Job, Outcome
+from perturbx.runner import Runner
 from perturbx.score_table import ScoreTable
 from perturbx.typing import Encoding, IntArray, ScoreMatrix
 from perturbx.units.units import Units

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from perturbx.runner import PLAN_CHUNK
+from perturbx.stream import PLAN_CHUNK
 from perturbx.typing import Encoding, IntArray
 
 

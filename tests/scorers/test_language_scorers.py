@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from perturbx.exceptions import ArgumentError, MaskingError, ScoringError
+from perturbx.jobs import Job
 from perturbx.maskers import Delete
 from perturbx.maskers.retokenized import Retokenized
 from perturbx.maskers.variants import Variants
-from perturbx.runner import Job, Runner
+from perturbx.runner import Runner
 from perturbx.scorers.causal_lm import CausalLM, PromptTokenizer
 from perturbx.scorers.labels import LabelScorer
 from perturbx.scorers.language_models import as_language_model
