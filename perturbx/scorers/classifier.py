@@ -211,6 +211,12 @@ def _check_model(model: Any) -> None:
             f"model: expected a transformers model for sequence classification, got "
             f"{type(model).__name__}"
         )
+    head: Any = getattr(model, "get_output_embeddings", lambda: None)
+    if head() is not None:
+        raise ArgumentError(
+            f"model: {type(model).__name__} has a head over the vocabulary and none over classes; "
+            f"a language model is explained with PromptExplainer or ContextExplainer"
+        )
 
 
 def _check_tokenizer(tokenizer: Any) -> None:

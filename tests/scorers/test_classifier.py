@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from perturbx.exceptions import ArgumentError, ScoringError, TruncationWarning
 from perturbx.maskers.variants import Variants
-from perturbx.scorers import TransformersClassifier
+from perturbx.scorers import TransformersClassifier, as_scorer
 
 FAMILIES = ["bert", "roberta", "distilbert", "gpt2", "llama", "xlnet"]
 TEXTS = ["the film was very good", "bad", "i loved it and hated it", "awful", "a a a a", "xyz"]
@@ -312,10 +312,10 @@ def test_a_model_of_another_task_is_named(make):
     import transformers
 
     shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    model = transformers.BertForMaskedLM(
+    model = transformers.BertForTokenClassification(
         transformers.BertConfig(vocab_size=300, intermediate_size=16, **shape)
     )
-    with pytest.raises(ScoringError, match="BertForMaskedLM may be no model for sequence"):
+    with pytest.raises(ScoringError, match="BertForTokenClassification may be no"):
         TransformersClassifier(model, make.wordpiece()).score(Variants(texts=["good"]))
 
 
@@ -385,3 +385,8 @@ def test_a_real_model_says_the_same_on_every_way_and_is_right(shared):
     np.testing.assert_allclose(plain[:20], alone, atol=1e-4)
     assert scorer.output_names == ("NEGATIVE", "POSITIVE")
     assert np.mean(plain.argmax(axis=1) == np.array(labels, dtype=int)) > 0.8
+
+
+def test_a_language_model_is_sent_to_its_own_explainers(language_model):
+    with pytest.raises(ArgumentError, match="PromptExplainer"):
+        as_scorer(language_model("llama"))
