@@ -10,6 +10,7 @@ import torch
 from sklearn.base import clone
 
 import perturbx as px
+from perturbx.coalitions import PrefixPairs
 from perturbx.exceptions import ArgumentError, MaskingError, ScoringError
 from perturbx.scorers.causal_lm import CausalLM
 from perturbx.units.prompts import chat_prompt, few_shot_prompt
@@ -301,3 +302,19 @@ def test_words_of_prompts_have_columns(llama):
     np.testing.assert_allclose(columns[0, [2, 1]].toarray()[0], found.values[:, 0], atol=1e-4)
     with pytest.raises(ArgumentError, match="column per word"):
         px.PromptExplainer(llama, outputs="tokens").fit(texts)
+
+
+@pytest.mark.parametrize(("family", "priced"), [("llama", True), ("bloom", False)])
+def test_tokens_are_priced_where_beginnings_are_read_once(language_model, family, priced):
+    explainer = px.ContextExplainer(
+        language_model(family), template=TEMPLATE, budget=12, progress=False
+    )
+    _, _, encodings = explainer._ready(explainer._prompts([CONTEXT], "who?"), [" Bob"], None)
+    (design,) = explainer._designs(encodings)
+    assert isinstance(design.sampler, PrefixPairs) == priced
+    if priced:
+        tokens = [len(piece) for piece in encodings[0].units.pieces]
+        assert design.sampler.unit_tokens == tuple(tokens)
+        tail = len(b" Q: who? A: Bob")
+        price = explainer._language_model().head_price
+        assert design.sampler.tail == pytest.approx(tail + price * len(" Bob"), abs=1)

@@ -106,7 +106,7 @@ class CausalLM:
         The head multiplies by every vector of the vocabulary, reading a token by every other
         weight.
         """
-        if self.batching not in ("auto", "tree") or not self._inputs >= TREE_INPUTS:
+        if (self._checked or self.batching) not in ("auto", "tree") or not self._may_read_tries():
             return None
         head: Any = self.model
         n_head = sum(own.numel() for own in head.get_output_embeddings().parameters())
@@ -242,8 +242,7 @@ class CausalLM:
         """Say whether a way of batching gives what one prompt at a time gives."""
         if way == "unpadded":
             return True
-        readable = self._inputs >= TREE_INPUTS and knows_reach(self.model.config)
-        if way == "tree" and not readable:
+        if way == "tree" and not self._may_read_tries():
             return False
         example = _example(self._n_vocabulary)
         try:
@@ -258,6 +257,9 @@ class CausalLM:
             if not np.allclose(found[number], alone, rtol=0, atol=self._tolerance()):
                 return False
         return True
+
+    def _may_read_tries(self) -> bool:
+        return self._inputs >= TREE_INPUTS and knows_reach(self.model.config)
 
     def _check_causal(self) -> None:
         """Raise an `ArgumentError` if what follows a token changes what is said in its place."""
