@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import ClassVar
 
 import numpy as np
@@ -52,8 +53,10 @@ class PrefixPairs:
     name: ClassVar[str] = "odd_gp"
 
     def __post_init__(self) -> None:
-        if not all(count >= 0 for count in (*self.unit_tokens, self.tail)):
-            raise ArgumentError("unit_tokens, tail: expected numbers of 0 or more")
+        for name, counts in (("unit_tokens", self.unit_tokens), ("tail", (self.tail,))):
+            wrong = [count for count in counts if not (count >= 0 and isfinite(count))]
+            if wrong:
+                raise ArgumentError(f"{name}: expected finite numbers of 0 or more, got {wrong[0]}")
 
     def sample(self, players: Players, budget: int, generator: torch.Generator) -> Coalitions:
         """Return at most `budget` distinct coalitions; needs ``min(n + 2, 2 ** n)``.

@@ -10,6 +10,7 @@ rows chosen before.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,7 @@ class PrefixSearch:
         self.n_units = len(unit_tokens)
         self._tokens = np.array(unit_tokens, dtype=np.float64)
         self._tail = tail
+        self._lock = Lock()
         self._draw = np.random.default_rng(seed)
         self._beliefs = _Belief(self.n_units)
         self._paths: list[int] = []
@@ -56,6 +58,11 @@ class PrefixSearch:
 
     def extend(self, n_pairs: int) -> Rows:
         """Return the first pairs ``(n_pairs, n_units)`` of the sequence, one coalition of each."""
+        with self._lock:  # equal searches are shared
+            self._search(n_pairs)
+            return self.pairs[:n_pairs]
+
+    def _search(self, n_pairs: int) -> None:
         while len(self.pairs) < n_pairs:
             rows = self._candidates()
             drop = self._beliefs.drop(rows)
@@ -64,7 +71,6 @@ class PrefixSearch:
             self._beliefs.learn(best)
             self._add(best)
             self.pairs = np.concatenate([self.pairs, best[None]])
-        return self.pairs[:n_pairs]
 
     def _add(self, row: Rows) -> None:
         for own in _paths(np.stack([row, ~row])):

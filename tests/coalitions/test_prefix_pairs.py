@@ -76,7 +76,8 @@ def test_all_coalitions_of_few_units_can_be_asked_for():
     ("make", "named"),
     [
         (lambda: PrefixPairs((1, -2)), "unit_tokens"),
-        (lambda: PrefixPairs((1, 2), tail=-1.0), "tail"),
+        (lambda: PrefixPairs((1, 2), tail=-1.0), "tail: .* got -1.0"),
+        (lambda: PrefixPairs((1, 2), tail=float("inf")), "tail: .* got inf"),
         (lambda: draw(PrefixPairs((1, 2)), 3, 8), "unit_tokens"),
         (lambda: draw(PrefixPairs((1,) * 9), 9, 5), "budget"),
     ],
