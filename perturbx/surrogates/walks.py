@@ -58,7 +58,8 @@ def average_walks(
     """Return the mean marginal contributions along the walks, with their errors.
 
     A walk and its reversal are one observation, and observations are independent; the error is
-    their standard deviation over the root of their number. Distinct walks are a sample without
+    their standard deviation over the root of their number (of a single pair, that of its two
+    walks). Distinct walks are a sample without
     replacement of all orders, so the variance has the factor 1 - (walks / orders).
 
     Parameters
@@ -74,6 +75,9 @@ def average_walks(
     """
     _, empty = ends(table, name)
     units = units_in_order(table, walks)
+    if len(walks) > 2 and len(np.unique(units, axis=0)) <= 2:
+        # Copies of one pair tell no more than that pair: without a spread, there is no error.
+        walks, units = walks[:2], units[:2]
     steps = np.diff(table.scores[walks], axis=1)
     contributions = np.empty_like(steps)
     np.put_along_axis(contributions, units[:, :, None], steps, axis=1)

@@ -161,3 +161,15 @@ def test_a_deep_flat_tree_does_not_enumerate(lab):
     )
     flat = Owen(tree=SimpleNamespace(children=(tuple(range(n)),)))
     np.testing.assert_allclose(flat.fit([table])[0].values, weights, atol=1e-9)
+
+
+@pytest.mark.parametrize("copies", [2, 5])
+def test_copies_of_one_pair_of_walks_are_no_proof(lab, copies):
+    """They tell what the pair tells; 120 orders are not known from two."""
+    scores = lab.smooth_scores(5, 1, 0)
+    order = np.array([3, 0, 4, 1, 2])
+    (once,) = PermutationShapley().fit([lab.walked(scores, [order])])
+    (often,) = PermutationShapley().fit([lab.walked(scores, [order] * copies)])
+    np.testing.assert_allclose(often.values, once.values)
+    np.testing.assert_allclose(often.std_errors, once.std_errors)
+    assert np.all(often.std_errors > 0)
