@@ -38,8 +38,9 @@ Span: TypeAlias = tuple[int, int]
 TextInput: TypeAlias = str | tuple[str, str]
 """What is explained: a text, or a pair of texts for a model that compares two."""
 
-ScoreKind: TypeAlias = Literal["logit", "probability", "log_prob", "value"]
-"""What a scorer's number is. ``value``: any number (a regression, a similarity, a margin)."""
+ScoreKind: TypeAlias = Literal["logit", "probability", "log_prob", "similarity", "value"]
+"""What a scorer's number is. ``similarity``: of two texts, never a probability; ``value``: any
+number (a regression, a margin), a probability where all of them lie in [0, 1]."""
 
 Link: TypeAlias = Literal["identity", "probability", "log_prob", "log_odds"]
 """The scale on which a score is explained; ``identity`` is the scorer's own number."""

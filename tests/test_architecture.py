@@ -23,6 +23,8 @@ LAZY_ONLY = {
     "gradio",
     "ray",
     "anthropic",
+    "rouge_score",
+    "sacrebleu",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, ScoringError
 from perturbx.explainers.budget import resolve_seed
 from perturbx.explainers.cost import CostEstimate, estimate_cost
 from perturbx.explainers.design import Design
@@ -223,9 +223,7 @@ class PromptExplainer(ShapleyExplainer):
                 f"no {self.link!r}; take link='log_prob'"
             )
         if responses is None:
-            responses = self._language_model().generate(
-                [own.text for own in cut], max_new_tokens=self.max_new_tokens, stop=self.stop
-            )
+            responses = self._answers([own.text for own in cut])
         answers = zip(responses, *([] if alternatives is None else [alternatives]), strict=True)
         answered = [with_responses(own, *given) for own, given in zip(cut, answers, strict=True)]
         encodings = encode_texts(answered, masker, scorer, self._players)
@@ -235,6 +233,19 @@ class PromptExplainer(ShapleyExplainer):
             masker,
             [with_readout(e, outputs, self._language_model().tokenizer) for e in encodings],
         )
+
+    def _answers(self, prompts: Sequence[str]) -> list[str]:
+        """Return what the model says to each prompt."""
+        said = self._language_model().generate(
+            prompts, max_new_tokens=self.max_new_tokens, stop=self.stop
+        )
+        for number, answer in enumerate(said):
+            if not answer.strip():
+                raise ScoringError(
+                    f"prompts[{number}]: the model says nothing to it; give a response to explain, "
+                    f"or end the prompt where an answer must follow"
+                )
+        return said
 
     def _prepared(self, texts: Sequence[Any]) -> tuple[Scorer, Masker, list[Encoding]]:
         return self._ready(texts, None, None)

@@ -30,7 +30,7 @@ _ROUNDING = 1e-9
 """A value this small beside the score and the other values is a rounding error, shown as 0."""
 
 _SCALE_OF_LINK = {"probability": "probability", "log_prob": "log-probability"}
-_SCALE_OF_KIND = {**_SCALE_OF_LINK, "logit": "logit"}
+_SCALE_OF_KIND = {**_SCALE_OF_LINK, "logit": "logit", "similarity": "similarity"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,6 +64,11 @@ def apply_link(
         return _from_logits(values, variances, link, exclusive and values.shape[1] > 1)
     if kind == "log_prob":
         return _from_log_probs(values, variances, link)
+    if kind == "similarity":
+        raise CapabilityError(
+            f"link={link!r}: needs probabilities, and a similarity of texts is none; use "
+            f"link='identity'"
+        )
     if values.size and not (np.nanmin(values) >= 0 and np.nanmax(values) <= 1):
         raise CapabilityError(
             f"link={link!r}: needs probabilities, and this model's numbers run from "

@@ -20,7 +20,7 @@ class Scores:
         The scorer's own numbers.
     variances : numpy.ndarray of float64, (n_variants, n_outputs), optional
         The variance of each number, where the model itself is noisy.
-    kind : {"logit", "probability", "log_prob", "value"}
+    kind : {"logit", "probability", "log_prob", "similarity", "value"}
         What the numbers are.
     exclusive : bool
         The outputs are classes of which exactly one holds: logits go through a softmax, and

@@ -164,7 +164,7 @@ class CausalLM:
         Raises
         ------
         ScoringError
-            If it says nothing, or if a prompt is longer than its window.
+            If a prompt is longer than its window.
         """
         rows = prompt_rows(self.tokenizer, prompts, self.model_id)
         for number, row in enumerate(rows):
