@@ -1,0 +1,167 @@
+"""Chats, documents, examples and responses: only what is to be played with is a unit."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perturbx.exceptions import ArgumentError, SegmentationError
+from perturbx.units import as_segmenter
+from perturbx.units.prompts import (
+    chat_prompt,
+    document_prompt,
+    few_shot_prompt,
+    in_chat,
+    response_of,
+    response_spans,
+    with_responses,
+)
+from perturbx.units.units import FRAME
+
+STYLES = {
+    "llama": (
+        "<s>{% for m in messages %}[{{ m['role'] }}]\n{{ m['content'] | trim }}<eot>{% endfor %}"
+        "{% if add_generation_prompt %}[assistant]\n{% endif %}"
+    ),
+    "chatml": (
+        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
+        "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    ),
+    "mistral": (
+        "{% set system = '' %}{% if messages[0]['role'] == 'system' %}"
+        "{% set system = messages[0]['content'] + '\n\n' %}{% set messages = messages[1:] %}"
+        "{% endif %}<s>{% for m in messages %}{% if m['role'] == 'user' %}"
+        "[INST]{% if loop.first %}{{ system }}{% endif %}{{ m['content'] }}[/INST]"
+        "{% else %} {{ m['content'] }}</s>{% endif %}{% endfor %}"
+    ),
+}
+SENTENCES = ["He left. ", "It rained! ", "雨が降った。", "वह गया। ", "ذهب. ", "No end"]
+CONTENTS = st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=4).map("".join)
+
+
+@pytest.fixture
+def chat(language_model):
+    def make(style):
+        tokenizer = language_model.tokenizer()
+        tokenizer.chat_template = STYLES.get(style, style)
+        return tokenizer
+
+    return make
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_markup_roles_and_other_messages_are_frozen(chat, style):
+    messages = [
+        {"role": "system", "content": "Be kind. Be short."},
+        {"role": "user", "content": "He left. It rained."},
+        {"role": "assistant", "content": "I see. Go on."},
+        {"role": "user", "content": "He left. Why?"},
+    ]
+    tokenizer = chat(style)
+    units = chat_prompt(messages, tokenizer)
+    assert units.text == tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=True
+    )
+    assert units.pieces == ("He left. ", "It rained.", "He left. ", "Why?")
+    assert "".join(part for _, part in units.parts) == units.text
+    both = chat_prompt(messages, tokenizer, roles=("system", "user"), units="words")
+    assert both.labels[:4] == ("Be", "kind", "Be", "short")
+
+
+@given(content=CONTENTS)
+def test_a_message_in_a_chat_keeps_its_units(language_model, content):
+    tokenizer = language_model.tokenizer()
+    tokenizer.chat_template = STYLES["llama"]
+    units = as_segmenter("sentences")(content)
+    inside = in_chat(units, tokenizer)
+    assert [piece.strip() for piece in inside.pieces] == [piece.strip() for piece in units.pieces]
+
+
+def test_what_a_template_says_twice_goes_twice(chat):
+    tokenizer = chat("{% for m in messages %}{{ m['content'] }}|{{ m['content'] }}{% endfor %}")
+    units = chat_prompt([{"role": "user", "content": "He left. Why?"}], tokenizer)
+    assert units.n_units == 2
+    assert units.unit_of_span == (0, 1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("style", "messages", "error", "said"),
+    [
+        ("{{ messages[0]['content'] | upper }}", "good", SegmentationError, "changes what they"),
+        ("{{ raise_exception('no') }}", "good", ArgumentError, "refuses them"),
+        (None, "good", ArgumentError, "no chat template"),
+        ("llama", 3, ArgumentError, r"messages\[0\]"),
+    ],
+)
+def test_templates_that_do_not_do(chat, style, messages, error, said):
+    with pytest.raises(error, match=said):
+        chat_prompt([{"role": "user", "content": messages}], chat(style))
+
+
+def test_roles_that_are_not_there(chat):
+    with pytest.raises(ArgumentError, match="roles"):
+        chat_prompt([{"role": "user", "content": "a"}], chat("llama"), roles=("tool",))
+    with pytest.raises(ArgumentError, match="expected a list"):
+        chat_prompt("good", chat("llama"))
+
+
+@given(st.lists(CONTENTS, min_size=1, max_size=4))
+def test_no_unit_reaches_over_two_documents(documents):
+    units = document_prompt("C: {context}\nQ: {query}", documents, query="He left. Why?")
+    assert units.text.startswith("C: ")
+    assert units.text.endswith("\nQ: He left. Why?")
+    count = sum(as_segmenter("sentences")(document).n_units for document in documents)
+    assert units.n_units == count
+    assert "".join(units.pieces) == "\n\n".join(documents)
+    if count > 1:
+        assert sorted(units.tree.leaves(units.tree.root)) == list(range(count))
+    borders = []
+    for document in documents:
+        first = len(borders) and borders[-1][-1] + 1
+        borders.append(range(first, first + as_segmenter("sentences")(document).n_units))
+    inner = range(units.n_units, units.n_units + len(units.tree.children)) if units.tree else []
+    together = {frozenset(units.tree.leaves(node)) for node in inner}
+    assert all(len(own) < 2 or frozenset(own) in together for own in borders)
+
+
+def test_documents_that_are_none():
+    for documents, said in ((["a", " "], r"documents\[1\]"), ([], "documents"), ("a", "list")):
+        with pytest.raises(ArgumentError, match=said):
+            document_prompt("{context}", documents)
+
+
+def test_an_example_is_one_unit():
+    examples = ["a is b", "c is d", "a is b"]
+    units = few_shot_prompt("Do.\n{examples}\nIn: {x}", examples, separator="\n", x="a is b")
+    assert units.pieces == ("a is b\n", "c is d\n", "a is b")
+    assert units.parts[0] == (FRAME, "Do.\n")
+    for wrong, said in (([], "examples"), ([3], r"examples\[0\]"), (["  "], r"examples\[0\]")):
+        with pytest.raises(ArgumentError, match=said):
+            few_shot_prompt("{examples}", wrong)
+    with pytest.raises(ArgumentError, match=r"examples\[1\]"):
+        few_shot_prompt("{examples}", [{"a": "b"}, {"c": "d"}], example_template="{a}")
+
+
+@given(prompt=CONTENTS, said=CONTENTS, other=CONTENTS)
+def test_responses_are_segments_of_their_own(prompt, said, other):
+    units = as_segmenter("sentences")(prompt)
+    both = with_responses(units, said, other)
+    texts = [both.text[start:stop] for start, stop in both.segments]
+    assert texts == [prompt, said, other]
+    assert (both.spans, both.unit_of_span) == (units.spans, units.unit_of_span)
+    assert response_of(both) == said
+    assert response_of(units) is None
+    _, spans = response_spans(both, "sentences")
+    assert "".join(said[start:stop] for ((start, stop),) in spans) == said
+
+
+def test_parts_of_a_response():
+    units = with_responses(as_segmenter("words")("so"), "He left. He ran.")
+    assert response_spans(units, "He") == (["He"], [[(0, 2), (9, 11)]])
+    assert response_spans(units, [(3, 7)]) == (["left"], [[(3, 7)]])
+    for wrong in ("Eve", [(3, 99)], [3], [], {"a": ""}):
+        with pytest.raises(ArgumentError, match="outputs"):
+            response_spans(units, wrong)
+    with pytest.raises(ArgumentError, match="response"):
+        with_responses(as_segmenter("words")("so"), "")
+    with pytest.raises(ArgumentError, match="once"):
+        with_responses(units, "again")
