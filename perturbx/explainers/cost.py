@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from perturbx.explainers.design import Design
+from perturbx.explainers.draws import draws_of
 from perturbx.explainers.preparation import draw_coalitions
 from perturbx.explainers.variant_keys import variant_keys
 from perturbx.typing import Encoding, IntArray
@@ -127,9 +128,12 @@ class _Bill:
         coalitions = draw_coalitions(sized, [encoding.units for encoding in encodings], seed)
         keys, lengths = [], []
         for encoding, drawn in zip(encodings, coalitions, strict=True):
-            own_keys, first = _distinct(variant_keys(encoding, drawn.masks))
+            draws = draws_of(encoding)
+            every_key = np.concatenate([variant_keys(draw, drawn.masks) for draw in draws])
+            own_keys, first = _distinct(every_key)
             keys.append(own_keys)
-            lengths.append(encoding.lengths(drawn.masks)[torch.from_numpy(first)].numpy())
+            sizes = torch.cat([draw.lengths(drawn.masks) for draw in draws])
+            lengths.append(sizes[torch.from_numpy(first)].numpy())
         _, first = _distinct(np.concatenate([np.empty((0, 2), dtype=np.int64), *keys]))
         every = np.concatenate([np.empty(0, dtype=np.int64), *lengths])
         return cls(

@@ -12,6 +12,7 @@ import torch
 
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.exceptions import ScoringError
+from perturbx.explainers.draws import averaged, draws_of
 from perturbx.explainers.failure import raise_with_tables
 from perturbx.explainers.tables import in_design, rows_to_score, with_rows
 from perturbx.explainers.variant_keys import variant_keys
@@ -147,11 +148,20 @@ class TextPurchases(Purchases):
         """Buy what is missing, all texts in one stream."""
         fresh = self._missing(wanted)
         if self.is_begun:
-            fresh = {text: self._take_equal(text, masks) for text, masks in fresh.items()}
+            fresh = {
+                # What is drawn at random may be equal once, and is not the same for that.
+                text: masks if self._draws(text) > 1 else self._take_equal(text, masks)
+                for text, masks in fresh.items()
+            }
         numbers = [text for text, masks in fresh.items() if len(masks)]
         if not numbers:
             return
-        outcome = self._runner.run([Job(self._encodings[i], fresh[i]) for i in numbers])
+        outcome = averaged(
+            self._runner.run(
+                [Job(draw, fresh[i]) for i in numbers for draw in draws_of(self._encodings[i])]
+            ),
+            [self._draws(i) for i in numbers],
+        )
         failure = outcome.failure or self._changed_width(outcome)
         if outcome.n_outputs is not None and failure is outcome.failure:
             for place, text in enumerate(numbers):
@@ -164,6 +174,9 @@ class TextPurchases(Purchases):
 
     def _provenance(self, text: int) -> Mapping[str, Any]:
         return self._provenances[text]
+
+    def _draws(self, text: int) -> int:
+        return len(draws_of(self._encodings[text]))
 
     def _add_result(self, text: int, masks: torch.Tensor, outcome: Outcome, place: int) -> None:
         result = outcome.results[place]

@@ -2,6 +2,7 @@
 
 from perturbx.maskers.choice import as_masker
 from perturbx.maskers.delete import Delete
+from perturbx.maskers.infill import Infill
 from perturbx.maskers.removal import Removal
 from perturbx.maskers.replace import MaskToken, Replace, UnknownToken
 from perturbx.maskers.text_encoding import TextEncoding
@@ -10,6 +11,7 @@ from perturbx.maskers.variants import Variants
 
 __all__ = [
     "Delete",
+    "Infill",
     "MaskToken",
     "Removal",
     "Replace",

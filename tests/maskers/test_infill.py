@@ -1,0 +1,137 @@
+"""Removed units filled by a masked language model."""
+
+import numpy as np
+import pytest
+import torch
+
+import perturbx as px
+from perturbx.exceptions import ArgumentError, MaskingError
+from perturbx.maskers import Infill
+from perturbx.units import as_segmenter
+
+TEXT = "the good, thin  movie is good"
+
+
+@pytest.fixture(scope="module")
+def bert(word_piece):
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(word_piece),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        initializer_range=0.5,
+        max_position_embeddings=40,
+    )
+    return transformers.BertForMaskedLM(config).eval(), word_piece
+
+
+def texts_of(encoding, masks):
+    return list(encoding.variants(torch.as_tensor(masks)).texts)
+
+
+def all_masks(n):
+    return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(bool)
+
+
+def test_what_is_kept_stays_to_the_character(bert):
+    units = as_segmenter("words")(TEXT)
+    encoding = Infill(bert).encode(units)
+    masks = all_masks(units.n_units)
+    for mask, text in zip(masks, texts_of(encoding, masks), strict=True):
+        for unit, (start, stop) in enumerate(units.spans):
+            if mask[:unit].all() and mask[unit]:
+                assert text[start:stop] == TEXT[start:stop]
+        assert (text == TEXT) or not mask.all()
+        at = 0
+        for unit in np.flatnonzero(mask):
+            at = text.index(units.pieces[unit].strip(), at)
+
+
+def test_a_mask_has_the_same_fill_wherever_it_is_asked_about(bert):
+    units = as_segmenter("words")(TEXT)
+    masks = all_masks(units.n_units)[:20]
+    together = texts_of(Infill(bert).encode(units), masks)
+    alone = Infill(bert).encode(units)
+    assert [texts_of(alone, mask[None])[0] for mask in masks[::-1]] == together[::-1]
+    assert texts_of(alone, masks) == together
+    assert texts_of(Infill(bert, seed=1).encode(units), masks) != together
+
+
+def test_draws_differ_and_the_model_is_left_as_it_was(bert):
+    model, tokenizer = bert
+    units = as_segmenter("words")(TEXT)
+    model.train()
+    encoding = Infill((model, tokenizer), n_draws=3).encode(units)
+    mask = [[False] * units.n_units]
+    assert len({texts_of(draw, mask)[0] for draw in encoding.draws}) == 3
+    assert model.training
+    model.eval()
+    cold = Infill((model, tokenizer), n_draws=3, temperature=1e-4).encode(units)
+    assert len({texts_of(draw, mask)[0] for draw in cold.draws}) == 1
+
+
+def test_a_score_is_the_mean_over_draws_and_knows_its_error(bert):
+    asked = []
+
+    def length(texts):
+        asked.extend(texts)
+        return [len(text) for text in texts]
+
+    masker = Infill(bert, n_draws=5)
+    units = as_segmenter("words")("good thin movie")
+    explainer = px.ShapleyExplainer(length, masker=masker, random_state=0, progress=False)
+    (found,) = explainer.explain([units])
+    assert len(asked) == len(set(asked))
+    assert explainer.estimate_cost([units]).most_calls == len(asked) <= 5 * 8
+    table = found.table
+    encoding = masker.encode(units)
+    for mask, score, variance in zip(table.masks, table.scores, table.variances, strict=True):
+        lengths = [len(texts_of(draw, mask[None])[0]) for draw in encoding.draws]
+        assert score[0] == pytest.approx(np.mean(lengths))
+        assert variance[0] == pytest.approx(np.var(lengths, ddof=1) / 5)
+    assert np.all(found.std_errors > 0)
+    again = explainer.explain([units], tables=[table])
+    np.testing.assert_array_equal(again[0].values, found.values)
+
+
+def test_what_was_drawn_whole_is_kept_when_a_run_breaks(bert):
+    def fails(texts):
+        if any("good" not in text for text in texts):
+            raise RuntimeError("no")
+        return [float(len(text)) for text in texts]
+
+    masker = Infill(bert, n_draws=2)
+    with pytest.raises(px.ScoringError) as failure:
+        px.ShapleyExplainer(
+            fails, masker=masker, random_state=0, progress=False, batch_tokens=1
+        ).explain(["good thin movie"])
+    (table,) = failure.value.tables
+    assert len(table) < 8
+    assert np.isfinite(table.scores).all()
+
+
+def test_what_cannot_be_is_named(bert, byte_pairs):
+    model, tokenizer = bert
+    units = as_segmenter("words")
+    for arguments, said in [
+        ({"n_draws": 0}, "n_draws"),
+        ({"temperature": 0.0}, "temperature"),
+    ]:
+        with pytest.raises(ArgumentError, match=said):
+            Infill(bert, **arguments)
+    with pytest.raises(ArgumentError, match="model"):
+        Infill(model)
+    with pytest.raises(ArgumentError, match="vocabulary"):
+        Infill((model.bert, tokenizer))
+    with pytest.raises(ArgumentError, match="cannot load"):
+        Infill("/no/such/model").encode(units("a"))
+    with pytest.raises(MaskingError, match="reads 40"):
+        Infill(bert).encode(units("good " * 60))
+    with pytest.raises(MaskingError, match="parts of tokens"):
+        Infill(bert).encode(as_segmenter("characters")("movie"))
+    with pytest.raises(MaskingError, match="one text"):
+        Infill(bert).encode(units(("a", "b")))
