@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from perturbx.explanation import Explanation
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
 from perturbx.units.units import Units
+
+# A busy machine is no failure: how long an example takes is not tested.
+settings.register_profile("perturbx", deadline=None)
+settings.load_profile("perturbx")
 
 SHARED = Path(
     os.environ.get("PERTURBX_SHARED", Path(__file__).resolve().parents[1].parent / "shared")

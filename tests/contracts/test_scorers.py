@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from perturbx.maskers.variants import Variants
 from perturbx.scorers import CallableScorer, SklearnScorer, TransformersClassifier
+from perturbx.scorers.causal_lm import CausalLM
+from perturbx.scorers.generated import ChrF, GeneratedTextScorer, Rouge
+from perturbx.scorers.labels import LabelScorer
 from perturbx.typing import InputKind, ScoreKind, Scorer
 
 WORDS = ["good", "bad", "not", "film"]
@@ -70,6 +73,21 @@ def decoder():
     return TransformersClassifier(GPT2ForSequenceClassification(config), tokenizer())
 
 
+def labels():
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=7, n_embd=8, n_layer=1, n_head=2, initializer_range=0.5)
+    model = CausalLM(GPT2LMHeadModel(config), tokenizer())
+    return LabelScorer(model, ["good", "not good", "bad film"])
+
+
+def similarity():
+    return GeneratedTextScorer(
+        lambda prompts: [prompt.upper() for prompt in prompts], [ChrF(), Rouge()], "GOOD FILM"
+    )
+
+
 def tokenizer(**special):
     """A word a token."""
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -83,7 +101,16 @@ def tokenizer(**special):
     )
 
 
-SCORERS = [function, probabilities, margins, regression, encoder, decoder]
+SCORERS = [
+    function,
+    probabilities,
+    margins,
+    regression,
+    encoder,
+    decoder,
+    labels,
+    similarity,
+]
 
 
 @pytest.fixture(scope="module", params=SCORERS, ids=lambda factory: factory.__name__)
@@ -97,9 +124,12 @@ def variants_of(scorer, sentences, kind):
         return Variants(texts=[" ".join(words) for words in sentences])
     width = max(map(len, sentences))
     ids = [[WORDS.index(word) + 3 for word in words] for words in sentences]
+    token_ids = torch.tensor([row + [0] * (width - len(row)) for row in ids]).long()
     return Variants(
-        token_ids=torch.tensor([row + [0] * (width - len(row)) for row in ids]).long(),
+        token_ids=token_ids,
         lengths=torch.tensor([len(row) for row in ids]),
+        # Prompts without a response, in the words of a language model's own tokenizer.
+        extras={"token_type_ids": 0 * token_ids} if hasattr(scorer, "language_model") else {},
     )
 
 
