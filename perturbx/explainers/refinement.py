@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 
 from perturbx.budget_report import StopReason
@@ -80,7 +81,8 @@ def refine(
     Returns
     -------
     dict of int to TextState
-        Tables and attributions of the last groups of each text.
+        Tables and attributions of the last groups of each text. Rows of an earlier run that
+        keep those groups whole are in them, also where this one did not draw them.
 
     Raises
     ------
@@ -95,7 +97,29 @@ def refine(
             fits = fit(tables)
             for i in active:
                 texts[i] = _look(texts[i], tables[i], fits[i], rule, when_spent)
+        wider = {i: _all_whole_rows(text, purchases.table(i)) for i, text in texts.items()}
+        for i, (table, attribution) in _fitted(wider, fit).items():
+            calls = (*texts[i].calls[:-1], table.n_calls)
+            texts[i] = replace(texts[i], fitted=(table, attribution), calls=calls)
     return {i: _result(text) for i, text in texts.items()}
+
+
+def _all_whole_rows(text: _LongText, paid: ScoreTable) -> ScoreTable | None:
+    """Return every row paid for that keeps the last groups whole, if there are more than drawn."""
+    owner = text.partition.group_of_unit.numpy()
+    first = [members[0] for members in text.partition.groups]
+    whole = np.flatnonzero((paid.masks[:, first][:, owner] == paid.masks).all(axis=1))
+    if len(whole) <= len(text.drawn):
+        return None
+    return text.partition.table_of_groups(paid.rows(whole))
+
+
+def _fitted(
+    tables: Mapping[int, ScoreTable | None], fit: Fit
+) -> dict[int, tuple[ScoreTable, Attribution]]:
+    chosen = {i: table for i, table in tables.items() if table is not None}
+    fits = fit(chosen) if chosen else {}
+    return {i: (table, fits[i]) for i, table in chosen.items()}
 
 
 def _begin(partition: UnitPartition, most_calls: int, seed: int) -> _LongText:
@@ -125,7 +149,7 @@ def _design(text: _LongText) -> Coalitions:
 
 
 def _own_table(text: _LongText, paid: ScoreTable) -> ScoreTable:
-    """Return the rows drawn so far as rows of groups; an earlier run may have paid for others."""
+    """Return the rows drawn so far as rows of groups; what else is paid for comes at the end."""
     return text.partition.table_of_groups(paid.rows(slice(0, len(text.drawn))))
 
 
@@ -163,6 +187,7 @@ def _look(
 def _result(text: _LongText) -> TextState:
     assert text.fitted is not None
     table, attribution = text.fitted
+    # What a look may spend follows from what matters, so only the end of the budget is known.
     return TextState(
         (text.most_calls,) * MOST_LOOKS,
         table=table,

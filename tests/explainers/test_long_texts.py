@@ -189,3 +189,17 @@ def test_a_table_of_groups_becomes_one_of_units_and_back(explained):
 def test_groups_need_a_tree():
     with pytest.raises(ArgumentError, match="tree"):
         GroupedLeverage().sample(PlayerCount(100), 40, torch.Generator())
+
+
+def test_rows_that_were_paid_for_are_used_also_where_they_are_not_drawn():
+    """Of a run with another seed: whatever keeps the last groups whole counts."""
+    (other,) = explainer(Model(), budget=60).set_params(random_state=1).explain([TEXT])
+    (alone,) = explainer(Model(), budget=60).explain([TEXT])
+    model = Model()
+    (both,) = explainer(model, budget=60).explain([TEXT], tables=[other.table])
+    assert len(both.table) > len(alone.table)
+    assert both.n_calls == both.budget_report.calls[-1] == len(both.table)
+    assert len(model.seen) < 60
+    truth = np.array([sum(WORTH[WORDS.index(w)] for w in p.split()) for p in both.units.pieces])
+    others = ~np.array([{"w3", "w5"} & set(piece.split()) != set() for piece in both.units.pieces])
+    np.testing.assert_allclose(both.values[others, 0], truth[others], atol=0.1)
