@@ -12,6 +12,7 @@ from perturbx.explainers.design import Design
 from perturbx.explainers.parameters import check_outputs, check_parameters
 from perturbx.explainers.preparation import encode_texts
 from perturbx.explainers.prompt_design import lasso_design, priced_in_tokens
+from perturbx.explainers.prompt_units import Prompt, check_list, units_of_prompt
 from perturbx.explainers.responses import with_readout
 from perturbx.explainers.shapley import ShapleyExplainer
 from perturbx.explainers.stopping import check_rule
@@ -25,13 +26,9 @@ from perturbx.scorers.labels import LabelScorer
 from perturbx.scorers.language_models import as_language_model
 from perturbx.scorers.responses import ResponseScorer
 from perturbx.typing import Encoding, Link, Masker, RandomState, Scorer, Segmenter
-from perturbx.units import as_segmenter
-from perturbx.units.prompts import chat_prompt, with_responses
+from perturbx.units.prompts import with_responses
 from perturbx.units.template import Template
 from perturbx.units.units import Units
-
-Prompt = str | Units | Mapping[str, str] | Sequence[Mapping[str, str]]
-"""A text, its units, the values of a template's fields, or the messages of a chat."""
 
 
 class PromptExplainer(ShapleyExplainer):
@@ -209,7 +206,8 @@ class PromptExplainer(ShapleyExplainer):
     ) -> tuple[Scorer, Masker, list[Encoding]]:
         """Return the prompts with their responses, ready for masking."""
         self._check_parameters()
-        cut = self._cut(prompts)
+        check_list(prompts)
+        cut = [self._units_of(number, prompt) for number, prompt in enumerate(prompts)]
         for name, given in (("responses", responses), ("alternatives", alternatives)):
             self._check_answers(name, given, len(cut))
         scorer = self._scorer()
@@ -250,30 +248,15 @@ class PromptExplainer(ShapleyExplainer):
     def _prepared(self, texts: Sequence[Any]) -> tuple[Scorer, Masker, list[Encoding]]:
         return self._ready(texts, None, None)
 
-    def _cut(self, prompts: Sequence[Prompt]) -> list[Units]:
-        if isinstance(prompts, str | Mapping | Units) or not hasattr(prompts, "__iter__"):
-            raise ArgumentError(
-                f"prompts: expected a list of prompts, got {type(prompts).__name__}; put a single "
-                f"one into a list: [prompt]"
-            )
-        return [self._units_of(number, prompt) for number, prompt in enumerate(prompts)]
-
     def _units_of(self, number: int, prompt: Prompt) -> Units:
-        if isinstance(prompt, Units):
-            return prompt
-        template = Template(self.template) if isinstance(self.template, str) else self.template
-        if isinstance(prompt, str) and template is None:
-            return as_segmenter(self.units)(prompt)
-        if isinstance(prompt, str) and template is not None and len(template.fields) == 1:
-            prompt = {template.fields[0]: prompt}
-        if isinstance(prompt, Mapping) and template is not None:
-            return template.units(self.units, fields=self.fields, **prompt)
-        if isinstance(prompt, Sequence) and not isinstance(prompt, str):
-            tokenizer = self._language_model().tokenizer
-            return chat_prompt(prompt, tokenizer, units=self.units, roles=self.roles)
-        raise ArgumentError(
-            f"prompts[{number}]: expected a string, Units, the messages of a chat, or (with a "
-            f"template) the values of its fields; got {prompt!r:.80}"
+        return units_of_prompt(
+            number,
+            prompt,
+            template=self.template,
+            fields=self.fields,
+            units=self.units,
+            roles=self.roles,
+            tokenizer=lambda: self._language_model().tokenizer,
         )
 
     def _check_answers(self, name: str, given: Sequence[str] | None, n_prompts: int) -> None:

@@ -1,0 +1,69 @@
+"""From what the user gives as a prompt to its units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from perturbx.exceptions import ArgumentError
+from perturbx.units import as_segmenter
+from perturbx.units.prompts import chat_prompt
+from perturbx.units.template import Template
+from perturbx.units.units import Units
+
+Prompt: TypeAlias = str | Units | Mapping[str, str] | Sequence[Mapping[str, str]]
+"""A text, its units, the values of a template's fields, or the messages of a chat."""
+
+
+def check_list(prompts: Any) -> None:
+    """Raise an `ArgumentError` for a single prompt where a list of them is expected."""
+    if isinstance(prompts, str | Mapping | Units) or not hasattr(prompts, "__iter__"):
+        raise ArgumentError(
+            f"prompts: expected a list of prompts, got {type(prompts).__name__}; put a single one "
+            f"into a list: [prompt]"
+        )
+
+
+def units_of_prompt(
+    number: int,
+    prompt: Prompt,
+    *,
+    template: str | Template | None,
+    fields: Sequence[str] | None,
+    units: Any,
+    roles: Sequence[str],
+    tokenizer: Callable[[], Any],
+) -> Units:
+    """Return the units of one prompt.
+
+    Parameters
+    ----------
+    number : int
+        Its place, for the message.
+    prompt : Prompt
+        What the user gave.
+    template, fields, units, roles
+        See `PromptExplainer`.
+    tokenizer : callable
+        Gives the model's tokenizer, which renders a chat.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no prompt.
+    """
+    made = Template(template) if isinstance(template, str) else template
+    if isinstance(prompt, Units):
+        return prompt
+    if isinstance(prompt, str) and made is None:
+        return as_segmenter(units)(prompt)
+    if isinstance(prompt, str) and made is not None and len(made.fields) == 1:
+        prompt = {made.fields[0]: prompt}
+    if isinstance(prompt, Mapping) and made is not None:
+        return made.units(units, fields=fields, **prompt)
+    if isinstance(prompt, Sequence) and not isinstance(prompt, str):
+        return chat_prompt(prompt, tokenizer(), units=units, roles=roles)
+    raise ArgumentError(
+        f"prompts[{number}]: expected a string, Units, the messages of a chat, or (with a "
+        f"template) the values of its fields; got {prompt!r:.80}"
+    )
