@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,9 @@ from perturbx.runner import Runner
 from perturbx.score_table import ScoreTable
 from perturbx.typing import Encoding, IntArray, ScoreMatrix
 from perturbx.units.units import Units
+
+DRAWN_AT_ONCE = 16
+"""Masks asked about at once where each is drawn several times."""
 
 
 class Purchases(ABC):
@@ -153,9 +156,25 @@ class TextPurchases(Purchases):
                 text: masks if self._draws(text) > 1 else self._take_equal(text, masks)
                 for text, masks in fresh.items()
             }
-        numbers = [text for text, masks in fresh.items() if len(masks)]
-        if not numbers:
-            return
+        for part in self._parts({text: masks for text, masks in fresh.items() if len(masks)}):
+            self._buy_part(part)
+
+    def _parts(self, fresh: dict[int, torch.Tensor]) -> Iterator[dict[int, torch.Tensor]]:
+        """Yield what goes in one stream: everything, or few masks at once where each is drawn.
+
+        A mask is worth something when all of its draws are there, so those come close together.
+        """
+        drawn = {text: masks for text, masks in fresh.items() if self._draws(text) > 1}
+        sure = {text: masks for text, masks in fresh.items() if text not in drawn}
+        if sure:
+            yield sure
+        longest = max(map(len, drawn.values()), default=0)
+        for start in range(0, longest, DRAWN_AT_ONCE):
+            slices = {text: masks[start : start + DRAWN_AT_ONCE] for text, masks in drawn.items()}
+            yield {text: masks for text, masks in slices.items() if len(masks)}
+
+    def _buy_part(self, fresh: dict[int, torch.Tensor]) -> None:
+        numbers = list(fresh)
         outcome = averaged(
             self._runner.run(
                 [Job(draw, fresh[i]) for i in numbers for draw in draws_of(self._encodings[i])]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,11 @@ from perturbx.maskers.variants import Variants
 from perturbx.typing import InputKind, IntArray
 from perturbx.units.units import FRAME, Units
 
-TOKENS_AT_ONCE = 8_192
+TOKENS_AT_ONCE = 1_024
+"""Tokens in one pass: a vocabulary of 30,000 has 123 MB of logits for so many."""
+
+_UNUSED = re.compile(r"\[unused\d+\]")
+
 REMEMBERED = 1 << 16
 """Strings kept for each draw of a text, so that a mask asked about twice is filled once."""
 
@@ -62,8 +69,11 @@ class Infill:
     def __post_init__(self) -> None:
         if isinstance(self.n_draws, bool) or not isinstance(self.n_draws, int) or self.n_draws < 1:
             raise ArgumentError(f"n_draws: expected a whole number above 0, got {self.n_draws!r}")
-        if not self.temperature > 0:
+        is_number = isinstance(self.temperature, int | float) and isfinite(self.temperature)
+        if not is_number or self.temperature <= 0:
             raise ArgumentError(f"temperature: expected a number above 0, got {self.temperature!r}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise ArgumentError(f"seed: expected a whole number, got {self.seed!r}")
         is_pair = isinstance(self.model, tuple | list) and len(self.model) == 2
         if not is_pair and not isinstance(self.model, str):
             raise ArgumentError(
@@ -94,7 +104,7 @@ class Infill:
         if len(units.segments) != 1:
             raise MaskingError("units: a masked language model fills one text, got several")
         tokens = tokenize(units, own)
-        window = getattr(model.config, "max_position_embeddings", None)
+        window = _window(model)
         if window is not None and len(tokens.ids) > window:
             raise MaskingError(
                 f"units: the text has {len(tokens.ids)} tokens and the masked language model "
@@ -106,7 +116,7 @@ class Infill:
                 "units: some are parts of tokens of the masked language model; take words or "
                 "larger units"
             )
-        text = _Text(units, tokens.ids, owners)
+        text = _Text(units, tokens.ids, owners, *_never_drawn(own))
         return InfillEncoding(
             units, tuple(_Draw(self, text, number) for number in range(self.n_draws))
         )
@@ -134,7 +144,10 @@ class Infill:
         return self._loaded[0], self._loaded[1]
 
     def __repr__(self) -> str:
-        name = self.model if isinstance(self.model, str) else type(self.model[0]).__name__
+        name = self.model
+        if not isinstance(name, str):
+            own = self.model[0]
+            name = getattr(own.config, "_name_or_path", "") or type(own).__name__
         return (
             f"Infill({name!r}, n_draws={self.n_draws}, temperature={self.temperature}, "
             f"seed={self.seed})"
@@ -177,6 +190,14 @@ class _Text:
     units: Units
     ids: IntArray
     owners: IntArray
+    never: list[int]
+    never_first: list[int]
+
+    @cached_property
+    def begins(self) -> NDArray[np.bool_]:
+        """Which tokens ``(n_tokens,)`` are the first of their span."""
+        first: NDArray[np.bool_] = np.diff(self.owners, prepend=FRAME - 1) != 0
+        return first
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,14 +250,13 @@ class _Draw:
         removed = ~with_frame[:, unit_of_token]
         ids = np.where(removed, tokenizer.mask_token_id, self.text.ids)
         if removed.any():
-            drawn = self._drawn(model, tokenizer, ids, removed, rows)
+            drawn = self._drawn(model, ids, removed, rows)
             ids = np.where(removed, drawn, self.text.ids)
         return [self._written(own, gone, tokenizer) for own, gone in zip(ids, removed, strict=True)]
 
     def _drawn(
         self,
         model: Any,
-        tokenizer: Any,
         ids: IntArray,
         removed: NDArray[np.bool_],
         rows: NDArray[np.bool_],
@@ -251,13 +271,15 @@ class _Draw:
         finally:
             for module in training:
                 module.training = True
-        logits[..., list(tokenizer.all_special_ids)] = -torch.inf
-        shares = torch.softmax(logits / self.masker.temperature, dim=-1)
+        logits[..., self.text.never] = -torch.inf
+        begins = torch.from_numpy(self.text.begins).nonzero()
+        logits[:, begins, torch.tensor(self.text.never_first, dtype=torch.int64)] = -torch.inf
         drawn = np.zeros_like(ids)
         for row, (gone, mask) in enumerate(zip(removed, rows, strict=True)):
             if gone.any():
                 generator = torch.Generator().manual_seed(self._seed(mask))
-                own = torch.multinomial(shares[row][gone], 1, generator=generator)
+                shares = torch.softmax(logits[row][gone] / self.masker.temperature, dim=-1)
+                own = torch.multinomial(shares, 1, generator=generator)
                 drawn[row, gone] = own[:, 0].numpy()
         return drawn
 
@@ -295,8 +317,27 @@ def _check(model: Any, tokenizer: Any) -> None:
             "language model such as BERT"
         )
     head: Any = getattr(model, "get_output_embeddings", lambda: None)
-    if head() is None:
+    is_causal = type(model).__name__.endswith(("ForCausalLM", "LMHeadModel"))
+    if head() is None or is_causal:
         raise ArgumentError(
-            f"model: {type(model).__name__} has no head over the vocabulary; load it with "
-            f"AutoModelForMaskedLM"
+            f"model: {type(model).__name__} does not fill holes; load one with AutoModelForMaskedLM"
         )
+
+
+def _window(model: Any) -> int | None:
+    """Return the most tokens that the model reads."""
+    window: int | None = getattr(model.config, "max_position_embeddings", None)
+    for name, module in model.named_modules():
+        # RoBERTa and its kin count positions from the one after the padding's.
+        padding = getattr(module, "padding_idx", None)
+        if name.endswith("position_embeddings") and padding is not None:
+            window = int(module.num_embeddings) - padding - 1
+    return window
+
+
+def _never_drawn(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Return the tokens that are no text, and those that only go on with a word."""
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    unused = [index for piece, index in vocabulary.items() if _UNUSED.fullmatch(piece)]
+    sequels = [index for piece, index in vocabulary.items() if piece.startswith("##")]
+    return [*map(int, tokenizer.all_special_ids), *unused], sequels

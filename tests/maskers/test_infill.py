@@ -99,34 +99,69 @@ def test_a_score_is_the_mean_over_draws_and_knows_its_error(bert):
 
 
 def test_what_was_drawn_whole_is_kept_when_a_run_breaks(bert):
+    asked = []
+
     def fails(texts):
-        if any("good" not in text for text in texts):
+        asked.extend(texts)
+        if len(asked) > 60:
             raise RuntimeError("no")
         return [float(len(text)) for text in texts]
 
     masker = Infill(bert, n_draws=2)
     with pytest.raises(px.ScoringError) as failure:
         px.ShapleyExplainer(
-            fails, masker=masker, random_state=0, progress=False, batch_tokens=1
-        ).explain(["good thin movie"])
+            fails, masker=masker, random_state=0, progress=False, batch_tokens=1, budget=64
+        ).explain(["the good thin movie is good"])
     (table,) = failure.value.tables
-    assert len(table) < 8
+    assert 16 <= len(table) < 64
     assert np.isfinite(table.scores).all()
 
 
-def test_what_cannot_be_is_named(bert, byte_pairs):
+def test_a_fill_begins_with_a_word(bert):
+    _, tokenizer = bert
+    units = as_segmenter("words")(TEXT)
+    encoding = Infill(bert, n_draws=6).encode(units)
+    for draw in encoding.draws:
+        for text in texts_of(draw, all_masks(units.n_units)):
+            assert "##" not in text
+            assert not any(token in text for token in tokenizer.all_special_tokens)
+
+
+def test_a_classifier_reads_the_filled_strings(bert):
+    import transformers
+
+    model, tokenizer = bert
+    torch.manual_seed(1)
+    classifier = transformers.BertForSequenceClassification(model.config).eval()
+    explainer = px.ShapleyExplainer(
+        (classifier, tokenizer), masker=Infill(bert, n_draws=3), random_state=0, progress=False
+    )
+    (found,) = explainer.explain(["good thin movie"])
+    assert found.values.shape == (3, 2)
+    assert np.all(found.table.variances[1:-1] >= 0)
+
+
+def test_what_cannot_be_is_named(bert, language_model):
     model, tokenizer = bert
     units = as_segmenter("words")
     for arguments, said in [
         ({"n_draws": 0}, "n_draws"),
         ({"temperature": 0.0}, "temperature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
+        ({"seed": "x"}, "seed"),
     ]:
         with pytest.raises(ArgumentError, match=said):
             Infill(bert, **arguments)
     with pytest.raises(ArgumentError, match="model"):
         Infill(model)
-    with pytest.raises(ArgumentError, match="vocabulary"):
+    with pytest.raises(ArgumentError, match="does not fill holes"):
         Infill((model.bert, tokenizer))
+    with pytest.raises(ArgumentError, match="no mask token"):
+        Infill((model, language_model.tokenizer()))
+    causal, _ = language_model("gpt2")
+    with pytest.raises(ArgumentError, match="does not fill holes"):
+        Infill((causal, tokenizer))
     with pytest.raises(ArgumentError, match="cannot load"):
         Infill("/no/such/model").encode(units("a"))
     with pytest.raises(MaskingError, match="reads 40"):
@@ -135,3 +170,23 @@ def test_what_cannot_be_is_named(bert, byte_pairs):
         Infill(bert).encode(as_segmenter("characters")("movie"))
     with pytest.raises(MaskingError, match="one text"):
         Infill(bert).encode(units(("a", "b")))
+
+
+def test_the_window_of_roberta_is_shorter_than_its_positions(word_piece):
+    import transformers
+
+    config = transformers.RobertaConfig(
+        vocab_size=len(word_piece),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=40,
+        pad_token_id=1,
+    )
+    model = transformers.RobertaForMaskedLM(config).eval()
+    cut = as_segmenter("words")
+    fits = Infill((model, word_piece)).encode(cut("good " * 36))
+    assert len(texts_of(fits, [[False] * 36])) == 1
+    with pytest.raises(MaskingError, match="reads 38"):
+        Infill((model, word_piece)).encode(cut("good " * 37))
