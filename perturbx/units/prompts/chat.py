@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -98,29 +99,54 @@ def _rendered(
             "as a text or a Template"
         )
     text = _render(messages, tokenizer)
-    marks = _marks(len(messages), text)
+    # What is empty stays empty: a template may skip it.
+    marks = [
+        mark if content.strip() else ""
+        for mark, content in zip(_marks(len(messages), text), contents, strict=True)
+    ]
     marked = _render(
-        [{**message, "content": mark} for message, mark in zip(messages, marks, strict=True)],
+        [
+            {**message, "content": mark or content}
+            for message, mark, content in zip(messages, marks, contents, strict=True)
+        ],
         tokenizer,
     )
-    for change in (str, str.strip, str.lstrip, str.rstrip):
-        shown = [change(content) for content in contents]
-        pieces, owners = _cut_at(marked, marks)
-        parts = [
-            piece if owner is None else shown[owner]
-            for piece, owner in zip(pieces, owners, strict=True)
-        ]
-        if "".join(parts) == text:
-            offsets: list[list[int]] = [[] for _ in messages]
-            ends = itertools.accumulate(map(len, parts), initial=0)
-            for owner, start in zip(owners, ends, strict=False):
-                if owner is not None:
-                    offsets[owner].append(start)
-            return text, shown, offsets
-    raise SegmentationError(
-        "messages: the chat template changes what they say, so that it cannot be found again in "
-        "its text; render the chat yourself and freeze what is not to be played with"
+    pieces = _cut_at(marked, marks)
+    found = re.fullmatch(
+        "".join(
+            re.escape(piece) if owner is None else _any_form_of(contents[owner])
+            for piece, owner in pieces
+        ),
+        text,
     )
+    placed = None if found is None else _placed(found, pieces, contents)
+    if placed is None:
+        raise SegmentationError(
+            "messages: the chat template changes what they say, so that it cannot be found again "
+            "in its text; render the chat yourself and freeze what is not to be played with"
+        )
+    return text, *placed
+
+
+def _placed(
+    found: re.Match[str], pieces: Sequence[tuple[str, int | None]], contents: Sequence[str]
+) -> tuple[list[str], list[list[int]]] | None:
+    """Return each content as it stands in the text, and where; None if two ways of it do."""
+    shown = list(contents)
+    offsets: list[list[int]] = [[] for _ in contents]
+    owners = [owner for _, owner in pieces if owner is not None]
+    for group, owner in enumerate(owners, 1):
+        if offsets[owner] and found[group] != shown[owner]:
+            return None
+        shown[owner] = found[group]
+        offsets[owner].append(found.start(group))
+    return shown, offsets
+
+
+def _any_form_of(content: str) -> str:
+    """Return a pattern for what templates make of a content: itself, or without outer spaces."""
+    forms = dict.fromkeys(change(content) for change in (str, str.strip, str.lstrip, str.rstrip))
+    return f"({'|'.join(map(re.escape, forms))})"
 
 
 def _render(messages: Sequence[Mapping[str, str]], tokenizer: Any) -> str:
@@ -139,10 +165,12 @@ def _marks(n_marks: int, text: str) -> list[str]:
     return [f"{stem}{i}end" for i in range(n_marks)]
 
 
-def _cut_at(text: str, marks: Sequence[str]) -> tuple[list[str], list[int | None]]:
-    """Return the text in pieces, the marks apart, and which mark each piece is."""
+def _cut_at(text: str, marks: Sequence[str]) -> list[tuple[str, int | None]]:
+    """Return the text in pieces, the marks apart, each with the number of the mark that it is."""
     cut: list[tuple[str, int | None]] = [(text, None)]
     for number, mark in enumerate(marks):
+        if not mark:
+            continue
         after: list[tuple[str, int | None]] = []
         for piece, owner in cut:
             if owner is not None:
@@ -151,7 +179,7 @@ def _cut_at(text: str, marks: Sequence[str]) -> tuple[list[str], list[int | None
             for i, part in enumerate(piece.split(mark)):
                 after += ([(mark, number)] if i else []) + [(part, None)]
         cut = after
-    return [piece for piece, _ in cut], [owner for _, owner in cut]
+    return cut
 
 
 def _trimmed(units: Units, start: int, stop: int) -> Units:

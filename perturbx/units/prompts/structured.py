@@ -7,17 +7,22 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal
 
 from perturbx.exceptions import ArgumentError, SegmentationError
-from perturbx.typing import Span
+from perturbx.typing import Segmenter, Span
 from perturbx.units.front_door import SegmenterLike, as_segmenter
 from perturbx.units.frozen import freeze, gaps
 from perturbx.units.segmenter import mark, place
 from perturbx.units.text_input import as_one_text
 from perturbx.units.units import Units
 
+_LETTER = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.",
+    re.DOTALL,
+)
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 
 
@@ -54,7 +59,7 @@ def json_prompt(text: str, *, units: SegmenterLike | None = None) -> Units:
     if units is None:
         return mark(text, values, between="freeze", level="values")
     segmenter = as_segmenter(units)
-    placed = [(segmenter(text[start:stop]), (start,)) for start, stop in values]
+    placed = [(_cut_string(text[start:stop], segmenter), (start,)) for start, stop in values]
     if not placed:
         return mark(text, values, between="freeze", level=segmenter.level)
     return freeze(place(text, placed, level=segmenter.level), gaps(values, len(text)))
@@ -73,6 +78,35 @@ def _values(text: str) -> Iterator[Span]:
         span = (start + 1, stop - 1) if is_string else (start, stop)
         if span[0] < span[1]:
             yield span
+
+
+def _cut_string(raw: str, segmenter: Segmenter) -> Units:
+    """Return the units of a value as JSON writes it: what is cut is what the escapes stand for."""
+    letters = [match.group() for match in _LETTER.finditer(raw)]
+    decoded = "".join(_decoded(letter) for letter in letters)
+    units = segmenter(decoded)
+    if decoded == raw:
+        return units
+    places = [0, *accumulate(map(len, letters))]
+
+    def on_raw(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        return tuple((places[start], places[stop]) for start, stop in spans)
+
+    return replace(
+        units,
+        text=raw,
+        spans=on_raw(units.spans),
+        frozen=on_raw(units.frozen),
+        segments=((0, len(raw)),),
+    )
+
+
+def _decoded(letter: str) -> str:
+    """Return the one character that a letter of JSON stands for."""
+    if not letter.startswith("\\"):
+        return letter
+    character: str = json.loads(f'"{letter}"')
+    return "\ufffd" if 0xD800 <= ord(character[0]) < 0xE000 else character
 
 
 def code_prompt(
@@ -110,7 +144,7 @@ def code_prompt(
     """
     as_one_text(text)
     if units == "lines":
-        starts = [match.start() for match in re.finditer(r"^[^\S\n]*\S", text, re.MULTILINE)]
+        starts = [match.start() for match in _LINE.finditer(text) if match.group().strip()]
         return replace(_from_starts(text, starts), level="lines")
     if units != "statements":
         raise ArgumentError(f"units: expected 'lines' or 'statements', got {units!r}")
@@ -120,7 +154,8 @@ def code_prompt(
         raise SegmentationError(
             f"text: cannot be parsed as Python ({error}); take units='lines'"
         ) from None
-    lines = text.splitlines(keepends=True)
+    # str.splitlines would also cut where Python sees no line end.
+    lines = _LINE.findall(text)
     ends = [min(node.end_lineno or node.lineno, len(lines)) for node in body]
     offsets = [0]
     for line in lines:

@@ -67,6 +67,21 @@ def test_markup_roles_and_other_messages_are_frozen(chat, style):
     assert both.labels[:4] == ("Be", "kind", "Be", "short")
 
 
+def test_a_template_may_trim_one_role_and_skip_what_is_empty(chat):
+    tokenizer = chat(
+        "{% for m in messages %}{% if m['content'] %}[{{ m['role'] }}]"
+        "{{ m['content'] | trim if m['role'] == 'user' else m['content'] }}{% endif %}{% endfor %}"
+    )
+    messages = [
+        {"role": "system", "content": "Be kind. "},
+        {"role": "user", "content": ""},
+        {"role": "user", "content": " He left. Why? "},
+    ]
+    units = chat_prompt(messages, tokenizer)
+    assert units.text == "[system]Be kind. [user]He left. Why?"
+    assert units.pieces == ("He left. ", "Why?")
+
+
 @given(content=CONTENTS)
 def test_a_message_in_a_chat_keeps_its_units(language_model, content):
     tokenizer = language_model.tokenizer()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from perturbx.exceptions import ArgumentError, SegmentationError
 from perturbx.maskers import Delete
+from perturbx.units import as_segmenter
 from perturbx.units.prompts import code_prompt, json_prompt
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -60,6 +61,7 @@ def test_lines_tile_the_code(text):
     units = code_prompt(text)
     assert "".join(part for _, part in units.parts) == text
     assert units.n_units == sum(bool(line.strip()) for line in text.split("\n"))
+    assert code_prompt(text.replace("\n", "\r")).n_units == units.n_units
 
 
 CODE = """\
@@ -94,3 +96,24 @@ def test_code_that_cannot_be_cut():
         code_prompt("def f(:", units="statements")
     with pytest.raises(ArgumentError, match="units"):
         code_prompt("a", units="tokens")
+
+
+@pytest.mark.parametrize("units", ["words", "characters", "sentences"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_no_escape_is_cut_in_two(units, ascii_only):
+    value = {"a": 'say "hi" now\nthen go. \\ Yes', "b": ["云溪 😀 桥", "\ud800x", "a/b\t"]}
+    text = json.dumps(value, ensure_ascii=ascii_only)
+    if not ascii_only:
+        text = text.replace("\ud800", "")
+    cut = json_prompt(text, units=units)
+    assert "".join(part for _, part in cut.parts) == text
+    for gone in range(cut.n_units):
+        (left,) = Delete().variants(cut, [[unit != gone for unit in range(cut.n_units)]]).texts
+        assert list(json.loads(left)) == ["a", "b"]
+    plain = as_segmenter(units)(value["a"])
+    assert sum(span[1] < text.index('"b"') for span in cut.spans) == plain.n_units
+
+
+def test_statements_end_where_python_ends_them():
+    units = code_prompt("a = 'x\u2028y'\nb = 2\n\x0cc = 3\n", units="statements")
+    assert units.pieces == ("a = 'x\u2028y'\n", "b = 2\n", "\x0cc = 3\n")
