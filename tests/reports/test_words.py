@@ -4,7 +4,7 @@ from hypothesis import given, settings
 
 from perturbx.exceptions import ArgumentError
 from perturbx.reports import summarize
-from perturbx.reports.output_view import output_view
+from perturbx.reports.output_view import output_view, row_labels
 from perturbx.reports.safe_text import one_line
 
 
@@ -33,7 +33,7 @@ def test_only_what_is_clear_of_its_error_is_said_to_push(drawn):
         text = summarize(explanation)
         assert ("push" in text) == bool(view.clear.any())
         for unit in view.order[:1][view.clear[view.order[:1]]]:
-            assert f"“{one_line(explanation.units.labels[unit], 40)}”" in text
+            assert f"“{one_line(row_labels(explanation.units)[unit], 40)}”" in text
         assert ("poor" in text) == (view.r2 is not None and view.r2 < 0.5)
         assert ("exact" in text) == view.exact
 
