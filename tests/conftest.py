@@ -17,7 +17,7 @@ from perturbx.surrogates.attribution import Attribution
 from perturbx.units.units import Units
 
 # A busy machine is no failure: how long an example takes is not tested. Examples are the same in
-# every run, so that a change is judged by what it does; `--hypothesis-profile explore` draws others.
+# every run, so that a change is judged by what it does: `--hypothesis-profile explore` for others.
 settings.register_profile("explore", deadline=None)
 settings.register_profile("perturbx", deadline=None, derandomize=True)
 settings.load_profile("perturbx")
