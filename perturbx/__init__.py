@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         ArgumentError,
         BudgetExceeded,
         CapabilityError,
+        CutShortWarning,
         Interrupted,
         MaskingError,
         MissingExtraError,
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from perturbx.explanation import Explanation
     from perturbx.explanations import Explanations
     from perturbx.score_table import ScoreTable
+    from perturbx.scorers.api.model import ApiModel
+    from perturbx.scorers.api.scorer import ApiScorer
     from perturbx.scorers.as_scorer import as_scorer
     from perturbx.surrogates.attribution import Attribution
     from perturbx.units.template import Template
@@ -54,6 +57,7 @@ _HOME = {
             "ArgumentError",
             "BudgetExceeded",
             "CapabilityError",
+            "CutShortWarning",
             "Interrupted",
             "MaskingError",
             "MissingExtraError",
@@ -68,6 +72,8 @@ _HOME = {
         ),
         "perturbx.exceptions",
     ),
+    "ApiModel": "perturbx.scorers.api.model",
+    "ApiScorer": "perturbx.scorers.api.scorer",
     "Attribution": "perturbx.surrogates.attribution",
     "BaseExplainer": "perturbx.explainers.base",
     "BudgetReport": "perturbx.budget_report",
@@ -92,6 +98,8 @@ _HOME = {
 }
 
 __all__ = [
+    "ApiModel",
+    "ApiScorer",
     "ArgumentError",
     "Attribution",
     "BaseExplainer",
@@ -100,6 +108,7 @@ __all__ = [
     "CapabilityError",
     "ContextExplainer",
     "CostEstimate",
+    "CutShortWarning",
     "Explanation",
     "Explanations",
     "Interrupted",

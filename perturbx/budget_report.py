@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from math import log
 from typing import Any, Literal, TypeAlias
 
-StopReason: TypeAlias = Literal["exact", "tolerance", "top_k", "cap", "fixed budget"]
+StopReason: TypeAlias = Literal[
+    "exact",
+    "tolerance",
+    "top_k",
+    "cap",
+    "fixed budget",
+    "max_calls",
+    "max_tokens",
+    "max_cost",
+]
+
+LIMITS = ("max_calls", "max_tokens", "max_cost")
 
 _WORDS: dict[str, str] = {
     "exact": "every coalition was asked about, so the values are exact",
@@ -15,6 +26,7 @@ _WORDS: dict[str, str] = {
     "top_k": "the largest values are separated from the rest",
     "cap": "the most calls that 'auto' allows were made",
     "fixed budget": "the budget was spent",
+    **{limit: f"cut short by {limit}" for limit in LIMITS},
 }
 
 STEEPEST = -2.0
@@ -34,8 +46,9 @@ class BudgetReport:
 
     Parameters
     ----------
-    reason : {"exact", "tolerance", "top_k", "cap", "fixed budget"}
-        Why no more calls were made.
+    reason : {"exact", "tolerance", "top_k", "cap", "fixed budget", "max_calls", "max_tokens", \
+"max_cost"}
+        Why no more calls were made; the last three are hard limits of the model.
     calls : tuple of int
         The distinct variants scored for the text after each round.
     half_widths : tuple of (float or None)
@@ -62,6 +75,11 @@ the tolerance; twice the calls would bring it to about 4.8%
     def n_calls(self) -> int:
         """The distinct variants scored for the text."""
         return self.calls[-1]
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Say whether a hard limit on calls, tokens or money ended it."""
+        return self.reason in LIMITS
 
     @property
     def n_rounds(self) -> int:

@@ -15,7 +15,7 @@ Every error is a :class:`PerturbxError`::
     └── MissingExtraError (ImportError)   an optional package is needed
 
 :class:`Interrupted` is a ``KeyboardInterrupt`` (Ctrl-C) that carries the tables scored so far.
-Warnings: :class:`PoorFitWarning`, :class:`TruncationWarning`.
+Warnings: :class:`PoorFitWarning`, :class:`TruncationWarning`, :class:`CutShortWarning`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,22 @@ class RateLimitError(ScoringError):
 
 
 class BudgetExceeded(ScoringError):  # noqa: N818 - the established name of this condition
-    """A hard limit on calls, tokens or money was reached."""
+    """A hard limit on calls, tokens or money was reached.
+
+    Explainers end with the best explanation that the answers until then allow, and a
+    `CutShortWarning`; they raise this where those allow none.
+
+    Attributes
+    ----------
+    limit : str
+        Which one: "max_calls", "max_tokens" or "max_cost".
+    """
+
+    def __init__(
+        self, message: str, tables: Sequence[ScoreTable] = (), *, limit: str = "max_calls"
+    ) -> None:
+        super().__init__(message, tables)
+        self.limit = limit
 
 
 class CapabilityError(ScoringError):
@@ -111,3 +126,7 @@ class PoorFitWarning(UserWarning):
 
 class TruncationWarning(UserWarning):
     """A text is longer than the model's window; what lies beyond is not explained."""
+
+
+class CutShortWarning(UserWarning):
+    """A hard limit on calls, tokens or money ended a run before it was sure enough."""

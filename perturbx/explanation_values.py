@@ -36,6 +36,12 @@ class ExplanationValues:
     budget_report: BudgetReport | None = None
 
     @property
+    def cut_short_by(self) -> str | None:
+        """The hard limit that ended the run before it was sure enough, if one did."""
+        report = self.budget_report
+        return report.reason if report is not None and report.is_cut_short else None
+
+    @property
     def text(self) -> str:
         """The explained text."""
         return self.units.text

@@ -14,7 +14,7 @@ from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
 from perturbx.exceptions import ScoringError
 from perturbx.jobs import Job, Outcome
 from perturbx.scorers.outputs import require_finite
-from perturbx.stream import PLAN_CHUNK, Ledger, Plan
+from perturbx.stream import PLAN_CHUNK, Ledger, Order, Plan
 from perturbx.typing import IntArray, PartScorer, Scorer
 
 FIRST_BATCH = 2_048
@@ -64,7 +64,8 @@ class Runner:
         """
         device = getattr(self.scorer, "device", torch.device("cpu"))
         in_parts = isinstance(self.scorer, PartScorer)
-        plan = Plan(jobs, device, longest_first=not in_parts)
+        order: Order = getattr(self.scorer, "order", "jobs") if in_parts else "length"
+        plan = Plan(jobs, device, order=order)
         ledger = Ledger(len(plan), widens=in_parts and self.scorer.output_names is None)
         failure: BaseException | None = None
         with tqdm(
@@ -122,7 +123,8 @@ class Runner:
         """Hand a scorer that batches by itself as many variants as the memory may hold."""
         done = start
         while done < stop:
-            size = max(1, PLAN_CHUNK // int(plan.lengths[done:stop].max()))
+            size = PLAN_CHUNK // int(plan.lengths[done:stop].max())
+            size = max(size, getattr(scorer, "least_at_once", 1))
             size = min(size, stop - done)
             variants = plan.variants(done, done + size)
             for rows, scores in scorer.score_parts(variants, self.batch_tokens):

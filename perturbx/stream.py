@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from perturbx.maskers.variants import Variants
 from perturbx.scorers.scores import Scores
 from perturbx.typing import IntArray, ScoreKind, ScoreMatrix
 
+Order: TypeAlias = Literal["length", "jobs", "turns"]
+
 PLAN_CHUNK = 2_000_000
 """Tokens held at once while the variants are hashed."""
 
@@ -22,10 +25,12 @@ PLAN_CHUNK = 2_000_000
 class Plan:
     """The distinct variants of all jobs: token ids before strings, each longest first.
 
-    Or text by text, for a scorer that makes its own batches.
+    Or in the order of the jobs, for a scorer that makes its own batches: text by text ("jobs"), or
+    the first row of every text before the second of any ("turns"), so that whatever ends a run
+    leaves all texts equally far.
     """
 
-    def __init__(self, jobs: Sequence[Job], device: torch.device, *, longest_first: bool) -> None:
+    def __init__(self, jobs: Sequence[Job], device: torch.device, *, order: Order) -> None:
         self.jobs = jobs
         self.device = device
         keys, lengths, owners = [], [], []
@@ -43,11 +48,16 @@ class Plan:
         flat_owners = np.concatenate(owners) if owners else np.empty(0, dtype=np.int32)
         is_text = np.array([job.encoding.kind == "text" for job in jobs], dtype=bool)
         strings = is_text[flat_owners[first]]
-        by_length = -flat_lengths[first] * longest_first
-        order = np.lexsort((first, flat_owners[first], by_length, strings))
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
-        self.rows = first[order]
+        owners_of_first = flat_owners[first]
+        chief = {
+            "length": -flat_lengths[first].astype(np.int64),
+            "jobs": np.zeros(len(first), dtype=np.int64),
+            "turns": first - self.bounds[owners_of_first],
+        }[order]
+        by_rank = np.lexsort((first, owners_of_first, chief, strings))
+        rank = np.empty(len(by_rank), dtype=np.int64)
+        rank[by_rank] = np.arange(len(by_rank))
+        self.rows = first[by_rank]
         self.owners = flat_owners[self.rows]
         self.lengths = np.maximum(flat_lengths[self.rows], 1)
         self.slot_of_row = rank[inverse.ravel()]

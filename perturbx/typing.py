@@ -132,7 +132,11 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class PartScorer(Scorer, Protocol):
-    """A scorer that makes its own batches, of variants that share beginnings, say."""
+    """A scorer that makes its own batches, of variants that share beginnings, say.
+
+    With an attribute ``order = "turns"`` it gets the first variant of every text before the second
+    of any; with ``least_at_once`` so many variants at once, however long they are.
+    """
 
     def score_parts(
         self, variants: Variants, batch_tokens: int | Literal["auto"] = "auto"

@@ -19,7 +19,7 @@ from perturbx.explainers.budget import resolve_seed
 from perturbx.explainers.cost import CostEstimate, estimate_cost
 from perturbx.explainers.design import Design
 from perturbx.explainers.estimator import ModelEstimator
-from perturbx.explainers.failure import warn_of_poor_fits
+from perturbx.explainers.failure import warn_of_limits, warn_of_poor_fits
 from perturbx.explainers.parameters import check_outputs, check_parameters
 from perturbx.explainers.partition_of_units import table_of_units
 from perturbx.explainers.play_texts import play_texts
@@ -191,6 +191,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
             outputs=self._explained_outputs(),
             when_spent="cap" if self.budget == "auto" else "fixed budget",
         )
+        warn_of_limits(explanations)
         warn_of_poor_fits(explanations)
         return explanations
 

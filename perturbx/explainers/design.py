@@ -88,6 +88,16 @@ class Design:
     is_nested: bool = False
     is_refined: bool = False
 
+    @property
+    def surrogate_cut_short(self) -> Surrogate:
+        """The surrogate for a design of which only some rows were bought.
+
+        The same one, but Shapley values come from whatever pairs there are: the other estimators
+        need all coalitions, inclusion probabilities, or whole chains.
+        """
+        shapley = (ExactShapley, LeverageShapley, KernelShapley, PermutationShapley)
+        return OddGP() if isinstance(self.surrogate, shapley) else self.surrogate
+
     def rounds(self, budget: int | str, n_units: int) -> tuple[int, ...]:
         """Return the calls allowed after each round, for the budget that the user set."""
         if self.is_refined:

@@ -7,7 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from perturbx.exceptions import Interrupted, PerturbxError, PoorFitWarning, ScoringError
+from perturbx.exceptions import (
+    CutShortWarning,
+    Interrupted,
+    PerturbxError,
+    PoorFitWarning,
+    ScoringError,
+)
 from perturbx.explanations import Explanations
 from perturbx.score_table import ScoreTable
 
@@ -47,6 +53,21 @@ def telling_what_is_paid(purchases: Purchases) -> Iterator[None]:
         raise
     except KeyboardInterrupt as interrupt:
         raise Interrupted(purchases.tables()) from interrupt
+
+
+def warn_of_limits(explanations: Explanations) -> None:
+    """Issue one `CutShortWarning` for all explanations that a hard limit ended."""
+    cut = [item.budget_report for item in explanations]
+    reports = [own for own in cut if own is not None and own.is_cut_short]
+    if reports:
+        calls = sorted(own.n_calls for own in reports)
+        warnings.warn(
+            f"{reports[0].reason} was reached: {len(reports)} of {len(explanations)} explanations "
+            f"are cut short, with {calls[0]} to {calls[-1]} variants scored for each; their error "
+            f"bars are the wider for it",
+            CutShortWarning,
+            stacklevel=4,
+        )
 
 
 def warn_of_poor_fits(explanations: Explanations) -> None:

@@ -72,9 +72,13 @@ def play_texts(
     def fit(tables: Mapping[int, ScoreTable]) -> dict[int, Attribution]:
         return fit_tables(tables, {i: designs[i].surrogate for i in tables}, link, outputs)
 
+    def fit_cut_short(tables: Mapping[int, ScoreTable]) -> dict[int, Attribution]:
+        surrogates = {i: designs[i].surrogate_cut_short for i in tables}
+        return fit_tables(tables, surrogates, link, outputs)
+
     short = {i: own for i, own in enumerate(budgets) if not designs[i].is_refined}
     long = {i: own[-1] for i, own in enumerate(budgets) if designs[i].is_refined}
-    ends = play_rounds(short, draw, purchases, fit, rule)
+    ends = play_rounds(short, draw, purchases, fit, rule, fit_cut_short)
     ends |= refine(
         {i: UnitPartition.first(units[i], most) for i, most in long.items()},
         long,

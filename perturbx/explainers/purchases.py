@@ -15,6 +15,7 @@ from perturbx.exceptions import ScoringError
 from perturbx.explainers.draws import averaged, draws_of
 from perturbx.explainers.failure import raise_with_tables
 from perturbx.explainers.tables import in_design, rows_to_score, with_rows
+from perturbx.explainers.turns import pairs_first
 from perturbx.explainers.variant_keys import variant_keys
 from perturbx.jobs import Job, Outcome
 from perturbx.runner import Runner
@@ -150,6 +151,8 @@ class TextPurchases(Purchases):
     def buy(self, wanted: Mapping[int, Coalitions]) -> None:
         """Buy what is missing, all texts in one stream."""
         fresh = self._missing(wanted)
+        if getattr(self._runner.scorer, "order", None) == "turns":
+            fresh = {text: pairs_first(masks, wanted[text]) for text, masks in fresh.items()}
         if self.is_begun:
             fresh = {
                 # What is drawn at random may be equal once, and is not the same for that.

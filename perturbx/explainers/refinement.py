@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,11 +20,12 @@ from perturbx.budget_report import StopReason
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.coalitions.grouped_leverage import CALLS_PER_GROUP as FIRST_CALLS_PER_GROUP
 from perturbx.coalitions.grouped_leverage import grouped_pairs
+from perturbx.exceptions import BudgetExceeded, SurrogateError, TableError
 from perturbx.explainers.budget import GROWTH, seed_of_text, whole_pairs
 from perturbx.explainers.failure import telling_what_is_paid
 from perturbx.explainers.partition_of_units import PARTS, UnitPartition
 from perturbx.explainers.purchases import Purchases
-from perturbx.explainers.rounds import Fit, TextState
+from perturbx.explainers.rounds import Fit, TextState, bought
 from perturbx.explainers.stopping import StoppingRule, largest_half_width, level_of_look
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
@@ -92,7 +94,11 @@ def refine(
     texts = {i: _begin(own, most_calls[i], seed) for i, own in partitions.items()}
     with telling_what_is_paid(purchases):
         while active := [i for i, text in texts.items() if text.reason is None]:
-            purchases.buy({i: _design(texts[i]) for i in active})
+            limit = bought(purchases, {i: _design(texts[i]) for i in active})
+            if limit is not None:
+                for i in active:
+                    texts[i] = _cut_short(texts[i], purchases.table(i), fit, limit)
+                break
             tables = {i: _own_table(texts[i], purchases.table(i)) for i in active}
             fits = fit(tables)
             for i in active:
@@ -182,6 +188,26 @@ def _look(
     longer = _with_calls(text, n_wanted)
     is_spent = len(longer.drawn) == n_calls or len(text.calls) == MOST_LOOKS
     return replace(text, reason=when_spent) if is_spent else longer
+
+
+def _cut_short(text: _LongText, paid: ScoreTable, fit: Fit, limit: BudgetExceeded) -> _LongText:
+    """Return a text as its last look left it, or with what its first groups tell so far."""
+    reason = cast("StopReason", limit.limit)
+    if text.fitted is not None:
+        return replace(text, reason=reason)
+    try:
+        table = text.partition.table_of_groups(paid)
+        fits = fit({0: table})
+    except (SurrogateError, TableError) as error:
+        raise BudgetExceeded(f"{limit}; too little for an explanation ({error})") from error
+    width = largest_half_width(fits[0], level_of_look(MOST_LOOKS))
+    return replace(
+        text,
+        reason=reason,
+        calls=(table.n_calls,),
+        half_widths=(width,),
+        fitted=(table, fits[0]),
+    )
 
 
 def _result(text: _LongText) -> TextState:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from perturbx.budget_report import BudgetReport, StopReason
 from perturbx.coalitions.coalitions import Coalitions
+from perturbx.exceptions import BudgetExceeded, SurrogateError, TableError
 from perturbx.explainers.failure import telling_what_is_paid
 from perturbx.explainers.purchases import Purchases
 from perturbx.explainers.stopping import StoppingRule, largest_half_width, level_of_look
@@ -80,6 +81,7 @@ def play_rounds(
     purchases: Purchases,
     fit: Fit,
     rule: StoppingRule,
+    fit_cut_short: Fit,
 ) -> dict[int, TextState]:
     """Buy, fit and look, until no text needs more.
 
@@ -98,6 +100,8 @@ def play_rounds(
         What is paid for.
     rule : StoppingRule
         When a text is sure enough; it is asked only where there are rounds.
+    fit_cut_short : callable
+        Fits the tables of texts whose designs a hard limit left unfinished.
 
     Returns
     -------
@@ -113,8 +117,11 @@ def play_rounds(
     with telling_what_is_paid(purchases):
         while active := [i for i, text in texts.items() if not text.is_done]:
             texts |= _with_designs({i: texts[i] for i in active}, draw, purchases)
-            purchases.buy({i: texts[i].drawn[texts[i].n_looks] for i in active})
+            limit = bought(purchases, {i: texts[i].drawn[texts[i].n_looks] for i in active})
             tables = {i: purchases.table(i, _later(texts[i])) for i in active}
+            if limit is not None:
+                texts |= _cut_short({i: texts[i] for i in active}, tables, fit_cut_short, limit)
+                break
             fits = fit(tables)
             for i in active:
                 texts[i] = _look(i, texts[i], tables[i], fits[i], purchases, rule)
@@ -124,6 +131,51 @@ def play_rounds(
         for i in waiting:
             texts[i] = _with_all(texts[i], tables[i], fits[i])
     return texts
+
+
+def bought(purchases: Purchases, wanted: Mapping[int, Coalitions]) -> BudgetExceeded | None:
+    """Buy the rows of some designs; return the hard limit that ended it before they were there."""
+    try:
+        purchases.buy(wanted)
+    except BudgetExceeded as limit:
+        return limit
+    return None
+
+
+def _cut_short(
+    texts: Mapping[int, TextState],
+    tables: Mapping[int, ScoreTable],
+    fit: Fit,
+    limit: BudgetExceeded,
+) -> dict[int, TextState]:
+    """Return the texts with what their unfinished designs tell.
+
+    Raises
+    ------
+    BudgetExceeded
+        If one of them has too few rows for any explanation.
+    """
+    try:
+        fits = fit(tables)
+    except (SurrogateError, TableError) as error:
+        raise BudgetExceeded(
+            f"{limit}; too little for an explanation of every text ({error}); raise the limit, or "
+            f"explain fewer texts",
+            limit=limit.limit,
+        ) from error
+    return {
+        i: replace(
+            text,
+            n_looks=text.n_looks + 1,
+            table=tables[i],
+            attribution=fits[i],
+            calls=(*text.calls, fits[i].n_calls),
+            half_widths=(*text.half_widths, largest_half_width(fits[i], text.level)),
+            reason=cast("StopReason", limit.limit),
+            is_done=True,
+        )
+        for i, text in texts.items()
+    }
 
 
 def _with_designs(

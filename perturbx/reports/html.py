@@ -125,12 +125,13 @@ def _panel(explanation: Explanation, view: OutputView, *, only: bool) -> str:
 
 def _header(explanation: Explanation, view: OutputView) -> str:
     badge = '<span class="px-badge">predicted</span>' if view.predicted else ""
-    fit = escape(view.fit)
+    fit, cut = escape(view.fit), explanation.cut_short_by
     facts = {
         view.scale: view.number(view.score),
         "base value": view.number(view.base_value),
         "method": escape(explanation.method),
-        "calls": f"{explanation.n_calls}",
+        "calls": f"{explanation.n_calls}"
+        + (f', <span class="px-poor">cut short by {cut}</span>' if cut else ""),
         "quality": f'<span class="px-poor">{fit}</span>' if fit.startswith("poor") else fit,
     }
     pairs = "".join(f"<div><dt>{term}</dt><dd>{fact}</dd></div>" for term, fact in facts.items())

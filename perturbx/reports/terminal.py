@@ -115,11 +115,12 @@ def _header(explanation: Explanation, view: OutputView) -> RenderableType:
     title = Text(one_line(view.name), style="bold")
     title.append(f" {view.number(view.score)}", style="bold")
     title.append(f" {view.scale}" + (", predicted" if view.predicted else ""), style="not bold")
-    n_calls = explanation.n_calls
+    n_calls, cut = explanation.n_calls, explanation.cut_short_by
     facts = [
         f"base value {view.number(view.base_value)}",
         explanation.method,
         f"{n_calls} call" + "s" * (n_calls != 1),
+        *([] if cut is None else [f"cut short by {cut}"]),
         view.fit,
     ]
     line = Text(" · ".join(dict.fromkeys(facts)), style="dim")

@@ -102,6 +102,8 @@ def _listed(explanation: Explanation, view: OutputView, units: list[int]) -> str
 def _fit(explanation: Explanation, view: OutputView) -> str:
     n_calls = explanation.n_calls
     calls = f"{n_calls} call" + "s" * (n_calls != 1)
+    if explanation.cut_short_by is not None:
+        calls += f", cut short by {explanation.cut_short_by}"
     if view.exact:
         return f"The values are exact (method: {explanation.method}; {calls})."
     if view.r2 is None:

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 
 from perturbx.exceptions import ArgumentError
+from perturbx.scorers.api.model import ApiModel, names_api_model
+from perturbx.scorers.api.scorer import ApiScorer
 from perturbx.scorers.callable import CallableScorer
 from perturbx.scorers.classifier import TransformersClassifier
 from perturbx.scorers.loading import DEFAULT_MODEL, load_classifier
@@ -44,6 +46,8 @@ def as_scorer(
         - a transformers ``text-classification`` pipeline, or a pair ``(model, tokenizer)``;
         - a string: the path or hub name of a transformers classifier, with or without ``"hf:"``
           in front, or ``"default"`` for the small sentiment classifier that the package ships;
+        - ``"openai:NAME"``, ``"anthropic:NAME"`` or another model behind an API, whose labels are
+          the `output_names`; `ApiScorer` has all the choices;
         - a `Scorer`, which is returned as it is.
     device : str or torch.device, optional
         Where a transformers model works: by default where it is, and for one loaded by its name
@@ -69,6 +73,10 @@ def as_scorer(
     if isinstance(model, Scorer):
         _refuse("a Scorer", device=device, dtype=dtype, output_names=output_names)
         return model
+    if isinstance(model, ApiModel):
+        raise ArgumentError(
+            "model: an ApiModel needs to know what is asked; give ApiScorer(model, labels=[...])"
+        )
     if isinstance(model, str | os.PathLike):
         text = model if isinstance(model, str) else os.path.abspath(model)
         return _from_string(text, device, dtype, output_names)
@@ -106,6 +114,8 @@ def _from_string(
     dtype: str | torch.dtype | None,
     output_names: Sequence[str] | None,
 ) -> Scorer:
+    if names_api_model(text):
+        return _from_api(text, device, dtype, output_names)
     name, source = None, text
     prefix = re.match(r"([A-Za-z][\w.+-]+):", text)  # one letter is a drive of Windows
     if text == "default":
@@ -125,6 +135,21 @@ def _from_string(
     if not source.strip():
         raise ArgumentError(f"model: {text!r} names no model; expected {FORMS}")
     return load_classifier(source, device=device, dtype=dtype, output_names=output_names, name=name)
+
+
+def _from_api(
+    text: str,
+    device: str | torch.device | None,
+    dtype: str | torch.dtype | None,
+    output_names: Sequence[str] | None,
+) -> Scorer:
+    _refuse("a model behind an API", device=device, dtype=dtype)
+    if output_names is None:
+        raise ArgumentError(
+            f"model: {text!r} answers in text; say what its labels are (output_names=[...]), or "
+            f"make an ApiScorer, which has all the choices"
+        )
+    return ApiScorer(text, labels=output_names)
 
 
 def _is_transformers_pipeline(model: Any) -> bool:

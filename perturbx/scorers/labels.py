@@ -51,7 +51,7 @@ class LabelScorer(LanguageScorer):
         length_normalized: bool = False,
     ) -> None:
         super().__init__(language_model)
-        by_name = _by_name(labels)
+        by_name = labels_by_name(labels)
         self.labels = tuple(by_name.values())
         self.output_names: tuple[str, ...] = tuple(by_name)
         self.calibrate = calibrate
@@ -110,7 +110,14 @@ class LabelScorer(LanguageScorer):
         return numbers
 
 
-def _by_name(labels: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+def labels_by_name(labels: Sequence[str] | Mapping[str, str], *, least: int = 2) -> dict[str, str]:
+    """Return labels by their names; those of a list are called as they read.
+
+    Raises
+    ------
+    ArgumentError
+        If there are fewer than `least`, or two of them are the same.
+    """
     if isinstance(labels, str) or not hasattr(labels, "__iter__"):
         raise ArgumentError(
             f"labels: expected a list of strings, or a mapping of names to them; got {labels!r}"
@@ -123,7 +130,9 @@ def _by_name(labels: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
     for name, label in pairs:
         if not isinstance(label, str) or not isinstance(name, str) or not label.strip():
             raise ArgumentError(f"labels: expected strings with a word in them; got {label!r}")
-    if len(pairs) < 2 or len(dict(pairs)) != len(pairs):
+    if len(pairs) < least or len(dict(pairs)) != len(pairs):
         given = [label for _, label in pairs]
-        raise ArgumentError(f"labels: expected two or more, all of them different; got {given!r}")
+        raise ArgumentError(
+            f"labels: expected {least} or more, all of them different; got {given!r}"
+        )
     return dict(pairs)

@@ -1,0 +1,27 @@
+"""Models behind an API: asked side by side, within limits, and paid for once."""
+
+from perturbx.scorers.api.cache import AnswerCache, CacheInfo
+from perturbx.scorers.api.faults import Fault
+from perturbx.scorers.api.model import ApiModel, as_provider, names_api_model
+from perturbx.scorers.api.provider import Provider
+from perturbx.scorers.api.questions import Answer, Question, Token, Usage
+from perturbx.scorers.api.scorer import ApiScorer
+from perturbx.scorers.api.spending import Limits, Prices, Spending
+
+__all__ = [
+    "Answer",
+    "AnswerCache",
+    "ApiModel",
+    "ApiScorer",
+    "CacheInfo",
+    "Fault",
+    "Limits",
+    "Prices",
+    "Provider",
+    "Question",
+    "Spending",
+    "Token",
+    "Usage",
+    "as_provider",
+    "names_api_model",
+]

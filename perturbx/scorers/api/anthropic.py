@@ -1,0 +1,94 @@
+"""Anthropic's messages: text in, text out, no log-probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from perturbx.scorers.api.provider import Provider
+from perturbx.scorers.api.questions import Answer, ApiPrompt, Json, Question, Usage
+
+
+class AnthropicMessages(Provider):
+    """The messages endpoint; answers are sampled, or compared with the original one."""
+
+    name = "anthropic"
+    package = "anthropic"
+    environment = "ANTHROPIC_API_KEY"
+
+    def new_client(self, package: Any, key: str) -> Any:
+        """Return an asynchronous client."""
+        return package.AsyncAnthropic(
+            base_url=self.base_url, api_key=key, max_retries=0, timeout=self.timeout
+        )
+
+    def body(
+        self,
+        prompt: ApiPrompt,
+        *,
+        max_tokens: int,
+        temperature: float,
+        top_log_probs: int,
+        echo: bool,
+        stop: tuple[str, ...],
+        seed: int | None,
+    ) -> Json:
+        """Return a request; see `Provider.body`."""
+        messages = (("user", prompt),) if isinstance(prompt, str) else prompt
+        # A system prompt stands beside the messages there, and is no message.
+        system = "\n".join(content for role, content in messages if role == "system")
+        body: Json = {
+            "model": self.model,
+            "messages": [
+                {"role": role, "content": content} for role, content in messages if role != "system"
+            ],
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+        }
+        if system:
+            body["system"] = system
+        # It refuses stop sequences of white space only.
+        if any(text.strip() for text in stop):
+            body["stop_sequences"] = [text for text in stop if text.strip()]
+        return body
+
+    async def send(self, body: Json) -> bytes:
+        """Send a request; see `Provider.send`."""
+        create = self.client().messages.with_raw_response.create
+        own = ("model", "messages", "max_tokens")
+        answer = await create(
+            **{name: body[name] for name in own},
+            extra_body={k: v for k, v in body.items() if k not in own},
+        )
+        content: bytes = answer.http_response.content
+        return content
+
+    def read(self, raw: Json) -> Answer:
+        """Return what an answer says; see `Provider.read`."""
+        used = raw.get("usage")
+        return Answer(
+            text="".join(block["text"] for block in raw["content"] if block["type"] == "text"),
+            tokens=None,
+            prompt=None,
+            usage=None
+            if not used
+            else Usage(int(used["input_tokens"]), int(used["output_tokens"])),
+            model=str(raw.get("model", "")),
+            fingerprint="",
+            raw=raw,
+        )
+
+    def batch_row(self, question: Question) -> Json:
+        """Return a line of a request file; see `Provider.batch_row`."""
+        return {"custom_id": question.key, "params": question.body}
+
+    def read_batch_row(self, row: Json) -> tuple[str, Json | str]:
+        """Return what a line of an answer file says; see `Provider.read_batch_row`."""
+        key = str(row["custom_id"])
+        result: Mapping[str, Any] = row.get("result") or {}
+        if result.get("type") == "succeeded":
+            return key, result["message"]
+        said = result.get("error") or result
+        inner = said.get("error", said) if isinstance(said, Mapping) else said
+        message = inner.get("message", inner) if isinstance(inner, Mapping) else inner
+        return key, str(message)

@@ -1,0 +1,184 @@
+"""`AnswerCache`: every answer that was ever paid for, in SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from perturbx.exceptions import ArgumentError
+from perturbx.scorers.api.questions import Json, Question
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    model TEXT NOT NULL,
+    sample INTEGER NOT NULL,
+    question TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    time REAL NOT NULL
+) WITHOUT ROWID
+"""
+
+IN_MEMORY = ":memory:"
+
+WAIT = 30.0
+"""Seconds to wait for another process that is writing."""
+
+AT_ONCE = 500
+"""Keys looked up at once; SQLite allows 999 variables."""
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """What a cache holds.
+
+    Parameters
+    ----------
+    path : str
+        Its file.
+    n_answers : int
+        All answers.
+    by_model : dict of str to int
+        How many of each model.
+    n_bytes : int
+        The size of its file.
+    """
+
+    path: str
+    n_answers: int
+    by_model: dict[str, int]
+    n_bytes: int
+
+    def __str__(self) -> str:
+        models = "".join(f"\n  {name}: {count:,}" for name, count in self.by_model.items())
+        return f"{self.path}: {self.n_answers:,} answers, {self.n_bytes / 1e6:.1f} MB{models}"
+
+
+class AnswerCache:
+    """Keeps answers by what was asked: model, parameters, the whole prompt, the sample's number.
+
+    Safe with several threads and processes. An answer is on its way to the disk when `put`
+    returns, so that a process which is killed loses none.
+
+    Parameters
+    ----------
+    path : str or path, optional
+        A file; without it the answers are kept in memory.
+
+    Raises
+    ------
+    ArgumentError
+        If the file is not such a cache, or its folder does not exist.
+    """
+
+    def __init__(
+        self, path: str | PathLike[str] | None = None, *, must_exist: bool = False
+    ) -> None:
+        self.path = IN_MEMORY if path is None else str(Path(path).expanduser())
+        if path is not None and not Path(self.path).parent.is_dir():
+            raise ArgumentError(f"cache: there is no folder {str(Path(self.path).parent)!r}")
+        if must_exist and not Path(self.path).is_file():
+            raise ArgumentError(f"cache: there is no file {self.path!r}")
+        self._lock = threading.Lock()
+        try:
+            self._database = sqlite3.connect(
+                self.path, timeout=WAIT, isolation_level=None, check_same_thread=False
+            )
+            # Written ahead, so that readers never wait; a commit survives the process at once,
+            # and the machine from the next checkpoint on.
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=NORMAL")
+            self._database.execute(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise ArgumentError(
+                f"cache: {self.path!r} is not a cache of answers ({error})"
+            ) from error
+
+    def get(self, questions: Sequence[Question]) -> dict[str, Json]:
+        """Return the answers that are there, by key."""
+        keys = [question.key for question in questions]
+        found: dict[str, Json] = {}
+        for start in range(0, len(keys), AT_ONCE):
+            some = keys[start : start + AT_ONCE]
+            marks = ",".join("?" * len(some))
+            with self._lock:
+                rows = self._database.execute(
+                    f"SELECT key, answer FROM answers WHERE key IN ({marks})", some
+                ).fetchall()
+            found.update((key, json.loads(answer)) for key, answer in rows)
+        return found
+
+    def put(self, answered: Iterable[tuple[Question, str]]) -> None:
+        """Keep answers, as the JSON that came."""
+        rows = [
+            (
+                question.key,
+                question.source,
+                str(question.body.get("model", "")),
+                question.sample,
+                json.dumps(question.body),
+                answer,
+                time.time(),
+            )
+            for question, answer in answered
+        ]
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+                )
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    def __len__(self) -> int:
+        with self._lock:
+            return int(self._database.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
+
+    def info(self) -> CacheInfo:
+        """Return what is in it."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT model, COUNT(*) FROM answers GROUP BY model ORDER BY model"
+            ).fetchall()
+        file = Path(self.path)
+        size = 0 if self.path == IN_MEMORY else file.stat().st_size
+        return CacheInfo(self.path, sum(n for _, n in rows), dict(rows), size)
+
+    def clear(self, *, model: str | None = None) -> int:
+        """Remove the answers of a model, or all; return how many they were."""
+        with self._lock:
+            condition, values = ("", ()) if model is None else (" WHERE model = ?", (model,))
+            n_removed = self._database.execute(f"DELETE FROM answers{condition}", values).rowcount
+            self._database.execute("VACUUM")
+        return n_removed
+
+    def export(self) -> Iterator[Json]:
+        """Yield every answer with what was asked, oldest first."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT key, source, sample, question, answer, time FROM answers ORDER BY time, key"
+            ).fetchall()
+        for key, source, sample, question, answer, when in rows:
+            yield {
+                "key": key,
+                "source": source,
+                "sample": sample,
+                "question": json.loads(question),
+                "answer": json.loads(answer),
+                "time": when,
+            }
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()

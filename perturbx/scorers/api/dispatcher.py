@@ -1,0 +1,384 @@
+"""`Dispatcher`: many questions, side by side, each paid for once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn, TypeAlias
+
+import tenacity
+
+from perturbx.exceptions import (
+    BudgetExceeded,
+    CapabilityError,
+    PerturbxError,
+    RateLimitError,
+    ScoringError,
+)
+from perturbx.scorers.api.background import background_loop, start
+from perturbx.scorers.api.cache import AnswerCache
+from perturbx.scorers.api.concurrency import ConcurrencyLimit
+from perturbx.scorers.api.faults import Fault
+from perturbx.scorers.api.provider import Provider
+from perturbx.scorers.api.questions import Answer, Json, Question
+from perturbx.scorers.api.rates import RateLimits
+from perturbx.scorers.api.spending import Purse
+
+Check: TypeAlias = Callable[[Answer], str | None]
+"""What is missing in an answer that was asked for; None where nothing is."""
+
+LEAST_BACKOFF, MOST_BACKOFF = 0.25, 30.0
+"""Seconds before a call is made again: at random up to this, doubled each time, up to that."""
+
+JITTER = 0.1
+"""Calls that were told to wait equally long come back this part of it apart."""
+
+OUTSTANDING = 2
+"""Calls begun and not over, those that wait for their retry included, in parts of the limit."""
+
+MOST_INCOMPLETE = 3
+"""Answers to one question that lack what was asked for, before it counts as a thing that the
+service does not do."""
+
+GRACE = 30.0
+"""Seconds that calls in flight get to come back after Ctrl-C; a second one ends that, too."""
+
+
+class _TemporaryError(Exception):
+    """A call failed and may succeed later."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+@dataclass
+class _Run:
+    """One call of `Dispatcher.ask`."""
+
+    out: queue.SimpleQueue[tuple[Question, Answer] | None] = field(
+        default_factory=queue.SimpleQueue
+    )
+    failure: PerturbxError | None = None
+    is_stopped: bool = False
+
+    def stop(self, failure: PerturbxError | None = None) -> None:
+        """Begin no further call; those in flight come home."""
+        self.is_stopped = True
+        self.failure = self.failure or failure
+
+
+class Dispatcher:
+    """Asks a provider's model, as fast as its limits allow, and keeps every answer.
+
+    Parameters
+    ----------
+    provider : Provider
+        Who is asked; None: nobody, there are only the answers in the cache.
+    purse : Purse
+        What may be spent, and what was.
+    cache : AnswerCache
+        The answers that are there.
+    concurrency : int
+        The most calls in flight.
+    rates : RateLimits
+        Requests and tokens a minute.
+    max_retries : int
+        How often a call is made again before the run ends with an error.
+    max_pause : float
+        The longest pause, in seconds, that a server may ask for.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        purse: Purse,
+        cache: AnswerCache,
+        *,
+        concurrency: int,
+        rates: RateLimits,
+        max_retries: int,
+        max_pause: float,
+    ) -> None:
+        self.provider = provider
+        self.purse = purse
+        self.cache = cache
+        self.limit = ConcurrencyLimit(concurrency)
+        self.rates = rates
+        self.max_retries = max_retries
+        self.max_pause = max_pause
+
+    def ask(
+        self, questions: Sequence[Question], check: Check | None = None
+    ) -> Iterator[list[tuple[Question, Answer]]]:
+        """Yield the answers as they come; each question is asked once, equal ones together.
+
+        Parameters
+        ----------
+        questions : sequence of Question
+            Answers in the cache come first and cost nothing; the others are begun in this order.
+        check : callable, optional
+            Says what an answer lacks that was asked for; such a call is made again.
+
+        Raises
+        ------
+        BudgetExceeded
+            A limit is reached; what could still be bought has been yielded.
+        CapabilityError
+            The server cannot do what was asked.
+        RateLimitError
+            It asks for a pause of more than `max_pause`.
+        ScoringError
+            A call failed for good. Calls in flight have come back before any of these is raised.
+        """
+        distinct = list({question.key: question for question in questions}.values())
+        known = self._known(distinct, check)
+        self.purse.spent.from_cache += len(known)
+        if known:
+            yield [(own, known[own.key]) for own in distinct if own.key in known]
+        pending = [question for question in distinct if question.key not in known]
+        if pending:
+            yield from self._buy(pending, check)
+
+    def _known(self, questions: list[Question], check: Check | None) -> dict[str, Answer]:
+        """Return the answers in the cache that have what is asked for now, by key."""
+        kept = self.cache.get(questions)
+        answers = {own.key: self._kept(own, kept[own.key]) for own in questions if own.key in kept}
+        if check is None:
+            return answers
+        return {key: answer for key, answer in answers.items() if check(answer) is None}
+
+    def _kept(self, question: Question, raw: Json) -> Answer:
+        try:
+            return self.provider.read(raw)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise ScoringError(
+                f"cache: the answer {question.key} is not one of {self.provider.name!r} ({error!r})"
+            ) from error
+
+    def _buy(
+        self, pending: list[Question], check: Check | None
+    ) -> Iterator[list[tuple[Question, Answer]]]:
+        run = _Run()
+        work = start(self._play(pending, check, run))
+        interrupt: KeyboardInterrupt | None = None
+        deadline = float("inf")
+        try:
+            while True:
+                try:
+                    answers = _gathered(run.out, deadline)
+                except KeyboardInterrupt as error:
+                    if interrupt is not None:
+                        break
+                    # What is in flight is paid for: it gets the time to come home.
+                    interrupt, deadline = error, time.monotonic() + GRACE
+                    background_loop().call_soon_threadsafe(run.stop)
+                    continue
+                if answers is None:
+                    break
+                if answers:
+                    yield answers
+                if answers == [] and interrupt is not None:
+                    break
+        finally:
+            run.is_stopped = True
+            if not work.done():
+                work.cancel()
+        if interrupt is not None:
+            raise interrupt
+        if work.done() and not work.cancelled():
+            work.result()
+        if run.failure is not None:
+            raise run.failure
+
+    async def _play(self, pending: list[Question], check: Check | None, run: _Run) -> None:
+        """Begin the calls in order, not too many at once, and put the answers out."""
+        room = asyncio.Semaphore(OUTSTANDING * self.limit.most)
+        tasks: set[asyncio.Task[None]] = set()
+
+        def over(task: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            room.release()
+
+        try:
+            for question in pending:
+                await room.acquire()
+                if run.is_stopped:
+                    break
+                task = asyncio.create_task(self._call(question, check, run))
+                tasks.add(task)
+                task.add_done_callback(over)
+            if tasks:
+                await asyncio.gather(*tasks)
+        except asyncio.CancelledError:
+            for task in tasks:
+                task.cancel()
+            raise
+        finally:
+            run.out.put(None)
+
+    async def _call(self, question: Question, check: Check | None, run: _Run) -> None:
+        """Make one call until it is answered, and say in the run what ended it otherwise."""
+        try:
+            attempts = tenacity.AsyncRetrying(
+                stop=self._is_over,
+                wait=self._pause,
+                retry=tenacity.retry_if_exception_type(_TemporaryError),
+                before_sleep=self._note_retry,
+                reraise=True,
+            )
+            async for attempt in attempts:
+                with attempt:
+                    if run.is_stopped:
+                        return
+                    answer = await self._attempt(question, check, run)
+                    if answer is not None:
+                        run.out.put((question, answer))
+        except _TemporaryError as error:
+            if error.fault.kind == "incomplete":
+                run.stop(CapabilityError(f"{self._who}: {error.fault.message}"))
+                return
+            times = self.max_retries + 1
+            kind = RateLimitError if error.fault.kind == "rate limit" else ScoringError
+            run.stop(
+                kind(f"{self._who}: failed {times} times, the last time with {error.fault.message}")
+            )
+        except PerturbxError as error:
+            run.stop(error)
+        except Exception as error:  # what a client raises beyond its own errors
+            said = self.provider.without_key(f"{type(error).__name__}: {error}")
+            run.stop(ScoringError(f"{self._who}: the call failed ({said})"))
+
+    @property
+    def _who(self) -> str:
+        return f"{self.provider.name}:{self.provider.model}"
+
+    async def _attempt(self, question: Question, check: Check | None, run: _Run) -> Answer | None:
+        """Make a call once; None where a limit does not allow it."""
+        limit = await self.purse.reserve(question)
+        if limit is not None:
+            run.stop(self._exceeded(limit))
+            return None
+        reserved = self.purse.bounds(question)
+        sent = answered = False
+        answer: Answer | None = None
+        fault: Fault | None = None
+        try:
+            async with self.limit:
+                if run.is_stopped:
+                    return None
+                # Another process may have asked the same in the meantime.
+                kept = self._known([question], check)
+                if kept:
+                    self.purse.spent.from_cache += 1
+                    return kept[question.key]
+                entry = await self.rates.enter(reserved[0]) if self.rates.is_set else None
+                sent = True
+                content, fault = await self._sent(question)
+                if fault is None:
+                    answered = True
+                    answer, fault = self._read(content, check)
+                if entry is not None and answer is not None and answer.usage is not None:
+                    self.rates.settle(entry, answer.usage.total)
+                if fault is None:
+                    # Before the next call takes its place: what is received is never lost.
+                    self.cache.put([(question, content.decode())])
+                    self.limit.succeeded()
+        finally:
+            await self.purse.settle(
+                question,
+                reserved,
+                usage=None if answer is None else answer.usage,
+                answered=answered,
+                may_be_billed=sent and (fault is None or fault.may_be_billed),
+            )
+        if fault is not None:
+            self._fail(fault)
+        return answer
+
+    async def _sent(self, question: Question) -> tuple[bytes, Fault | None]:
+        try:
+            return await self.provider.send(question.body), None
+        except Exception as error:
+            fault = self.provider.fault(error)
+            if fault is None:
+                raise
+            return b"", fault
+
+    def _read(self, content: bytes, check: Check | None) -> tuple[Answer | None, Fault | None]:
+        try:
+            answer = self.provider.read(json.loads(content))
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            said = content[:80].decode("utf-8", "replace")
+            return None, Fault("malformed", f"an answer that cannot be read ({error!r}): {said!r}")
+        missing = None if check is None else check(answer)
+        return answer, None if missing is None else Fault("incomplete", missing)
+
+    def _fail(self, fault: Fault) -> NoReturn:
+        """Raise what a fault means, after the limit has learned of it."""
+        if fault.kind == "refused":
+            raise ScoringError(f"{self._who}: the service refuses: {fault.message}")
+        if fault.kind == "request":
+            raise CapabilityError(f"{self._who}: the service cannot do this: {fault.message}")
+        if fault.kind in ("rate limit", "server"):
+            self.limit.refused(time.monotonic(), by_name=fault.pause is not None)
+        if fault.pause is not None and fault.pause > self.max_pause:
+            raise RateLimitError(
+                f"{self._who}: asks to wait {fault.pause:.0f} s, more than max_pause="
+                f"{self.max_pause:g}: {fault.message}; what was answered is kept, run again later"
+            )
+        raise _TemporaryError(fault)
+
+    def _note_retry(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, _TemporaryError):
+            self.purse.spent.retries[error.fault.kind] += 1
+
+    def _is_over(self, state: tenacity.RetryCallState) -> bool:
+        """Say whether a call that failed is not made again."""
+        error = state.outcome.exception() if state.outcome is not None else None
+        incomplete = isinstance(error, _TemporaryError) and error.fault.kind == "incomplete"
+        most = min(MOST_INCOMPLETE, self.max_retries + 1) if incomplete else self.max_retries + 1
+        return state.attempt_number >= most
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        """Return the seconds before the next attempt: what the server asks for, or more and more.
+
+        Exponential backoff with full jitter.
+        """
+        error = state.outcome.exception() if state.outcome is not None else None
+        random = tenacity.wait_random_exponential(multiplier=LEAST_BACKOFF, max=MOST_BACKOFF)
+        if isinstance(error, _TemporaryError) and error.fault.pause is not None:
+            apart = tenacity.wait_random(0, JITTER * error.fault.pause + 0.01)
+            return error.fault.pause + apart(state)
+        return random(state)
+
+    def _exceeded(self, limit: str) -> BudgetExceeded:
+        most = getattr(self.purse.limits, limit)
+        return BudgetExceeded(f"{limit}: {most:,} is reached ({self.purse.spent})", limit=limit)
+
+
+def _gathered(
+    out: queue.SimpleQueue[tuple[Question, Answer] | None], deadline: float
+) -> list[tuple[Question, Answer]] | None:
+    """Return what has come, waiting for one at least; None at the end, empty past the deadline."""
+    left = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+    try:
+        first = out.get(timeout=left)
+    except queue.Empty:
+        return []
+    gathered = []
+    while first is not None:
+        gathered.append(first)
+        try:
+            first = out.get_nowait()
+        except queue.Empty:
+            return gathered
+    if gathered:
+        out.put(None)
+        return gathered
+    return None

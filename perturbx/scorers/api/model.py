@@ -1,0 +1,253 @@
+"""`ApiModel`: a model behind an API, its limits, its cache, and what was spent on it."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any
+
+from perturbx.exceptions import ArgumentError
+from perturbx.scorers.api.anthropic import AnthropicMessages
+from perturbx.scorers.api.background import finish
+from perturbx.scorers.api.cache import IN_MEMORY, AnswerCache
+from perturbx.scorers.api.dispatcher import Check, Dispatcher
+from perturbx.scorers.api.openai import OpenAIChat, OpenAICompletions
+from perturbx.scorers.api.provider import Provider
+from perturbx.scorers.api.questions import Answer, Json, Question
+from perturbx.scorers.api.rates import RateLimits
+from perturbx.scorers.api.spending import Limits, Prices, PriceTable, Purse, Spending
+
+PROVIDERS: dict[str, type[Provider]] = {
+    own.name: own for own in (OpenAIChat, OpenAICompletions, AnthropicMessages)
+}
+
+logger = logging.getLogger("perturbx")
+
+
+class ApiModel:
+    """A model that is asked over the network.
+
+    Parameters
+    ----------
+    model : str or Provider
+        ``"openai:NAME"`` (chat completions), ``"openai-completions:NAME"`` (the older endpoint,
+        which base models need), ``"anthropic:NAME"``, or a `Provider` of your own.
+    base_url : str, optional
+        The address of a server that speaks the same language: vLLM, llama.cpp, Ollama, TGI,
+        LM Studio, Azure, OpenRouter, ...
+    api_key : str, optional
+        The key; by default out of the environment (``OPENAI_API_KEY``, ``ANTHROPIC_API_KEY``). It
+        is written nowhere.
+    concurrency : int, default=16
+        The most calls in flight. Fewer are, for a while, where the server refuses too many.
+    requests_per_minute, tokens_per_minute : int, optional
+        The account's limits, which are kept.
+    max_calls, max_tokens, max_cost : optional
+        What may be spent in all by this object: answered requests, tokens of prompts and answers,
+        money. They are never exceeded, calls in flight included; a run that reaches one ends with
+        the best explanation so far.
+    prices : (float, float) or mapping of str to such, optional
+        The prices of a million tokens of prompts and of answers, or a table of them by model.
+    cache : path, optional
+        An SQLite file for all answers: a run that was cut off goes on where it was, and no
+        question is ever paid for twice. Without it, answers are kept as long as this object.
+    timeout : float, default=60
+        Seconds that a call may take.
+    max_retries : int, default=6
+        How often a call is made again after a fault.
+    max_pause : float, default=120
+        The longest pause, in seconds, that a server may ask for.
+    parameters : mapping, optional
+        Further parameters of the service, sent with every call.
+
+    Attributes
+    ----------
+    spending : Spending
+        What was spent so far.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is not what it should be.
+    MissingExtraError
+        If the provider's client is not installed.
+
+    Examples
+    --------
+    >>> model = ApiModel(
+    ...     "openai:small", base_url="http://localhost:8000/v1", max_calls=100
+    ... )  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: str | Provider,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        concurrency: int = 16,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        max_calls: int | None = None,
+        max_tokens: int | None = None,
+        max_cost: float | None = None,
+        prices: PriceTable | Sequence[float] | None = None,
+        cache: str | PathLike[str] | None = None,
+        timeout: float = 60.0,
+        max_retries: int = 6,
+        max_pause: float = 120.0,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        _check_whole("concurrency", concurrency)
+        _check_whole("max_retries", max_retries, least=0)
+        for name, value in (
+            ("requests_per_minute", requests_per_minute),
+            ("tokens_per_minute", tokens_per_minute),
+        ):
+            if value is not None:
+                _check_whole(name, value)
+        for name, number in (("timeout", timeout), ("max_pause", max_pause)):
+            if not isinstance(number, Real) or isinstance(number, bool) or not number > 0:
+                raise ArgumentError(f"{name}: expected seconds above 0; got {number!r}")
+        if isinstance(model, Provider):
+            if base_url is not None or api_key is not None or parameters is not None:
+                raise ArgumentError(
+                    "base_url, api_key, parameters: a Provider has its own; leave them out"
+                )
+            self.provider = model
+        else:
+            self.provider = as_provider(
+                model, base_url=base_url, api_key=api_key, timeout=timeout, parameters=parameters
+            )
+        self.limits = Limits(max_calls, max_tokens, max_cost)
+        self.prices = Prices.of(self.provider.model, prices)
+        self.cache = AnswerCache(cache)
+        self._dispatching = {
+            "concurrency": concurrency,
+            "max_retries": max_retries,
+            "max_pause": float(max_pause),
+        }
+        self._rates = (requests_per_minute, tokens_per_minute)
+        self._versions: dict[str, None] = {}
+        self.dispatcher = self._new_dispatcher(Purse(self.limits, self.prices))
+        self._close_at_end()
+
+    def _close_at_end(self) -> None:
+        """Have the connections closed when the model is gone, or the process ends."""
+        self._closing = weakref.finalize(self, _close, self.provider)
+
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones."""
+        _close(self.provider)
+
+    def _new_dispatcher(self, purse: Purse) -> Dispatcher:
+        rates = RateLimits(*self._rates)
+        options: dict[str, Any] = self._dispatching
+        return Dispatcher(self.provider, purse, self.cache, rates=rates, **options)
+
+    @property
+    def spending(self) -> Spending:
+        """Return what was spent so far."""
+        return self.dispatcher.purse.spent
+
+    @property
+    def model_id(self) -> str:
+        """Return the name for the record: provider, model and address."""
+        at = f" at {self.provider.base_url}" if self.provider.base_url else ""
+        return f"{self.provider.name}:{self.provider.model}{at}"
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Return the models and fingerprints that the server has reported so far."""
+        return tuple(self._versions)
+
+    def ask(
+        self, questions: Sequence[Question], check: Check | None = None
+    ) -> Iterator[list[tuple[Question, Answer]]]:
+        """Yield the answers as they come; see `Dispatcher.ask`."""
+        for part in self.dispatcher.ask(questions, check):
+            for _, answer in part:
+                version = f"{answer.model} {answer.fingerprint}".strip()
+                if version not in self._versions:
+                    self._versions[version] = None
+                    if len(self._versions) > 1:
+                        logger.warning(
+                            "%s: the server answers as %r now, and as %r before",
+                            self.model_id,
+                            version,
+                            next(iter(self._versions)),
+                        )
+            yield part
+
+    def answer(self, question: Question, check: Check | None = None) -> Answer:
+        """Return the answer to a single question."""
+        (((_, answer),),) = list(self.ask([question], check))
+        return answer
+
+    def record(self) -> Json:
+        """Return what an explanation's record needs to know of the model."""
+        return {
+            "model": self.provider.model,
+            "provider": self.provider.name,
+            "base_url": self.provider.base_url,
+            "versions": list(self.versions),
+            "parameters": self.provider.parameters,
+            "spending": self.spending.to_dict(),
+        }
+
+    def __repr__(self) -> str:
+        return f"ApiModel({self.model_id!r})"
+
+    # A connection, and what may be spent through it, is one, however many explainers share it.
+    def __deepcopy__(self, memo: Any) -> ApiModel:
+        return self
+
+    def __getstate__(self) -> Json:
+        kept = {
+            k: v for k, v in self.__dict__.items() if k not in ("cache", "dispatcher", "_closing")
+        }
+        path = None if self.cache.path == IN_MEMORY else self.cache.path
+        return {**kept, "cache_path": path, "spent": self.spending}
+
+    def __setstate__(self, state: Json) -> None:
+        spent, path = state.pop("spent"), state.pop("cache_path")
+        self.__dict__.update(state)
+        self.cache = AnswerCache(path)
+        purse = Purse(self.limits, self.prices)
+        purse.spent = spent
+        self.dispatcher = self._new_dispatcher(purse)
+        self._close_at_end()
+
+
+def _close(provider: Provider) -> None:
+    finish(provider.close())
+
+
+def as_provider(model: str, *, base_url: str | None = None, **options: Any) -> Provider:
+    """Return the provider of a model by its name, ``"openai:NAME"`` or ``"http://...#NAME"``."""
+    name, _, rest = str(model).partition(":")
+    if name in ("http", "https") and base_url is None:
+        base_url, _, rest = str(model).partition("#")
+        name = "openai"
+    if name not in PROVIDERS:
+        raise ArgumentError(
+            f"model: expected {', '.join(f'{own}:NAME' for own in PROVIDERS)} or "
+            f"http://ADDRESS/v1#NAME; got {model!r}"
+        )
+    return PROVIDERS[name](rest, base_url=base_url, **options)
+
+
+def names_api_model(model: Any) -> bool:
+    """Say whether a string names a model behind an API."""
+    if not isinstance(model, str):
+        return False
+    name, _, rest = model.partition(":")
+    return name in PROVIDERS or (name in ("http", "https") and "#" in rest)
+
+
+def _check_whole(name: str, value: Any, *, least: int = 1) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ArgumentError(f"{name}: expected a whole number, {least} at least; got {value!r}")

@@ -1,0 +1,212 @@
+"""OpenAI, and every server that speaks its language: vLLM, llama.cpp, Ollama, TGI, Azure, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from perturbx.scorers.api.provider import Provider
+from perturbx.scorers.api.questions import Answer, ApiPrompt, Json, Question, Token, Usage
+
+
+class _OpenAI(Provider):
+    """What the two endpoints share."""
+
+    package: ClassVar[str] = "openai"
+    environment: ClassVar[str] = "OPENAI_API_KEY"
+    path: ClassVar[str]
+
+    def new_client(self, package: Any, key: str) -> Any:
+        """Return an asynchronous client."""
+        return package.AsyncOpenAI(
+            base_url=self.base_url, api_key=key, max_retries=0, timeout=self.timeout
+        )
+
+    def batch_row(self, question: Question) -> Json:
+        """Return a line of a request file; see `Provider.batch_row`."""
+        return {
+            "custom_id": question.key,
+            "method": "POST",
+            "url": f"/v1/{self.path}",
+            "body": question.body,
+        }
+
+    def read_batch_row(self, row: Json) -> tuple[str, Json | str]:
+        """Return what a line of an answer file says; see `Provider.read_batch_row`."""
+        key = str(row["custom_id"])
+        error, response = row.get("error"), row.get("response") or {}
+        if error or response.get("status_code", 200) != 200 or not response.get("body"):
+            said = error or (response.get("body") or {}).get("error") or response
+            message = said.get("message", said) if isinstance(said, Mapping) else said
+            return key, str(message)
+        return key, response["body"]
+
+
+class OpenAIChat(_OpenAI):
+    """Chat completions: messages in, an answer with the likeliest tokens at each place out."""
+
+    name = "openai"
+    path = "chat/completions"
+    most_top_log_probs = (20, 5)
+
+    def body(
+        self,
+        prompt: ApiPrompt,
+        *,
+        max_tokens: int,
+        temperature: float,
+        top_log_probs: int,
+        echo: bool,
+        stop: tuple[str, ...],
+        seed: int | None,
+    ) -> Json:
+        """Return a request; see `Provider.body`."""
+        messages = [("user", prompt)] if isinstance(prompt, str) else prompt
+        body: Json = {
+            "model": self.model,
+            "messages": [{"role": role, "content": content} for role, content in messages],
+            "temperature": temperature,
+        }
+        # OpenAI knows the newer name only for its newer models; all others know the older one.
+        body["max_completion_tokens" if self.base_url is None else "max_tokens"] = max_tokens
+        if top_log_probs:
+            body |= {"logprobs": True, "top_logprobs": top_log_probs}
+        if stop:
+            body["stop"] = list(stop)
+        if seed is not None:
+            body["seed"] = seed
+        return body
+
+    async def send(self, body: Json) -> bytes:
+        """Send a request; see `Provider.send`."""
+        create = self.client().chat.completions.with_raw_response.create
+        answer = await create(
+            model=body["model"],
+            messages=body["messages"],
+            extra_body={k: v for k, v in body.items() if k not in ("model", "messages")},
+        )
+        content: bytes = answer.http_response.content
+        return content
+
+    def read(self, raw: Json) -> Answer:
+        """Return what an answer says; see `Provider.read`."""
+        choice = raw["choices"][0]
+        content = (choice.get("logprobs") or {}).get("content")
+        text = choice["message"].get("content") or ""
+        if content is not None and not content and text:
+            content = None
+        return Answer(
+            text=text,
+            tokens=None if content is None else tuple(_chat_token(token) for token in content),
+            prompt=None,
+            usage=_usage(raw),
+            model=str(raw.get("model", "")),
+            fingerprint=str(raw.get("system_fingerprint") or ""),
+            raw=raw,
+        )
+
+
+class OpenAICompletions(_OpenAI):
+    """The older endpoint, which goes on with a text: what base models need."""
+
+    name = "openai-completions"
+    path = "completions"
+    is_chat = False
+    most_top_log_probs = (20, 5)
+    can_echo = True
+
+    def body(
+        self,
+        prompt: ApiPrompt,
+        *,
+        max_tokens: int,
+        temperature: float,
+        top_log_probs: int,
+        echo: bool,
+        stop: tuple[str, ...],
+        seed: int | None,
+    ) -> Json:
+        """Return a request; see `Provider.body`."""
+        if not isinstance(prompt, str):
+            prompt = "".join(content for _, content in prompt)
+        body: Json = {
+            "model": self.model,
+            "prompt": prompt,
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+        }
+        if top_log_probs or echo:
+            body["logprobs"] = max(top_log_probs, 1)
+        if echo:
+            body["echo"] = True
+        if stop:
+            body["stop"] = list(stop)
+        if seed is not None:
+            body["seed"] = seed
+        return body
+
+    async def send(self, body: Json) -> bytes:
+        """Send a request; see `Provider.send`."""
+        create = self.client().completions.with_raw_response.create
+        answer = await create(
+            model=body["model"],
+            prompt=body["prompt"],
+            extra_body={k: v for k, v in body.items() if k not in ("model", "prompt")},
+        )
+        content: bytes = answer.http_response.content
+        return content
+
+    def read(self, raw: Json) -> Answer:
+        """Return what an answer says; see `Provider.read`."""
+        choice = raw["choices"][0]
+        tokens = _completion_tokens(choice.get("logprobs"))
+        text = choice.get("text") or ""
+        usage = _usage(raw)
+        prompt = None
+        given = choice.get("prompt_logprobs") or raw.get("prompt_logprobs")
+        if given is not None:
+            prompt = tuple(_vllm_token(entry) for entry in given)
+        elif tokens and tokens[0].log_prob is None:  # only a prompt's first token has none
+            prompt, tokens = tokens, ()
+        return Answer(
+            text=text,
+            tokens=tokens,
+            prompt=prompt,
+            usage=usage,
+            model=str(raw.get("model", "")),
+            fingerprint=str(raw.get("system_fingerprint") or ""),
+            raw=raw,
+        )
+
+
+def _usage(raw: Json) -> Usage | None:
+    used = raw.get("usage")
+    if not used:
+        return None
+    return Usage(int(used["prompt_tokens"]), int(used.get("completion_tokens") or 0))
+
+
+def _chat_token(entry: Mapping[str, Any]) -> Token:
+    top = {str(t["token"]): float(t["logprob"]) for t in entry.get("top_logprobs") or ()}
+    return Token(str(entry["token"]), float(entry["logprob"]), top)
+
+
+def _completion_tokens(logprobs: Mapping[str, Any] | None) -> tuple[Token, ...] | None:
+    if not logprobs or not logprobs.get("tokens"):
+        return None
+    texts: Sequence[str] = logprobs["tokens"]
+    numbers = logprobs["token_logprobs"]
+    tops = logprobs.get("top_logprobs") or [None] * len(texts)
+    return tuple(
+        Token(text, None if number is None else float(number), dict(top or {}))
+        for text, number, top in zip(texts, numbers, tops, strict=True)
+    )
+
+
+def _vllm_token(entry: Mapping[str, Any] | None) -> Token:
+    """Return a token of a prompt as vLLM gives it: the first of the entries is the one there."""
+    if not entry:
+        return Token("", None)
+    ranked = {str(e.get("decoded_token", "")): float(e["logprob"]) for e in entry.values()}
+    actual = next(iter(entry.values()))
+    return Token(str(actual.get("decoded_token", "")), float(actual["logprob"]), ranked)

@@ -1,0 +1,163 @@
+"""The log-probabilities of given words behind a prompt, from a server that scores prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import ClassVar
+
+import numpy as np
+
+from perturbx.exceptions import ScoringError
+from perturbx.scorers.api.prompting import PromptTemplate
+from perturbx.scorers.api.provider import Provider
+from perturbx.scorers.api.questions import Answer, Question, Token
+from perturbx.scorers.api.readings.reading import Reading
+from perturbx.typing import FloatArray, ScoreKind, TextInput
+
+
+class _InPrompt(Reading):
+    """What both readings share: the prompt comes back with a log-probability for each token."""
+
+    name = "prompt_log_probs"
+
+    def missing(self, answer: Answer) -> str | None:
+        """Say if the prompt's tokens are not there."""
+        if not answer.prompt:
+            return "an answer without the prompt's log-probabilities that were asked for"
+        return None
+
+    def _question(self, prompt: str, continuation: str) -> Question:
+        return self.provider.question(prompt + continuation, max_tokens=1, echo=True)
+
+    def _sum(self, prompt: str, continuation: str, answer: Answer) -> float:
+        tokens = continuation_tokens(answer.prompt or (), prompt, continuation)
+        numbers = [token.log_prob for token in tokens]
+        if any(number is None for number in numbers):
+            raise ScoringError(
+                f"{self.provider.name}:{self.provider.model}: gave no log-probability for a part "
+                f"of {continuation!r:.80}; begin the prompt with a word of its own"
+            )
+        return float(sum(number for number in numbers if number is not None))
+
+
+class LabelsInPrompt(_InPrompt):
+    """Log-probabilities of labels behind a prompt, a call each, to the last digit.
+
+    Parameters
+    ----------
+    provider, template
+        See `Reading`.
+    labels : mapping of str to str
+        What each is called, and how it reads behind the prompt, to the character.
+    """
+
+    kind: ClassVar[ScoreKind] = "logit"
+
+    def __init__(
+        self, provider: Provider, template: PromptTemplate, labels: Mapping[str, str]
+    ) -> None:
+        super().__init__(provider, template)
+        self.output_names = tuple(labels)
+        self.labels = tuple(labels.values())
+
+    def questions(self, text: TextInput) -> list[Question]:
+        """Return a question per label."""
+        prompt = self.template.fill(text)
+        return [self._question(prompt, label) for label in self.labels]
+
+    def numbers(
+        self, text: TextInput, answers: Sequence[Answer]
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Return each label's sum over its tokens."""
+        prompt = self.template.fill(text)
+        pairs = zip(self.labels, answers, strict=True)
+        return np.array([self._sum(prompt, label, answer) for label, answer in pairs]), None
+
+
+class ResponseInPrompt(_InPrompt):
+    """The log-probability of each text's own response: variants are (prompt, response).
+
+    A third segment is an answer that the response is contrasted with.
+    """
+
+    kind: ClassVar[ScoreKind] = "log_prob"
+    exclusive = False
+
+    def __init__(self, provider: Provider, template: PromptTemplate, *, contrast: bool) -> None:
+        super().__init__(provider, template)
+        self.output_names = ("response - alternative",) if contrast else ("response",)
+
+    def questions(self, text: TextInput) -> list[Question]:
+        """Return a question per response."""
+        prompt, *responses = tuple(text)
+        return [self._question(self.template.fill(prompt), own) for own in responses]
+
+    def numbers(
+        self, text: TextInput, answers: Sequence[Answer]
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Return the sum over the tokens of the response, less that of the alternative."""
+        prompt, *responses = tuple(text)
+        filled = self.template.fill(prompt)
+        sums = [
+            self._sum(filled, own, answer) for own, answer in zip(responses, answers, strict=True)
+        ]
+        return np.array([sums[0] - sum(sums[1:])]), None
+
+
+def continuation_tokens(
+    tokens: Sequence[Token], prompt: str, continuation: str
+) -> tuple[Token, ...]:
+    """Return the tokens of what follows a prompt, out of those of both.
+
+    Parameters
+    ----------
+    tokens : sequence of Token
+        Those that the server scored: with or without a mark for the beginning before them, and
+        whatever it generated behind them.
+    prompt, continuation : str
+        What was sent.
+
+    Raises
+    ------
+    ScoringError
+        If a token belongs to both, or the tokens are not those of what was sent.
+
+    Examples
+    --------
+    >>> tokens = [Token("so", None), Token(" good", -1.0), Token(" yes", -2.0), Token("!", -3.0)]
+    >>> [token.text for token in continuation_tokens(tokens, "so good", " yes")]
+    [' yes']
+    """
+    ends = list(accumulate(len(token.text) for token in tokens))
+    joined = "".join(token.text for token in tokens)
+    sent = prompt + continuation
+    # A mark for the beginning comes first, a generated token last.
+    start = joined.find(sent)
+    if start >= 0:
+        first, last = start + len(prompt), start + len(sent)
+        edges = {0, *ends}
+        if first not in edges or last not in edges:
+            raise ScoringError(
+                f"the server's tokenizer makes one token of the end of {prompt[-20:]!r} and the "
+                f"beginning of {continuation[:20]!r}; put a space or a line end between them"
+            )
+        begins = [0, *ends[:-1]]
+        return tuple(
+            token
+            for token, begin, end in zip(tokens, begins, ends, strict=True)
+            if begin >= first and end <= last and end > begin
+        )
+    # Tokens that are parts of one character come back garbled. Those of the continuation may be
+    # whole all the same.
+    for stop in range(len(tokens), max(len(tokens) - 3, 0), -1):
+        for begin in range(stop - 1, -1, -1):
+            tail = "".join(token.text for token in tokens[begin:stop])
+            if tail == continuation:
+                return tuple(tokens[begin:stop])
+            if len(tail) > len(continuation):
+                break
+    raise ScoringError(
+        f"the server scored other tokens than those that were sent: expected the prompt to end in "
+        f"{sent[-40:]!r}, got {joined[-40:]!r}"
+    )

@@ -1,0 +1,86 @@
+"""`AnswerSimilarity`: how much the answer to a variant is like the original one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from perturbx.exceptions import ScoringError
+from perturbx.scorers.api.prompting import PromptTemplate
+from perturbx.scorers.api.provider import Provider
+from perturbx.scorers.api.questions import Answer, Question
+from perturbx.scorers.api.readings.reading import Reading
+from perturbx.typing import FloatArray, ScoreKind, TextInput
+
+
+class AnswerSimilarity(Reading):
+    """Similarities of the model's likeliest answer and the original one, by each scalarizer.
+
+    Parameters
+    ----------
+    provider, template
+        See `Reading`.
+    scalarizers : sequence of Scalarizer
+        An output each; see `perturbx.scorers.generated`.
+    reference : str, optional
+        The original answer; without it, variants are pairs (prompt, answer).
+    max_new_tokens : int
+        Where an answer is cut off.
+    stop : sequence of str
+        It ends before the first of these.
+    """
+
+    name = "similarity"
+    exclusive = False
+    kind: ClassVar[ScoreKind] = "similarity"
+
+    def __init__(
+        self,
+        provider: Provider,
+        template: PromptTemplate,
+        scalarizers: Sequence[Any],
+        *,
+        reference: str | None,
+        max_new_tokens: int,
+        stop: Sequence[str],
+    ) -> None:
+        super().__init__(provider, template)
+        self.scalarizers = tuple(scalarizers)
+        self.output_names = tuple(scalarizer.name for scalarizer in self.scalarizers)
+        self.reference = reference
+        self.max_new_tokens = max_new_tokens
+        self.stop = tuple(stop)
+
+    def questions(self, text: TextInput) -> list[Question]:
+        """Return one question."""
+        prompt, _ = self._split(text)
+        return [self.answering(prompt)]
+
+    def answering(self, prompt: TextInput) -> Question:
+        """Return the question that lets the model answer a prompt."""
+        return self.provider.question(
+            self.template.prompt(prompt, is_chat=self.provider.is_chat),
+            max_tokens=self.max_new_tokens,
+            stop=self.stop,
+        )
+
+    def numbers(
+        self, text: TextInput, answers: Sequence[Answer]
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Return a similarity per scalarizer."""
+        _, reference = self._split(text)
+        said = [answers[0].text]
+        columns = [scalarizer(reference, said) for scalarizer in self.scalarizers]
+        return np.array([float(np.asarray(column)[0]) for column in columns]), None
+
+    def _split(self, text: TextInput) -> tuple[TextInput, str]:
+        if self.reference is not None:
+            return text, self.reference
+        if isinstance(text, str) or len(text) != 2:
+            raise ScoringError(
+                "reference: the original answer is not known; give `reference`, or explain with "
+                "PromptExplainer, which lets the model answer first"
+            )
+        return text[0], text[1]

@@ -1,0 +1,255 @@
+"""`ApiScorer`: a model behind an API as a scorer, by whatever way it gives numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from perturbx.exceptions import ArgumentError
+from perturbx.scorers.api.choosing import Asked, Method, choose_reading
+from perturbx.scorers.api.model import ApiModel
+from perturbx.scorers.api.provider import Provider
+from perturbx.scorers.api.questions import Answer, Question
+from perturbx.scorers.api.readings import Reading
+from perturbx.scorers.outputs import texts_of
+from perturbx.scorers.scores import Scores
+from perturbx.typing import InputKind, IntArray, TextInput
+
+if TYPE_CHECKING:
+    from perturbx.maskers.variants import Variants
+
+METHODS: tuple[Method, ...] = (
+    "auto",
+    "label_log_probs",
+    "prompt_log_probs",
+    "votes",
+    "confidence",
+    "similarity",
+)
+
+
+class ApiScorer:
+    """Scores texts by asking a model behind an API about each.
+
+    Parameters
+    ----------
+    model : str, Provider or ApiModel
+        ``"openai:NAME"``, ``"openai-completions:NAME"``, ``"anthropic:NAME"``; see `ApiModel`.
+    labels : sequence of str, or mapping of str to str, optional
+        The model as a classifier: what may follow the prompt, and what that is called. Without
+        labels, answers are explained: variants are (prompt, answer), or there is a `reference`.
+    prompt_template : str, optional
+        The whole prompt with ``{text}`` in it. By default one that names the labels and asks for
+        one of them; without labels, the text itself.
+    system : str, optional
+        The system message of a chat.
+    method : str, default="auto"
+        Where the numbers come from.
+
+        - "label_log_probs": the likeliest first tokens of the answer. A label that is not among
+          them has a bound on its probability, which enters as uncertainty.
+        - "prompt_log_probs": the log-probabilities of the label, or of a given answer, as part of
+          the prompt, where the server scores prompts (``echo``, ``prompt_logprobs``).
+        - "votes": `n_samples` answers are sampled and counted, with the variance that leaves.
+        - "confidence": the number that the model says when asked how sure it is; uncalibrated
+          until `calibrate`.
+        - "similarity": how much the answer is like the original one.
+        - "auto": with labels the first of the first three that the server can do, without them
+          "prompt_log_probs" or else "similarity". The first variant asked about shows it, and
+          its answer counts.
+    n_samples : int, default=1
+        Sampled answers for a variant, where those are counted. One for each of many variants
+        tells more than many for a few.
+    temperature : float, default=1.0
+        Of sampled answers.
+    seed : int, optional
+        Of the first sample, sent to services that know of seeds.
+    reference : str, optional
+        The original answer, for similarities.
+    scalarizers : sequence of Scalarizer, optional
+        Kinds of similarity, by default `ChrF` (extra ``text``); see `perturbx.scorers.generated`.
+    max_new_tokens : int, default=64
+        Where an answer that is compared is cut off.
+    stop : sequence of str, default=()
+        It ends before the first of these.
+    **options
+        Of the `ApiModel`, where `model` is a name: ``base_url``, ``concurrency``, ``max_calls``,
+        ``max_cost``, ``prices``, ``cache``, ...
+
+    Attributes
+    ----------
+    model : ApiModel
+        Limits, cache, and what was spent (``scorer.model.spending``).
+    method_ : str or None
+        The way that is used, once it is known.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is not what it should be.
+
+    Examples
+    --------
+    >>> scorer = ApiScorer(
+    ...     "openai:small", base_url="http://localhost:8000/v1", labels=["positive", "negative"]
+    ... )  # doctest: +SKIP
+    """
+
+    accepts: tuple[InputKind, ...] = ("text",)
+    order = "turns"
+    least_at_once = 4096
+
+    def __init__(
+        self,
+        model: str | Provider | ApiModel,
+        *,
+        labels: Sequence[str] | Mapping[str, str] | None = None,
+        prompt_template: str | None = None,
+        system: str | None = None,
+        method: Method = "auto",
+        n_samples: int = 1,
+        temperature: float = 1.0,
+        seed: int | None = None,
+        reference: str | None = None,
+        scalarizers: Sequence[Any] | None = None,
+        max_new_tokens: int = 64,
+        stop: Sequence[str] = (),
+        **options: Any,
+    ) -> None:
+        if method not in METHODS:
+            raise ArgumentError(f"method: expected one of {', '.join(METHODS)}; got {method!r}")
+        if isinstance(model, ApiModel) and options:
+            raise ArgumentError(f"{', '.join(options)}: an ApiModel has its own; leave them out")
+        self.model = model if isinstance(model, ApiModel) else ApiModel(model, **options)
+        self.method = method
+        self.asked = Asked.of(
+            self.model.provider,
+            labels=labels,
+            template=prompt_template,
+            system=system,
+            method=method,
+            n_samples=n_samples,
+            temperature=temperature,
+            seed=seed,
+            reference=reference,
+            scalarizers=scalarizers,
+            max_new_tokens=max_new_tokens,
+            stop=stop,
+        )
+        self._reading: Reading | None = self.asked.reading_known(self.model.provider, method)
+
+    @property
+    def output_names(self) -> tuple[str, ...] | None:
+        """Return a name per output; None before the first score where that decides the way."""
+        if self._reading is not None:
+            return self._reading.output_names
+        return None if self.asked.labels is None else tuple(self.asked.labels)
+
+    @property
+    def method_(self) -> str | None:
+        """Return the way that is used, None before it is known."""
+        return None if self._reading is None else self._reading.name
+
+    @property
+    def model_id(self) -> str:
+        """Return a name for the record: the model, and what it is asked."""
+        return f"{self.model.model_id} {self.method} {self.asked.fingerprint}"
+
+    def score(self, variants: Variants) -> Scores:
+        """Return one row of numbers per variant."""
+        return in_order(list(self.score_parts(variants)), len(self.output_names or ()))
+
+    def score_parts(
+        self, variants: Variants, batch_tokens: int | Literal["auto"] = "auto"
+    ) -> Iterator[tuple[IntArray, Scores]]:
+        """Yield rows and their numbers as the answers come; `batch_tokens` has no meaning here.
+
+        Raises
+        ------
+        BudgetExceeded, CapabilityError, RateLimitError, ScoringError
+            See `Dispatcher.ask`. What was answered until then has been yielded.
+        """
+        texts = texts_of(variants, self.model_id)
+        if not texts:
+            return
+        reading = self.reading(texts[0])
+        rows = [_Row(number, text, reading.questions(text)) for number, text in enumerate(texts)]
+        while rows:
+            further: list[_Row] = []
+            for done in self._answered(rows, reading):
+                for row in done:
+                    row.pending = reading.follow_ups(row.text, row.answers)
+                finished = [row for row in done if not row.pending]
+                further += [row for row in done if row.pending]
+                if finished:
+                    yield _scores(finished, reading)
+            rows = further
+
+    def reading(self, text: TextInput) -> Reading:
+        """Return the way to get numbers; the first text shows what the server can do."""
+        if self._reading is None:
+            self._reading = choose_reading(self.model, self.asked, self.method, text)
+        return self._reading
+
+    def _answered(self, rows: Sequence[_Row], reading: Reading) -> Iterator[list[_Row]]:
+        """Yield the rows of which all pending questions are answered, as that happens."""
+        owners: dict[str, list[_Row]] = {}
+        left: dict[int, int] = {}
+        answers: dict[str, Answer] = {}
+        for row in rows:
+            keys = {question.key for question in row.pending}
+            left[row.number] = len(keys)
+            for key in keys:
+                owners.setdefault(key, []).append(row)
+        questions = [question for row in rows for question in row.pending]
+        for part in self.model.ask(questions, reading.missing):
+            done = []
+            for question, answer in part:
+                answers[question.key] = answer
+                for row in owners.pop(question.key, ()):
+                    left[row.number] -= 1
+                    if not left[row.number]:
+                        row.answers += [answers[own.key] for own in row.pending]
+                        done.append(row)
+            if done:
+                yield done
+
+    def __repr__(self) -> str:
+        return f"ApiScorer({self.model_id})"
+
+
+@dataclass
+class _Row:
+    """One variant on its way to a number."""
+
+    number: int
+    text: TextInput
+    pending: list[Question]
+    answers: list[Answer] = field(default_factory=list)
+
+
+def in_order(parts: Sequence[tuple[IntArray, Scores]], n_outputs: int) -> Scores:
+    """Return parts that came in any order as one, in the order of their rows."""
+    if not parts:
+        return Scores(np.empty((0, n_outputs)))
+    order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+    variances = [own.variances for _, own in parts if own.variances is not None]
+    return replace(
+        parts[0][1],
+        values=np.concatenate([own.values for _, own in parts])[order],
+        variances=np.concatenate(variances)[order] if variances else None,
+    )
+
+
+def _scores(rows: Sequence[_Row], reading: Reading) -> tuple[IntArray, Scores]:
+    numbers = [reading.numbers(row.text, row.answers) for row in rows]
+    variances = [own for _, own in numbers if own is not None]
+    return np.array([row.number for row in rows], dtype=np.int64), Scores(
+        np.stack([values for values, _ in numbers]),
+        np.stack(variances) if variances else None,
+        kind=reading.kind,
+        exclusive=reading.exclusive,
+    )

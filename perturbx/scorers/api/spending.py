@@ -1,0 +1,273 @@
+"""Calls as money: prices, hard limits, and what was spent so far."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, TypeAlias
+
+from perturbx.exceptions import ArgumentError
+from perturbx.scorers.api.questions import Json, Question, Usage
+
+PER = 1e6
+"""Prices are for a million tokens."""
+
+PriceTable: TypeAlias = Mapping[str, Sequence[float]]
+"""For each model the prices of a million tokens of prompts and of answers."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What a million tokens cost, in whatever currency.
+
+    Parameters
+    ----------
+    prompt, completion : float
+        Of prompts and of answers.
+    """
+
+    prompt: float
+    completion: float
+
+    @classmethod
+    def of(cls, model: str, prices: PriceTable | Sequence[float] | None) -> Prices | None:
+        """Return the prices of a model out of a table, or the pair that was given for it.
+
+        Raises
+        ------
+        ArgumentError
+            If they are not such, or the table has no such model.
+        """
+        if prices is None:
+            return None
+        if isinstance(prices, Mapping):
+            if model not in prices:
+                raise ArgumentError(
+                    f"prices: there is none for {model!r}, only for {sorted(prices)}"
+                )
+            prices = prices[model]
+        pair = list(prices) if isinstance(prices, Sequence) and not isinstance(prices, str) else []
+        if len(pair) != 2 or not all(_is_number(p) and p >= 0 for p in pair):
+            raise ArgumentError(
+                f"prices: expected (prompt, completion), the prices of a million tokens, or a "
+                f"mapping of models to such pairs; got {prices!r:.80}"
+            )
+        return cls(float(pair[0]), float(pair[1]))
+
+    def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """Return what so many tokens cost."""
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / PER
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a scorer may spend in all; None: no limit.
+
+    Parameters
+    ----------
+    max_calls : int, optional
+        Answered requests.
+    max_tokens : int, optional
+        Tokens of prompts and answers.
+    max_cost : float, optional
+        Money, in the currency of the prices.
+    """
+
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_calls", "max_tokens", "max_cost"):
+            value = getattr(self, name)
+            if value is not None and not (_is_number(value) and value > 0):
+                raise ArgumentError(f"{name}: expected a number above 0; got {value!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+@dataclass
+class Spending:
+    """What was spent so far.
+
+    Parameters
+    ----------
+    calls : int
+        Requests that were answered.
+    from_cache : int
+        Questions whose answers were there already, and cost nothing.
+    prompt_tokens, completion_tokens : int
+        As the server counted them.
+    unsure_tokens : int
+        The most that calls without an answer (a connection lost, no answer in time) may have
+        been billed for; they count against the limits.
+    cost : float or None
+        In the currency of the prices, the unsure tokens included; None without prices.
+    retries : Counter
+        Calls made again, by what was wrong with them.
+    """
+
+    calls: int = 0
+    from_cache: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    unsure_tokens: int = 0
+    cost: float | None = None
+    retries: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, the unsure ones included."""
+        return self.prompt_tokens + self.completion_tokens + self.unsure_tokens
+
+    def __str__(self) -> str:
+        parts = [f"{self.calls:,} calls answered", f"{self.from_cache:,} from the cache"]
+        parts.append(f"{self.prompt_tokens:,} + {self.completion_tokens:,} tokens")
+        if self.unsure_tokens:
+            parts.append(f"up to {self.unsure_tokens:,} tokens of calls without an answer")
+        if self.cost is not None:
+            parts.append(f"cost {self.cost:.4g}")
+        if self.retries:
+            told = ", ".join(f"{count} {kind}" for kind, count in sorted(self.retries.items()))
+            parts.append(f"retries: {told}")
+        return "; ".join(parts)
+
+    def to_dict(self) -> Json:
+        """Return the numbers as plain values, ready for JSON."""
+        return {**self.__dict__, "retries": dict(self.retries)}
+
+
+class Purse:
+    """Sees to it that no limit is ever exceeded, calls in flight included.
+
+    A call reserves the most that it can cost before it is sent; when its answer comes it is
+    charged what it did cost.
+
+    Parameters
+    ----------
+    limits : Limits
+        What may be spent.
+    prices : Prices, optional
+        What tokens cost.
+
+    Raises
+    ------
+    ArgumentError
+        If the cost is limited and there are no prices.
+    """
+
+    def __init__(self, limits: Limits, prices: Prices | None) -> None:
+        if limits.max_cost is not None and prices is None:
+            raise ArgumentError("max_cost: needs the prices of the model's tokens; give prices")
+        self.limits = limits
+        self.prices = prices
+        self.spent = Spending(cost=None if prices is None else 0.0)
+        self._calls = 0
+        self._tokens = 0
+        self._cost = 0.0
+        self._excess = 0
+        self._changed: asyncio.Condition | None = None
+
+    def bounds(self, question: Question) -> tuple[int, float]:
+        """Return the most tokens and money that a call can cost.
+
+        A token is a byte at least. What the service itself puts before the prompt shows in the
+        first answers: the largest such excess is added from then on.
+        """
+        prompt = question.size + self._excess
+        cost = 0.0 if self.prices is None else self.prices.cost(prompt, question.max_tokens)
+        return prompt + question.max_tokens, cost
+
+    def limit_in_the_way(self, question: Question, *, in_flight: bool = True) -> str | None:
+        """Return the name of the limit that a call could exceed, None where there is none.
+
+        Parameters
+        ----------
+        question : Question
+            The call.
+        in_flight : bool
+            Count what is reserved for calls in flight, too.
+        """
+        tokens, cost = self.bounds(question)
+        held = (self._calls, self._tokens, self._cost) if in_flight else (0, 0, 0.0)
+        spent, limits = self.spent, self.limits
+        if limits.max_calls is not None and spent.calls + held[0] + 1 > limits.max_calls:
+            return "max_calls"
+        if limits.max_tokens is not None and spent.tokens + held[1] + tokens > limits.max_tokens:
+            return "max_tokens"
+        if limits.max_cost is not None and (spent.cost or 0.0) + held[2] + cost > limits.max_cost:
+            return "max_cost"
+        return None
+
+    async def reserve(self, question: Question) -> str | None:
+        """Reserve what a call can cost; wait for calls in flight where that may make room.
+
+        Returns
+        -------
+        str or None
+            The limit that is reached; then nothing is reserved.
+        """
+        if self._changed is None:
+            self._changed = asyncio.Condition()
+        while (limit := self.limit_in_the_way(question)) is not None:
+            # With the calls in flight at their real cost there may be room again, never more
+            # than with none of them.
+            if not self._calls or self.limit_in_the_way(question, in_flight=False):
+                return limit
+            async with self._changed:
+                await self._changed.wait()
+        tokens, cost = self.bounds(question)
+        self._calls += 1
+        self._tokens += tokens
+        self._cost += cost
+        return None
+
+    async def settle(
+        self,
+        question: Question,
+        reserved: tuple[int, float],
+        *,
+        usage: Usage | None,
+        answered: bool,
+        may_be_billed: bool,
+    ) -> None:
+        """Charge a call that is over.
+
+        Parameters
+        ----------
+        question : Question
+            The call.
+        reserved : tuple
+            What `bounds` said when it was reserved.
+        usage : Usage, optional
+            What the server counted; without it an answered call is charged its bound.
+        answered : bool
+            An answer came, of use or not.
+        may_be_billed : bool
+            None came, but it may have to be paid for.
+        """
+        tokens, cost = reserved
+        self._calls -= 1
+        self._tokens -= tokens
+        self._cost -= cost
+        spent = self.spent
+        if answered:
+            spent.calls += 1
+        if usage is not None:
+            spent.prompt_tokens += usage.prompt_tokens
+            spent.completion_tokens += usage.completion_tokens
+            self._excess = max(self._excess, usage.prompt_tokens - question.size)
+            if self.prices is not None and spent.cost is not None:
+                spent.cost += self.prices.cost(usage.prompt_tokens, usage.completion_tokens)
+        elif answered or may_be_billed:
+            spent.unsure_tokens += tokens
+            if spent.cost is not None:
+                spent.cost += cost
+        if self._changed is not None:
+            async with self._changed:
+                self._changed.notify_all()
