@@ -8,6 +8,23 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
+from perturbx.cli.api_options import (
+    BaseUrlOption,
+    CacheOption,
+    ConcurrencyOption,
+    LabelsOption,
+    MaxCallsOption,
+    MaxCostOption,
+    MaxTokensOption,
+    MethodOption,
+    PricesOption,
+    PromptTemplateOption,
+    RequestsPerMinuteOption,
+    SamplesOption,
+    SystemOption,
+    TokensPerMinuteOption,
+    chosen_model,
+)
 from perturbx.cli.inputs import DEFAULT_COLUMN, read_texts
 from perturbx.cli.messages import reporting, say
 from perturbx.cli.options import (
@@ -47,6 +64,7 @@ Examples:
     perturbx explain --input reviews.txt --output json --save-table tables/
     perturbx explain --input reviews.txt --tolerance 0.05 --resume tables/
     perturbx explain --input reviews.txt --estimate
+    perturbx explain -m openai:gpt-x --labels positive,negative --max-calls 500 "so so"
 """
 
 
@@ -85,7 +103,8 @@ def explain(
             "--model",
             "-m",
             metavar="PATH-OR-NAME",
-            help="A transformers classifier: a folder or a name on the Hugging Face hub. "
+            help="A transformers classifier: a folder or a name on the Hugging Face hub; or a "
+            "model behind an API: 'openai:NAME', 'openai-completions:NAME', 'anthropic:NAME'. "
             "'default' is the small English sentiment model that perturbx ships.",
             rich_help_panel=WHAT,
         ),
@@ -133,6 +152,20 @@ def explain(
     device: DeviceOption = None,
     batch_tokens: BatchTokensOption = "auto",
     quiet: QuietOption = False,
+    base_url: BaseUrlOption = None,
+    labels: LabelsOption = None,
+    prompt_template: PromptTemplateOption = None,
+    system: SystemOption = None,
+    method: MethodOption = "auto",
+    samples: SamplesOption = None,
+    max_calls: MaxCallsOption = None,
+    max_tokens: MaxTokensOption = None,
+    max_cost: MaxCostOption = None,
+    prices: PricesOption = None,
+    concurrency: ConcurrencyOption = None,
+    requests_per_minute: RequestsPerMinuteOption = None,
+    tokens_per_minute: TokensPerMinuteOption = None,
+    cache: CacheOption = None,
 ) -> None:
     """Explain what a model makes of a text, unit by unit.
 
@@ -152,9 +185,26 @@ def explain(
         # It takes seconds to import: `--help` and a wrong option need not wait for it.
         from perturbx.explainers import make_explainer
 
+        asked = chosen_model(
+            model,
+            base_url=base_url,
+            labels=labels,
+            template_file=prompt_template,
+            system=system,
+            method=method,
+            n_samples=samples,
+            max_calls=max_calls,
+            max_tokens=max_tokens,
+            max_cost=max_cost,
+            prices=prices,
+            concurrency=concurrency,
+            requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
+            cache=cache,
+        )
         chosen = make_explainer(
             explainer,
-            model,
+            asked,
             units=units,
             masker=masker,
             budget=calls,
@@ -174,3 +224,5 @@ def explain(
     if not quiet:
         for path in filter(None, (output_file, save_table)):
             say(f"wrote {path}")
+        if not isinstance(asked, str):
+            say(str(asked.model.spending))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
+from perturbx.cli.api_options import read_template
 from perturbx.cli.inputs import read_records
 from perturbx.cli.messages import reporting, say
 from perturbx.cli.options import (
@@ -182,7 +183,7 @@ def explain_prompt(
     rule: dict[str, Any] = {"tolerance": tolerance, "top_k": top_k}
     with reporting():
         given = _records(prompts or [], input_file, response)
-        made = None if template is None else _read_template(template)
+        made = None if template is None else read_template(template, "--template")
         if output_file is not None:
             check_folder_of(output_file, "--output-file")
         if save_table is not None and not estimate:
@@ -242,16 +243,6 @@ def _records(
         return read_records(file)
     said = {} if response is None else {RESPONSE: response}
     return [{PROMPT: prompt, **said} for prompt in prompts]
-
-
-def _read_template(path: Path) -> str:
-    if not path.is_file():
-        raise typer.BadParameter(f"there is no file {path}", param_hint="--template")
-    try:
-        # An editor's line end at the end of the file is not part of the prompt.
-        return path.read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise ArgumentError(f"--template: {path} is not a text in UTF-8") from None
 
 
 def _prompt(record: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from perturbx._version import __version__
+from perturbx.cli import cache
 from perturbx.cli import explain_prompt as prompts
 from perturbx.cli.explain import EXAMPLES, explain
 
@@ -42,6 +43,7 @@ def perturbx(
 
 
 app.command("explain", epilog=EXAMPLES)(explain)
+app.add_typer(cache.app)
 app.command("explain-prompt", epilog=prompts.EXAMPLES)(prompts.explain_prompt)
 
 

@@ -104,6 +104,7 @@ EstimateOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--estimate",
+        "--dry-run",
         help="Print how many calls and tokens it would take, and call nothing.",
         rich_help_panel=RUN,
     ),

@@ -221,10 +221,11 @@ class BaseExplainer(WordColumns, ModelEstimator):
         ArgumentError
             A parameter or a text is not what it should be.
         """
-        _, _, encodings = self._prepared(texts)
+        scorer, _, encodings = self._prepared(texts)
         designs = self._designs(encodings)
         seed = resolve_seed(0 if self.random_state is None else deepcopy(self.random_state))
-        return estimate_cost(encodings, designs, self._budgets(encodings, designs), seed)
+        estimate = estimate_cost(encodings, designs, self._budgets(encodings, designs), seed)
+        return estimate.billed(scorer, "".join(encoding.units.text for encoding in encodings))
 
     def _prepared(
         self, texts: Sequence[TextInput | Units]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from perturbx.explainers.draws import draws_of
 from perturbx.explainers.preparation import draw_coalitions
 from perturbx.explainers.variant_keys import variant_keys
 from perturbx.typing import Encoding, IntArray
+
+if TYPE_CHECKING:
+    from perturbx.scorers.api.estimate import Bill
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class CostEstimate:
         Their tokens or characters added up.
     size_unit : str
         "tokens", or "characters" for a model that takes strings.
+    least_bill, most_bill : Bill, optional
+        Requests, tokens and money, roughly, of a model behind an API.
 
     Examples
     --------
@@ -65,13 +71,34 @@ class CostEstimate:
     least_size: int
     most_size: int
     size_unit: str
+    least_bill: Bill | None = None
+    most_bill: Bill | None = None
 
     def __str__(self) -> str:
         n_units = sum(text.n_units for text in self.texts)
         calls = _range(self.least_calls, self.most_calls)
         sizes = _range(self.least_size, self.most_size)
         many = "text" if len(self.texts) == 1 else "texts"
-        return f"{len(self.texts)} {many}, {n_units} units: {calls} calls, {sizes} {self.size_unit}"
+        said = f"{len(self.texts)} {many}, {n_units} units: {calls} calls, {sizes} {self.size_unit}"
+        if self.least_bill is None or self.most_bill is None:
+            return said
+        requests = _range(self.least_bill.calls, self.most_bill.calls)
+        tokens = _range(self.least_bill.tokens, self.most_bill.tokens)
+        said += f"; {requests} requests, about {tokens} tokens"
+        if self.least_bill.cost is not None and self.most_bill.cost is not None:
+            least, most = f"{self.least_bill.cost:.4g}", f"{self.most_bill.cost:.4g}"
+            said += f", cost about {least if least == most else f'{least} to {most}'}"
+        return said
+
+    def billed(self, scorer: Any, sample: str) -> CostEstimate:
+        """Return the estimate with the bill, where the scorer is one that is paid for."""
+        if not hasattr(scorer, "estimate"):
+            return self
+        return replace(
+            self,
+            least_bill=scorer.estimate(self.least_calls, self.least_size, sample),
+            most_bill=scorer.estimate(self.most_calls, self.most_size, sample),
+        )
 
 
 def _range(least: int, most: int) -> str:

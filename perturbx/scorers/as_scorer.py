@@ -11,8 +11,7 @@ from typing import Any
 import torch
 
 from perturbx.exceptions import ArgumentError
-from perturbx.scorers.api.model import ApiModel, names_api_model
-from perturbx.scorers.api.scorer import ApiScorer
+from perturbx.scorers.api.names import names_api_model
 from perturbx.scorers.callable import CallableScorer
 from perturbx.scorers.classifier import TransformersClassifier
 from perturbx.scorers.loading import DEFAULT_MODEL, load_classifier
@@ -22,7 +21,8 @@ from perturbx.typing import Scorer
 FORMS = (
     "a function of a list of str, a fitted scikit-learn estimator, a transformers "
     "text-classification pipeline, a pair (model, tokenizer), the path or hub name of a "
-    "transformers classifier, 'default', or a Scorer"
+    "transformers classifier, 'default', 'openai:NAME' or another name of a model behind an API, "
+    "or a Scorer (such as ApiScorer)"
 )
 
 
@@ -73,10 +73,6 @@ def as_scorer(
     if isinstance(model, Scorer):
         _refuse("a Scorer", device=device, dtype=dtype, output_names=output_names)
         return model
-    if isinstance(model, ApiModel):
-        raise ArgumentError(
-            "model: an ApiModel needs to know what is asked; give ApiScorer(model, labels=[...])"
-        )
     if isinstance(model, str | os.PathLike):
         text = model if isinstance(model, str) else os.path.abspath(model)
         return _from_string(text, device, dtype, output_names)
@@ -149,6 +145,9 @@ def _from_api(
             f"model: {text!r} answers in text; say what its labels are (output_names=[...]), or "
             f"make an ApiScorer, which has all the choices"
         )
+    # Its libraries take a while to import.
+    from perturbx.scorers.api.scorer import ApiScorer
+
     return ApiScorer(text, labels=output_names)
 
 

@@ -1,9 +1,9 @@
 """Surrogates: from a table of scores to attributions.
 
 Every surrogate has ``fit(tables) -> list[Attribution]`` and reads the same tables, so a second
-opinion costs no call. The Shapley family: `ExactShapley`, `OddGP`, `LeverageShapley`,
-`KernelShapley`, `PermutationShapley`, `Owen` (with a hierarchy), `TreeProxy` and `Evidence`
-(with LightGBM). Other targets: `Banzhaf`,
+opinion costs no call. The Shapley family: `ExactShapley`, `OddGP`, `WithProxy` (beside the scores
+of a cheaper model), `LeverageShapley`, `KernelShapley`, `PermutationShapley`, `Owen` (with a
+hierarchy), `TreeProxy` and `Evidence` (with LightGBM). Other targets: `Banzhaf`,
 `BanzhafGP`, `LeaveOneOut`. Linear models near the text: `LimeLimit`, `RidgeSurrogate`, `LimeText`,
 `ForwardSelection`, `Lasso`.
 """
@@ -25,6 +25,7 @@ from perturbx.surrogates.permutation import PermutationShapley
 from perturbx.surrogates.registry import as_surrogate, get_surrogate, surrogate_names
 from perturbx.surrogates.ridge import RidgeSurrogate
 from perturbx.surrogates.tree_proxy import TreeProxy
+from perturbx.surrogates.with_proxy import ProxyAttribution, WithProxy
 
 __all__ = [
     "Attribution",
@@ -42,8 +43,10 @@ __all__ = [
     "OddGP",
     "Owen",
     "PermutationShapley",
+    "ProxyAttribution",
     "RidgeSurrogate",
     "TreeProxy",
+    "WithProxy",
     "as_surrogate",
     "get_surrogate",
     "surrogate_names",

@@ -2,7 +2,8 @@
 
 from perturbx.scorers.api.cache import AnswerCache, CacheInfo
 from perturbx.scorers.api.faults import Fault
-from perturbx.scorers.api.model import ApiModel, as_provider, names_api_model
+from perturbx.scorers.api.model import ApiModel, as_provider
+from perturbx.scorers.api.names import names_api_model
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question, Token, Usage
 from perturbx.scorers.api.scorer import ApiScorer

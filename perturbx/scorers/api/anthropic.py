@@ -14,6 +14,7 @@ class AnthropicMessages(Provider):
 
     name = "anthropic"
     package = "anthropic"
+    path = "/v1/messages"
     environment = "ANTHROPIC_API_KEY"
 
     def new_client(self, package: Any, key: str) -> Any:
@@ -54,14 +55,7 @@ class AnthropicMessages(Provider):
 
     async def send(self, body: Json) -> bytes:
         """Send a request; see `Provider.send`."""
-        create = self.client().messages.with_raw_response.create
-        own = ("model", "messages", "max_tokens")
-        answer = await create(
-            **{name: body[name] for name in own},
-            extra_body={k: v for k, v in body.items() if k not in own},
-        )
-        content: bytes = answer.http_response.content
-        return content
+        return await self.post(self.path, body)
 
     def read(self, raw: Json) -> Answer:
         """Return what an answer says; see `Provider.read`."""

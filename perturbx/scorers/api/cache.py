@@ -87,6 +87,7 @@ class AnswerCache:
         if must_exist and not Path(self.path).is_file():
             raise ArgumentError(f"cache: there is no file {self.path!r}")
         self._lock = threading.Lock()
+        self._version: int | None = None
         try:
             self._database = sqlite3.connect(
                 self.path, timeout=WAIT, isolation_level=None, check_same_thread=False
@@ -129,16 +130,17 @@ class AnswerCache:
             )
             for question, answer in answered
         ]
+        marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(rows))
+        values = [value for row in rows for value in row]
+        with self._lock:  # one statement is one transaction
+            self._database.execute(f"INSERT OR REPLACE INTO answers VALUES {marks}", values)
+
+    def others_wrote(self) -> bool:
+        """Say whether another process has written since this was asked the last time."""
         with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                self._database.executemany(
-                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", rows
-                )
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+            version = self._database.execute("PRAGMA data_version").fetchone()[0]
+        changed, self._version = version != self._version, version
+        return bool(changed)
 
     def __len__(self) -> int:
         with self._lock:

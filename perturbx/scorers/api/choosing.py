@@ -163,6 +163,19 @@ class Asked:
                 )
         return None
 
+    def reading_expected(self, provider: Provider, method: Method) -> Reading:
+        """Return the reading to count with as long as no server was asked."""
+        known = self.reading_known(provider, method)
+        if known is not None:
+            return known
+        if self.labels is None:
+            return ResponseInPrompt(provider, self.template, contrast=False)
+        if method == "prompt_log_probs":
+            return self.labels_in_prompt(provider)
+        return LabelLogProbs(
+            provider, self.template, self.labels, top_k=provider.most_top_log_probs[0]
+        )
+
     def votes(self, provider: Provider) -> Votes:
         """Return sampled votes."""
         return Votes(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-WINDOW = 20
+WINDOW = 50
 """The latest calls by which a sustained rate of refusals is told from a single one."""
 
-SUSTAINED = 0.25
+SUSTAINED = 0.2
 """The share of them that were refused, from which on the server is overrun."""
 
-SLOWER, PAUSED = 0.7, 0.9
+SLOWER, PAUSED = 0.7, 0.95
 """What is left of the limit when it is, and when the server asks for a pause by name."""
 
 RECOVERY = 0.1

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias
 
-import tenacity
-
 from perturbx.exceptions import (
     BudgetExceeded,
     CapabilityError,
@@ -26,34 +24,17 @@ from perturbx.scorers.api.faults import Fault
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Json, Question
 from perturbx.scorers.api.rates import RateLimits
+from perturbx.scorers.api.retrying import Retries, TemporaryError
 from perturbx.scorers.api.spending import Purse
 
 Check: TypeAlias = Callable[[Answer], str | None]
 """What is missing in an answer that was asked for; None where nothing is."""
 
-LEAST_BACKOFF, MOST_BACKOFF = 0.25, 30.0
-"""Seconds before a call is made again: at random up to this, doubled each time, up to that."""
-
-JITTER = 0.1
-"""Calls that were told to wait equally long come back this part of it apart."""
-
 OUTSTANDING = 2
 """Calls begun and not over, those that wait for their retry included, in parts of the limit."""
 
-MOST_INCOMPLETE = 3
-"""Answers to one question that lack what was asked for, before it counts as a thing that the
-service does not do."""
-
 GRACE = 30.0
 """Seconds that calls in flight get to come back after Ctrl-C; a second one ends that, too."""
-
-
-class _TemporaryError(Exception):
-    """A call failed and may succeed later."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
 
 
 @dataclass
@@ -65,6 +46,7 @@ class _Run:
     )
     failure: PerturbxError | None = None
     is_stopped: bool = False
+    is_shared: bool = False
 
     def stop(self, failure: PerturbxError | None = None) -> None:
         """Begin no further call; those in flight come home."""
@@ -109,7 +91,7 @@ class Dispatcher:
         self.cache = cache
         self.limit = ConcurrencyLimit(concurrency)
         self.rates = rates
-        self.max_retries = max_retries
+        self.retries = Retries(max_retries, self._note_retry)
         self.max_pause = max_pause
 
     def ask(
@@ -164,6 +146,7 @@ class Dispatcher:
         self, pending: list[Question], check: Check | None
     ) -> Iterator[list[tuple[Question, Answer]]]:
         run = _Run()
+        self.cache.others_wrote()
         work = start(self._play(pending, check, run))
         interrupt: KeyboardInterrupt | None = None
         deadline = float("inf")
@@ -224,25 +207,19 @@ class Dispatcher:
     async def _call(self, question: Question, check: Check | None, run: _Run) -> None:
         """Make one call until it is answered, and say in the run what ended it otherwise."""
         try:
-            attempts = tenacity.AsyncRetrying(
-                stop=self._is_over,
-                wait=self._pause,
-                retry=tenacity.retry_if_exception_type(_TemporaryError),
-                before_sleep=self._note_retry,
-                reraise=True,
-            )
-            async for attempt in attempts:
-                with attempt:
-                    if run.is_stopped:
-                        return
-                    answer = await self._attempt(question, check, run)
-                    if answer is not None:
-                        run.out.put((question, answer))
-        except _TemporaryError as error:
+            try:
+                answer = await self._attempt(question, check, run)
+            except TemporaryError as error:
+                answer = await self.retries.again(
+                    error, lambda: self._attempt(question, check, run)
+                )
+            if answer is not None:
+                run.out.put((question, answer))
+        except TemporaryError as error:
             if error.fault.kind == "incomplete":
                 run.stop(CapabilityError(f"{self._who}: {error.fault.message}"))
                 return
-            times = self.max_retries + 1
+            times = self.retries.most + 1
             kind = RateLimitError if error.fault.kind == "rate limit" else ScoringError
             run.stop(
                 kind(f"{self._who}: failed {times} times, the last time with {error.fault.message}")
@@ -258,7 +235,9 @@ class Dispatcher:
         return f"{self.provider.name}:{self.provider.model}"
 
     async def _attempt(self, question: Question, check: Check | None, run: _Run) -> Answer | None:
-        """Make a call once; None where a limit does not allow it."""
+        """Make a call once; None where a limit does not allow it, or the run has ended."""
+        if run.is_stopped:
+            return None
         limit = await self.purse.reserve(question)
         if limit is not None:
             run.stop(self._exceeded(limit))
@@ -271,11 +250,10 @@ class Dispatcher:
             async with self.limit:
                 if run.is_stopped:
                     return None
-                # Another process may have asked the same in the meantime.
-                kept = self._known([question], check)
-                if kept:
+                kept = self._bought_by_others(question, check, run)
+                if kept is not None:
                     self.purse.spent.from_cache += 1
-                    return kept[question.key]
+                    return kept
                 entry = await self.rates.enter(reserved[0]) if self.rates.is_set else None
                 sent = True
                 content, fault = await self._sent(question)
@@ -299,6 +277,13 @@ class Dispatcher:
         if fault is not None:
             self._fail(fault)
         return answer
+
+    def _bought_by_others(
+        self, question: Question, check: Check | None, run: _Run
+    ) -> Answer | None:
+        """Return an answer that another process has bought in the meantime."""
+        run.is_shared = run.is_shared or self.cache.others_wrote()
+        return self._known([question], check).get(question.key) if run.is_shared else None
 
     async def _sent(self, question: Question) -> tuple[bytes, Fault | None]:
         try:
@@ -331,31 +316,10 @@ class Dispatcher:
                 f"{self._who}: asks to wait {fault.pause:.0f} s, more than max_pause="
                 f"{self.max_pause:g}: {fault.message}; what was answered is kept, run again later"
             )
-        raise _TemporaryError(fault)
+        raise TemporaryError(fault)
 
-    def _note_retry(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome is not None else None
-        if isinstance(error, _TemporaryError):
-            self.purse.spent.retries[error.fault.kind] += 1
-
-    def _is_over(self, state: tenacity.RetryCallState) -> bool:
-        """Say whether a call that failed is not made again."""
-        error = state.outcome.exception() if state.outcome is not None else None
-        incomplete = isinstance(error, _TemporaryError) and error.fault.kind == "incomplete"
-        most = min(MOST_INCOMPLETE, self.max_retries + 1) if incomplete else self.max_retries + 1
-        return state.attempt_number >= most
-
-    def _pause(self, state: tenacity.RetryCallState) -> float:
-        """Return the seconds before the next attempt: what the server asks for, or more and more.
-
-        Exponential backoff with full jitter.
-        """
-        error = state.outcome.exception() if state.outcome is not None else None
-        random = tenacity.wait_random_exponential(multiplier=LEAST_BACKOFF, max=MOST_BACKOFF)
-        if isinstance(error, _TemporaryError) and error.fault.pause is not None:
-            apart = tenacity.wait_random(0, JITTER * error.fault.pause + 0.01)
-            return error.fault.pause + apart(state)
-        return random(state)
+    def _note_retry(self, fault: Fault) -> None:
+        self.purse.spent.retries[fault.kind] += 1
 
     def _exceeded(self, limit: str) -> BudgetExceeded:
         most = getattr(self.purse.limits, limit)

@@ -14,6 +14,7 @@ from perturbx.scorers.api.anthropic import AnthropicMessages
 from perturbx.scorers.api.background import finish
 from perturbx.scorers.api.cache import IN_MEMORY, AnswerCache
 from perturbx.scorers.api.dispatcher import Check, Dispatcher
+from perturbx.scorers.api.names import FORMS
 from perturbx.scorers.api.openai import OpenAIChat, OpenAICompletions
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Json, Question
@@ -233,19 +234,8 @@ def as_provider(model: str, *, base_url: str | None = None, **options: Any) -> P
         base_url, _, rest = str(model).partition("#")
         name = "openai"
     if name not in PROVIDERS:
-        raise ArgumentError(
-            f"model: expected {', '.join(f'{own}:NAME' for own in PROVIDERS)} or "
-            f"http://ADDRESS/v1#NAME; got {model!r}"
-        )
+        raise ArgumentError(f"model: expected {FORMS}; got {model!r}")
     return PROVIDERS[name](rest, base_url=base_url, **options)
-
-
-def names_api_model(model: Any) -> bool:
-    """Say whether a string names a model behind an API."""
-    if not isinstance(model, str):
-        return False
-    name, _, rest = model.partition(":")
-    return name in PROVIDERS or (name in ("http", "https") and "#" in rest)
 
 
 def _check_whole(name: str, value: Any, *, least: int = 1) -> None:

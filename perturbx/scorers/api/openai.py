@@ -27,7 +27,7 @@ class _OpenAI(Provider):
         return {
             "custom_id": question.key,
             "method": "POST",
-            "url": f"/v1/{self.path}",
+            "url": f"/v1{self.path}",
             "body": question.body,
         }
 
@@ -46,7 +46,7 @@ class OpenAIChat(_OpenAI):
     """Chat completions: messages in, an answer with the likeliest tokens at each place out."""
 
     name = "openai"
-    path = "chat/completions"
+    path = "/chat/completions"
     most_top_log_probs = (20, 5)
 
     def body(
@@ -79,14 +79,7 @@ class OpenAIChat(_OpenAI):
 
     async def send(self, body: Json) -> bytes:
         """Send a request; see `Provider.send`."""
-        create = self.client().chat.completions.with_raw_response.create
-        answer = await create(
-            model=body["model"],
-            messages=body["messages"],
-            extra_body={k: v for k, v in body.items() if k not in ("model", "messages")},
-        )
-        content: bytes = answer.http_response.content
-        return content
+        return await self.post(self.path, body)
 
     def read(self, raw: Json) -> Answer:
         """Return what an answer says; see `Provider.read`."""
@@ -110,7 +103,7 @@ class OpenAICompletions(_OpenAI):
     """The older endpoint, which goes on with a text: what base models need."""
 
     name = "openai-completions"
-    path = "completions"
+    path = "/completions"
     is_chat = False
     most_top_log_probs = (20, 5)
     can_echo = True
@@ -147,14 +140,7 @@ class OpenAICompletions(_OpenAI):
 
     async def send(self, body: Json) -> bytes:
         """Send a request; see `Provider.send`."""
-        create = self.client().completions.with_raw_response.create
-        answer = await create(
-            model=body["model"],
-            prompt=body["prompt"],
-            extra_body={k: v for k, v in body.items() if k not in ("model", "prompt")},
-        )
-        content: bytes = answer.http_response.content
-        return content
+        return await self.post(self.path, body)
 
     def read(self, raw: Json) -> Answer:
         """Return what an answer says; see `Provider.read`."""

@@ -82,6 +82,20 @@ class Provider(ABC):
         except ImportError as error:
             raise MissingExtraError(self.package, self.package) from error
 
+    async def post(self, path: str, body: Json) -> bytes:
+        """Send a body to a path of the service; return the body of the answer as it came.
+
+        By the client's way for any path: its methods for known ones check and convert each
+        argument and answer, which takes as long as all the rest of a call.
+        """
+        package = self._package()
+        http = importlib.import_module(
+            package.DefaultAsyncHttpxClient.__mro__[1].__module__.split(".")[0]
+        )
+        answer = await self.client().post(path, cast_to=http.Response, body=body)
+        content: bytes = answer.content
+        return content
+
     def client(self) -> Any:
         """Return the client of the running event loop: its connections belong to that."""
         loop = asyncio.get_running_loop()

@@ -10,6 +10,7 @@ import numpy as np
 
 from perturbx.exceptions import ArgumentError
 from perturbx.scorers.api.choosing import Asked, Method, choose_reading
+from perturbx.scorers.api.estimate import CHAT_MARKUP, Bill, tokens_per_character
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question
@@ -187,6 +188,28 @@ class ApiScorer:
                 if finished:
                     yield _scores(finished, reading)
             rows = further
+
+    def estimate(self, n_variants: int, n_characters: int, sample: str) -> Bill:
+        """Return what so many variants will cost, roughly; nothing is asked.
+
+        Parameters
+        ----------
+        n_variants : int
+            Distinct variants.
+        n_characters : int
+            Their characters, added up.
+        sample : str
+            Some of the text, by whose script the tokens are estimated.
+        """
+        provider, template = self.model.provider, self.asked.template
+        reading = self._reading or self.asked.reading_expected(provider, self.method)
+        around = template.template + (template.system or "")
+        markup = CHAT_MARKUP if provider.is_chat else 0
+        of_template = len(around) * tokens_per_character(around) + markup
+        per_pass = n_characters * tokens_per_character(sample) + n_variants * of_template
+        n_calls = n_variants * reading.calls_per_variant
+        prompt_tokens = reading.calls_per_variant * per_pass
+        return Bill.of(n_calls, prompt_tokens, n_calls * reading.most_tokens, self.model.prices)
 
     def reading(self, text: TextInput) -> Reading:
         """Return the way to get numbers; the first text shows what the server can do."""

@@ -170,7 +170,7 @@ class Purse:
         self._calls = 0
         self._tokens = 0
         self._cost = 0.0
-        self._excess = 0
+        self._excess: int | None = None
         self._changed: asyncio.Condition | None = None
 
     def bounds(self, question: Question) -> tuple[int, float]:
@@ -179,7 +179,7 @@ class Purse:
         A token is a byte at least. What the service itself puts before the prompt shows in the
         first answers: the largest such excess is added from then on.
         """
-        prompt = question.size + self._excess
+        prompt = question.size + (self._excess or 0)
         cost = 0.0 if self.prices is None else self.prices.cost(prompt, question.max_tokens)
         return prompt + question.max_tokens, cost
 
@@ -212,20 +212,35 @@ class Purse:
         str or None
             The limit that is reached; then nothing is reserved.
         """
-        if self._changed is None:
-            self._changed = asyncio.Condition()
+        while self._is_unmeasured and self._calls:
+            await self._wait()
         while (limit := self.limit_in_the_way(question)) is not None:
             # With the calls in flight at their real cost there may be room again, never more
             # than with none of them.
             if not self._calls or self.limit_in_the_way(question, in_flight=False):
                 return limit
-            async with self._changed:
-                await self._changed.wait()
+            await self._wait()
         tokens, cost = self.bounds(question)
         self._calls += 1
         self._tokens += tokens
         self._cost += cost
         return None
+
+    @property
+    def _is_unmeasured(self) -> bool:
+        """Whether a limit needs to know what the service adds, and no answer has told it yet.
+
+        Then one call goes ahead of the others.
+        """
+        return self._excess is None and (
+            self.limits.max_tokens is not None or self.limits.max_cost is not None
+        )
+
+    async def _wait(self) -> None:
+        if self._changed is None:
+            self._changed = asyncio.Condition()
+        async with self._changed:
+            await self._changed.wait()
 
     async def settle(
         self,
@@ -261,7 +276,7 @@ class Purse:
         if usage is not None:
             spent.prompt_tokens += usage.prompt_tokens
             spent.completion_tokens += usage.completion_tokens
-            self._excess = max(self._excess, usage.prompt_tokens - question.size)
+            self._excess = max(self._excess or 0, usage.prompt_tokens - question.size)
             if self.prices is not None and spent.cost is not None:
                 spent.cost += self.prices.cost(usage.prompt_tokens, usage.completion_tokens)
         elif answered or may_be_billed:

@@ -40,6 +40,7 @@ class Confidence(Reading):
     name = "confidence"
     exclusive = False
     kind: ClassVar[ScoreKind] = "value"
+    most_tokens = MOST_TOKENS
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Confidence(Reading):
         super().__init__(provider, next(iter(templates.values())))
         self.templates = tuple(templates.values())
         self.labels = tuple(templates)
+        self.calls_per_variant = len(templates)
         self.calibrations = calibrations
         self.output_names = (
             self.labels

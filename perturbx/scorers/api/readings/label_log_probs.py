@@ -82,7 +82,7 @@ class LabelLogProbs(Reading):
         self.output_names = tuple(labels)
         self.labels = tuple(labels.values())
         self.top_k = top_k
-        self.depth = _depth(self.labels)
+        self.most_tokens = _depth(self.labels)
 
     def questions(self, text: TextInput) -> list[Question]:
         """Return one question."""
@@ -90,7 +90,7 @@ class LabelLogProbs(Reading):
 
     def _question(self, prompt: str, text: TextInput) -> Question:
         whole = self.template.prompt(text, is_chat=True) if self.provider.is_chat else prompt
-        return self.provider.question(whole, max_tokens=self.depth, top_log_probs=self.top_k)
+        return self.provider.question(whole, max_tokens=self.most_tokens, top_log_probs=self.top_k)
 
     def missing(self, answer: Answer) -> str | None:
         """Say if there are no likeliest tokens, or fewer than were asked for."""

@@ -60,6 +60,7 @@ class LabelsInPrompt(_InPrompt):
         super().__init__(provider, template)
         self.output_names = tuple(labels)
         self.labels = tuple(labels.values())
+        self.calls_per_variant = len(self.labels)
 
     def questions(self, text: TextInput) -> list[Question]:
         """Return a question per label."""
@@ -87,6 +88,7 @@ class ResponseInPrompt(_InPrompt):
     def __init__(self, provider: Provider, template: PromptTemplate, *, contrast: bool) -> None:
         super().__init__(provider, template)
         self.output_names = ("response - alternative",) if contrast else ("response",)
+        self.calls_per_variant = 2 if contrast else 1
 
     def questions(self, text: TextInput) -> list[Question]:
         """Return a question per response."""

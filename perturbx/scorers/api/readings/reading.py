@@ -28,6 +28,12 @@ class Reading(ABC):
     exclusive: ClassVar[bool] = True
     output_names: tuple[str, ...]
 
+    calls_per_variant: int = 1
+    """Questions about a variant."""
+
+    most_tokens: int = 1
+    """Tokens of an answer, at most."""
+
     def __init__(self, provider: Provider, template: PromptTemplate) -> None:
         self.provider = provider
         self.template = template

@@ -50,7 +50,7 @@ class AnswerSimilarity(Reading):
         self.scalarizers = tuple(scalarizers)
         self.output_names = tuple(scalarizer.name for scalarizer in self.scalarizers)
         self.reference = reference
-        self.max_new_tokens = max_new_tokens
+        self.max_new_tokens = self.most_tokens = max_new_tokens
         self.stop = tuple(stop)
 
     def questions(self, text: TextInput) -> list[Question]:

@@ -40,6 +40,7 @@ class Votes(Reading):
 
     name = "votes"
     kind: ClassVar[ScoreKind] = "probability"
+    most_tokens = MOST_TOKENS
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Votes(Reading):
         super().__init__(provider, template)
         self.output_names = tuple(labels)
         self.labels = tuple(labels.values())
-        self.n_samples = n_samples
+        self.n_samples = self.calls_per_variant = n_samples
         self.temperature = temperature
         self.seed = seed
 

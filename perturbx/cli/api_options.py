@@ -1,0 +1,158 @@
+"""Options for a model behind an API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import typer
+
+from perturbx.exceptions import ArgumentError
+
+PANEL = "A model behind an API"
+
+ApiMethod: TypeAlias = Literal[
+    "auto", "label_log_probs", "prompt_log_probs", "votes", "confidence", "similarity"
+]
+
+
+def _option(help_text: str, metavar: str | None = None, default: str | bool = False) -> Any:
+    return typer.Option(
+        help=help_text, metavar=metavar, show_default=default, rich_help_panel=PANEL
+    )
+
+
+BaseUrlOption: TypeAlias = Annotated[
+    str | None,
+    _option("The address of a server that speaks the same language.", "URL"),
+]
+LabelsOption: TypeAlias = Annotated[
+    str | None,
+    _option("What the model may answer: each label's probability is explained.", "LABEL,LABEL"),
+]
+PromptTemplateOption: TypeAlias = Annotated[
+    Path | None,
+    _option("The whole prompt, with {text} in it.", "FILE", "asks for one of the labels"),
+]
+SystemOption: TypeAlias = Annotated[str | None, _option("The system message of a chat.", "TEXT")]
+MethodOption: TypeAlias = Annotated[
+    ApiMethod,
+    _option("Where the numbers come from. 'auto': the best that the server can do.", None, "auto"),
+]
+SamplesOption: TypeAlias = Annotated[
+    int | None,
+    _option("Answers sampled for each variant by --method votes.", "INTEGER", "1"),
+]
+MaxCallsOption: TypeAlias = Annotated[
+    int | None,
+    _option("Stop before there are more answered requests, with what is known then.", "INTEGER"),
+]
+MaxTokensOption: TypeAlias = Annotated[
+    int | None, _option("The same for tokens of prompts and answers.", "INTEGER")
+]
+MaxCostOption: TypeAlias = Annotated[
+    float | None, _option("The same for money; needs --prices.", "NUMBER")
+]
+PricesOption: TypeAlias = Annotated[
+    str | None,
+    _option("What a million tokens of prompts and of answers cost.", "PROMPT,ANSWER"),
+]
+ConcurrencyOption: TypeAlias = Annotated[
+    int | None, _option("The most calls at the same time.", "INTEGER", "16")
+]
+RequestsPerMinuteOption: TypeAlias = Annotated[
+    int | None, _option("The account's limit, which is kept.", "INTEGER")
+]
+TokensPerMinuteOption: TypeAlias = Annotated[
+    int | None, _option("The account's limit, which is kept.", "INTEGER")
+]
+CacheOption: TypeAlias = Annotated[
+    Path | None,
+    _option(
+        "Keep every answer in this SQLite file, and ask nothing that is in it: a run that was "
+        "cut off goes on where it was.",
+        "PATH",
+    ),
+]
+
+
+def chosen_model(name: str, **options: Any) -> Any:
+    """Return the model's name, or a scorer where it is one behind an API.
+
+    Parameters
+    ----------
+    name : str
+        What ``--model`` says.
+    **options
+        The options of this file by the names that `ApiScorer` has for them, None where they were
+        not given; ``template_file`` and ``prices`` as they were typed.
+
+    Raises
+    ------
+    typer.BadParameter
+        If options for an API are given with another model, or one of them cannot be read.
+    ArgumentError
+        If they do not go together.
+    """
+    from perturbx.scorers.api import ApiScorer, names_api_model
+
+    given = {key: value for key, value in options.items() if value not in (None, "auto")}
+    if not names_api_model(name):
+        if given:
+            option = {"template_file": "prompt-template", "n_samples": "samples"}
+            first = next(iter(given))
+            raise typer.BadParameter(
+                f"is for a model behind an API (openai:NAME, anthropic:NAME, ...), and {name!r} "
+                f"is none",
+                param_hint=f"--{option.get(first, first).replace('_', '-')}",
+            )
+        return name
+    template = given.pop("template_file", None)
+    if template is not None:
+        given["prompt_template"] = read_template(template, "--prompt-template")
+    if "labels" in given:
+        given["labels"] = labels_of(given["labels"])
+    if "prices" in given:
+        given["prices"] = _prices(given["prices"])
+    return ApiScorer(name, **given)
+
+
+def labels_of(labels: str) -> list[str]:
+    """Return labels that were typed with commas between them.
+
+    White space is a part of a label only where all of them begin with it.
+    """
+    parts = labels.split(",")
+    if all(part[:1].isspace() for part in parts):
+        return parts
+    return [part.strip() for part in parts]
+
+
+def read_template(path: Path, option: str) -> str:
+    """Return the text of a template file; the line end at its own end is no part of it.
+
+    Raises
+    ------
+    typer.BadParameter
+        There is no such file.
+    ArgumentError
+        It is not a text.
+    """
+    if not path.is_file():
+        raise typer.BadParameter(f"there is no file {path}", param_hint=option)
+    try:
+        return path.read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{option}: {path} is not a text in UTF-8") from None
+
+
+def _prices(typed: str) -> list[float]:
+    try:
+        prices = [float(part) for part in typed.split(",")]
+    except ValueError:
+        prices = []
+    if len(prices) != 2:
+        raise typer.BadParameter(
+            f"expected two numbers with a comma between them; got {typed!r}", param_hint="--prices"
+        )
+    return prices

@@ -1,0 +1,287 @@
+"""Every question is paid for once, whatever the server does."""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from perturbx import ApiModel
+from perturbx.exceptions import (
+    ArgumentError,
+    BudgetExceeded,
+    CapabilityError,
+    RateLimitError,
+    ScoringError,
+)
+
+EVERY_FAULT = {
+    "429": 0.02,
+    "429_retry_after": 0.02,
+    "429_retry_after_ms": 0.02,
+    "500": 0.03,
+    "503": 0.02,
+    "dropped": 0.02,
+    "dropped_midway": 0.02,
+    "malformed": 0.02,
+    "missing_logprobs": 0.02,
+    "slow": 0.02,
+}
+
+
+def model_of(server, kind="openai", **options):
+    return ApiModel(f"{kind}:m", base_url=server.base_url, **options)
+
+
+def questions_of(model, n, **options):
+    options = {"top_log_probs": 5, **options}
+    return [model.provider.question(f"so good {i}", **options) for i in range(n)]
+
+
+def no_log_probs(answer):
+    return "no log-probabilities" if answer.tokens is None else None
+
+
+def ask_all(model, questions, check=None):
+    """Return the answers by key, also where the run is cut off, and what cut it off."""
+    answers, failure = {}, None
+    try:
+        for part in model.ask(questions, check):
+            answers.update((question.key, answer) for question, answer in part)
+    except (ScoringError, KeyboardInterrupt) as error:
+        failure = error
+    return answers, failure
+
+
+@pytest.mark.parametrize("kind", ["openai", "openai-completions"])
+def test_all_faults_are_survived_and_every_answer_is_right(serve, kind):
+    faulty = serve(faults=EVERY_FAULT, retry_after=0.05, seed=3)
+    sound = serve()
+    model = model_of(faulty, kind, concurrency=8, max_retries=12)
+    twin = model_of(sound, kind)
+    questions = questions_of(model, 150)
+    answers, failure = ask_all(model, questions, no_log_probs)
+    expected, _ = ask_all(twin, questions_of(twin, 150))
+    assert failure is None
+    assert [answers[q.key].raw for q in questions] == [
+        expected[q.key].raw for q in questions_of(twin, 150)
+    ]
+    stats, spent = faulty.stats(), model.spending
+    n_faults = sum(stats.get(name, 0) for name in EVERY_FAULT if name != "slow")
+    assert n_faults > 10
+    assert stats["requests"] == 150 + n_faults == 150 + sum(spent.retries.values())
+    assert stats["answered"] == spent.calls
+    assert stats["max_in_flight"] <= 8
+
+
+def test_nothing_is_asked_twice(serve, tmp_path):
+    server = serve()
+    model = model_of(server, cache=tmp_path / "c.sqlite")
+    questions = questions_of(model, 20)
+    first, _ = ask_all(model, questions + questions[:5])
+    again, _ = ask_all(model_of(server, cache=tmp_path / "c.sqlite"), questions)
+    assert server.stats()["requests"] == 20
+    assert {k: a.raw for k, a in first.items()} == {k: a.raw for k, a in again.items()}
+
+
+def test_samples_of_one_question_are_different_questions(serve):
+    server = serve()
+    model = model_of(server)
+    questions = [model.provider.question("so", temperature=1.0, sample=i) for i in range(30)]
+    answers, _ = ask_all(model, questions)
+    assert len(answers) == 30 == server.stats()["most_of_one"]
+    assert len({answer.text for answer in answers.values()}) > 1
+
+
+@pytest.mark.parametrize("most", [1, 7, 40])
+def test_max_calls_is_met_and_never_exceeded(serve, most):
+    server = serve(latency=0.01, faults={"500": 0.1, "malformed": 0.1})
+    model = model_of(server, concurrency=16, max_calls=most, max_retries=20)
+    answers, failure = ask_all(model, questions_of(model, 60))
+    assert isinstance(failure, BudgetExceeded)
+    assert failure.limit == "max_calls"
+    assert server.stats()["answered"] == model.spending.calls == most
+    assert len(answers) >= most - server.stats().get("malformed", 0)
+
+
+def test_a_limit_that_suffices_is_no_limit(serve):
+    model = model_of(serve(), concurrency=4, max_calls=25)
+    answers, failure = ask_all(model, questions_of(model, 25))
+    assert failure is None
+    assert len(answers) == 25
+
+
+@pytest.mark.parametrize(("hidden_prompt", "most"), [(0, 1000), (300, 4000), (300, 1000)])
+def test_max_tokens_is_never_exceeded(serve, hidden_prompt, most):
+    server = serve(latency=0.01, faults={"dropped_midway": 0.05}, hidden_prompt=hidden_prompt)
+    model = model_of(server, concurrency=16, max_tokens=most)
+    answers, failure = ask_all(model, questions_of(model, 300))
+    stats = server.stats()
+    used = stats["prompt_tokens"] + stats["completion_tokens"]
+    assert failure.limit == "max_tokens"
+    assert used <= model.spending.tokens <= most
+    # What is left would not do for a call of the largest size that is possible.
+    assert model.spending.tokens > most - (hidden_prompt + 64)
+    assert len(answers) >= 2
+
+
+def test_max_cost_is_never_exceeded(serve):
+    server = serve(latency=0.01)
+    model = model_of(server, concurrency=8, max_cost=0.01, prices=(20.0, 100.0))
+    _, failure = ask_all(model, questions_of(model, 300))
+    stats = server.stats()
+    cost = (20 * stats["prompt_tokens"] + 100 * stats["completion_tokens"]) / 1e6
+    assert failure.limit == "max_cost"
+    assert cost == pytest.approx(model.spending.cost)
+    assert 0.008 < cost <= 0.01
+
+
+def test_cost_needs_prices():
+    with pytest.raises(ArgumentError, match=r"^max_cost: needs the prices"):
+        ApiModel("openai:m", base_url="http://127.0.0.1:1/v1", max_cost=1.0)
+
+
+def test_prices_may_be_a_table():
+    options = {"base_url": "http://127.0.0.1:1/v1", "max_cost": 1.0}
+    assert ApiModel("openai:m", prices={"m": (1, 2)}, **options).prices.cost(1e6, 1e6) == 3.0
+    with pytest.raises(ArgumentError, match=r"^prices: there is none for 'm'"):
+        ApiModel("openai:m", prices={"other": (1, 2)}, **options)
+
+
+def test_a_pause_that_is_too_long_ends_the_run(serve):
+    server = serve(script=["ok"] * 3 + ["429_retry_after"], retry_after=500)
+    model = model_of(server, concurrency=1, max_pause=60)
+    answers, failure = ask_all(model, questions_of(model, 10))
+    assert isinstance(failure, RateLimitError)
+    assert "500 s" in str(failure)
+    assert len(answers) == 3
+
+
+def test_a_pause_is_kept(serve):
+    server = serve(script=["429_retry_after_ms"], retry_after=0.3)
+    model = model_of(server, concurrency=2)
+    began = time.monotonic()
+    answers, _ = ask_all(model, questions_of(model, 2))
+    assert len(answers) == 2
+    assert time.monotonic() - began >= 0.3
+
+
+def test_one_refusal_delays_its_own_call_only_and_many_lower_the_limit(serve):
+    single = model_of(serve(script=["ok"] * 5 + ["429"], latency=0.01), concurrency=8)
+    ask_all(single, questions_of(single, 60))
+    assert single.dispatcher.limit.lowest == 8
+    # The server takes three at once; a limit of 16 must come down, and all calls be answered.
+    server = serve(latency=0.02, limit_concurrency=3)
+    many = model_of(server, concurrency=16, max_retries=30)
+    answers, failure = ask_all(many, questions_of(many, 150))
+    assert failure is None
+    assert len(answers) == 150
+    assert many.dispatcher.limit.lowest < 12
+
+
+def test_requests_a_minute_are_kept(serve):
+    server = serve(requests_per_minute=10)
+    model = model_of(server, requests_per_minute=10, concurrency=8)
+    answers = []
+
+    def ask():
+        for part in model.ask(questions_of(model, 12)):
+            answers.extend(part)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while len(answers) < 10 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    assert len(answers) == 10
+    assert server.stats()["requests"] == 10
+
+
+def test_what_a_service_refuses_ends_the_run_and_shows_no_key(serve, servers):
+    server = serve(script=["ok"] * 2 + ["401"] * 9)
+    model = model_of(server, api_key=servers.KEY, concurrency=1)
+    answers, failure = ask_all(model, questions_of(model, 10))
+    assert len(answers) == 2
+    assert "invalid_api_key" in str(failure)
+    assert servers.KEY not in str(failure)
+    assert servers.KEY not in repr(model)
+
+
+def test_what_a_service_cannot_do_is_no_fault(serve):
+    server = serve()
+    model = model_of(server)
+    _, failure = ask_all(model, questions_of(model, 3, top_log_probs=99))
+    assert isinstance(failure, CapabilityError)
+    assert "top_logprobs" in str(failure)
+    assert not model.spending.retries
+
+
+def test_an_answer_that_never_is_complete_is_given_up(serve):
+    model = model_of(serve(faults={"missing_logprobs": 1.0}))
+    _, failure = ask_all(model, questions_of(model, 1), no_log_probs)
+    assert isinstance(failure, CapabilityError)
+    assert model.spending.calls == 3
+
+
+def test_a_dead_server_is_told_of(servers):
+    with servers.FaultServer() as server:
+        model = model_of(server, max_retries=1)
+    _, failure = ask_all(model, questions_of(model, 3))
+    assert isinstance(failure, ScoringError)
+    assert "connection" in str(failure)
+
+
+def test_an_answer_that_takes_too_long_is_asked_for_again(serve):
+    server = serve(script=["hang"])
+    model = model_of(server, timeout=0.5, concurrency=2)
+    answers, failure = ask_all(model, questions_of(model, 4))
+    assert failure is None
+    assert len(answers) == 4
+    assert model.spending.retries == {"timeout": 1}
+    assert model.spending.unsure_tokens > 0
+
+
+def test_it_works_inside_a_running_event_loop(serve):
+    model = model_of(serve())
+
+    async def notebook():
+        return ask_all(model, questions_of(model, 5))
+
+    answers, failure = asyncio.run(notebook())
+    assert failure is None
+    assert len(answers) == 5
+
+
+def test_ctrl_c_loses_no_answer(serve):
+    server = serve(latency=0.2)
+    model = model_of(server, concurrency=4)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    answers, failure = ask_all(model, questions_of(model, 200))
+    assert isinstance(failure, KeyboardInterrupt)
+    assert 0 < len(answers) < 100
+    assert len(answers) == server.stats()["requests"] == len(model.cache)
+
+
+def test_two_models_share_a_cache_and_buy_nothing_twice_in_turn(serve, tmp_path):
+    server = serve(latency=0.01)
+    path = tmp_path / "c.sqlite"
+    models = [model_of(server, concurrency=2, cache=path) for _ in range(2)]
+    found = [None, None]
+
+    def ask(i):
+        questions = questions_of(models[i], 60)
+        found[i] = ask_all(models[i], questions if i else questions[::-1])
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(failure is None and len(answers) == 60 for answers, failure in found)
+    # From both ends to the middle: what one has bought, the other finds. Only what is in flight
+    # at the same time can be bought by both.
+    assert server.stats()["requests"] <= 60 + 4

@@ -1,0 +1,240 @@
+"""From a text to an explanation through an API: cut short, killed, resumed, without any key."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from typer.testing import CliRunner
+
+import perturbx as px
+from perturbx.cli.main import app
+from perturbx.exceptions import BudgetExceeded, CutShortWarning, PoorFitWarning
+from perturbx.scorers.api import AnswerCache
+
+TEMPLATE = "Review: {text}\nSentiment:"
+LABELS = [" positive", " negative"]
+TEXT = "the plot is thin but its acting superb and never boring at all so good"
+SERVER = Path(__file__).parents[2] / "servers" / "fault_server.py"
+
+
+def scorer_of(server, **options):
+    options = {"labels": LABELS, "prompt_template": TEMPLATE, "concurrency": 8, **options}
+    return px.ApiScorer("openai:m", base_url=server.base_url, **options)
+
+
+def explain(scorer, texts=(TEXT,), **options):
+    options = {"random_state": 0, "progress": False, **options}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoorFitWarning)
+        return px.ShapleyExplainer(scorer, **options).explain(list(texts))
+
+
+def test_it_explains_what_a_function_of_the_same_numbers_does(serve):
+    server = serve()
+
+    def same(texts):
+        found = [server.model.probabilities(TEMPLATE.format(text=text)) for text in texts]
+        return [[np.log(0.9 * own[label]) for label in LABELS] for own in found]
+
+    ours = explain(scorer_of(server), budget=60)
+    other = explain(same, budget=60, output_names=["positive", "negative"])
+    np.testing.assert_allclose(ours[0].values, other[0].values, atol=1e-9)
+    assert server.stats()["answered"] == ours[0].n_calls == 60
+
+
+@pytest.mark.parametrize("most", [8, 30, 59])
+def test_max_calls_gives_the_best_explanation_so_far(serve, most):
+    server = serve()
+    with pytest.warns(CutShortWarning, match="max_calls was reached: 1 of 1"):
+        (cut,) = explain(scorer_of(server, max_calls=most), budget=60)
+    whole = explain(scorer_of(server), budget=60)[0]
+    assert server.stats()["answered"] == most + 60
+    assert cut.n_calls in (most, most - 1)
+    assert cut.budget_report.reason == "max_calls"
+    assert cut.budget_report.is_cut_short
+    assert cut.std_errors.mean() > whole.std_errors.mean()
+    assert "cut short by max_calls" in str(cut)
+    assert "cut short by max_calls" in cut.to_html()
+    assert "cut short by max_calls" in cut.summary()
+    np.testing.assert_allclose(cut.values.sum(0), whole.values.sum(0))
+
+
+def test_a_cut_leaves_all_texts_equally_far(serve):
+    texts = [f"{TEXT} {number}" for number in ("one", "two", "three", "four")]
+    with pytest.warns(CutShortWarning, match="4 of 4"):
+        found = explain(scorer_of(serve(), max_calls=80), texts, budget=60)
+    assert {own.n_calls for own in found} <= {19, 20, 21}
+
+
+@pytest.mark.parametrize("estimator", ["auto", "leverage", "permutation", "kernel"])
+def test_every_estimator_of_shapley_values_can_be_cut(serve, estimator):
+    with pytest.warns(CutShortWarning):
+        (cut,) = explain(scorer_of(serve(), max_calls=40), budget=100, estimator=estimator)
+    assert np.isfinite(cut.values).all()
+    assert cut.std_errors.any()
+
+
+@pytest.mark.parametrize("explainer", ["lime", "lasso", "partition"])
+def test_other_methods_can_be_cut(serve, explainer):
+    model = scorer_of(serve(), max_calls=40)
+    options = {"explainer": explainer, "budget": 100, "random_state": 0, "progress": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoorFitWarning)
+        with pytest.warns(CutShortWarning):
+            (cut,) = px.explain(model, [TEXT], **options)
+    assert cut.budget_report.reason == "max_calls"
+
+
+def test_what_a_method_cannot_do_without_is_told_with_what_was_paid(serve):
+    model = scorer_of(serve(), max_calls=10)
+    with pytest.raises(BudgetExceeded, match="too little for an explanation") as caught:
+        px.explain(model, [TEXT], explainer="occlusion", random_state=0, progress=False)
+    assert len(caught.value.tables[0]) == 10
+
+
+def test_an_exhaustive_design_that_is_cut_is_fitted_to_its_pairs(serve):
+    with pytest.warns(CutShortWarning):
+        (cut,) = explain(
+            scorer_of(serve(), max_calls=20), ["so good but thin and awful"], estimator="exact"
+        )
+    assert cut.method == "odd_gp"
+    assert cut.n_calls == 20
+
+
+def test_too_little_for_any_explanation_is_an_error_that_keeps_what_was_paid(serve):
+    with pytest.raises(BudgetExceeded, match="too little for an explanation") as caught:
+        explain(scorer_of(serve(), max_calls=2), budget=60)
+    assert len(caught.value.tables[0]) == 2
+
+
+def test_what_was_cut_goes_on_with_its_tables(serve):
+    server = serve()
+    with pytest.warns(CutShortWarning):
+        first = explain(scorer_of(server, max_calls=30), budget=60)
+    again = px.ShapleyExplainer(scorer_of(server), random_state=0, budget=60, progress=False)
+    (done,) = again.explain([TEXT], tables=first.tables)
+    (whole,) = explain(scorer_of(serve()), budget=60)
+    np.testing.assert_allclose(done.values, whole.values)
+    assert server.stats()["answered"] == 60
+
+
+def test_explainers_are_cloned_and_share_the_model(serve):
+    scorer = scorer_of(serve())
+    explainer = clone(px.ShapleyExplainer(scorer, random_state=0))
+    assert explainer.model.model is scorer.model
+
+
+def test_the_estimate_tells_requests_and_money(serve):
+    server = serve()
+    explainer = px.ShapleyExplainer(scorer_of(server, prices=(1.0, 2.0)), budget=60)
+    estimate = explainer.estimate_cost([TEXT])
+    assert "requests" not in server.stats()
+    assert estimate.most_bill.calls == 60
+    explain(scorer := scorer_of(server, prices=(1.0, 2.0)), budget=60)
+    spent = scorer.model.spending
+    assert 0.4 < estimate.most_bill.tokens / (spent.prompt_tokens + spent.completion_tokens) < 2.5
+    assert 0.4 < estimate.most_bill.cost / spent.cost < 2.5
+    assert "60 requests" in str(estimate)
+
+
+RUN = """
+import sys, perturbx as px
+scorer = px.ApiScorer("openai:m", base_url=sys.argv[1], labels=[" positive", " negative"],
+                      prompt_template={template!r}, cache=sys.argv[2], concurrency=4)
+explainer = px.ShapleyExplainer(scorer, budget=100, random_state=0, progress=False)
+print(explainer.explain([{text!r}])[0].values.tolist())
+"""
+
+
+def test_a_killed_run_buys_nothing_again(tmp_path, serve):
+    server = serve(latency=0.05)
+    script, cache = tmp_path / "run.py", tmp_path / "c.sqlite"
+    script.write_text(RUN.format(template=TEMPLATE, text=TEXT), encoding="utf-8")
+    command = [sys.executable, "-W", "ignore", str(script), server.base_url, str(cache)]
+    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while server.stats().get("answered", 0) < 30 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert killed.returncode == -signal.SIGKILL
+    time.sleep(0.2)
+    answered = server.stats()["answered"]
+    assert 30 <= answered < 100
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    bought_again = server.stats()["answered"] - 100
+    assert 0 <= bought_again <= 4
+    assert server.stats()["most_of_one"] <= 2
+    (whole,) = explain(scorer_of(serve()), budget=100)
+    np.testing.assert_allclose(json.loads(done.stdout), whole.values, atol=1e-12)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(own) for own in arguments])
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_command_line_end_to_end(serve, servers, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", servers.KEY)
+    server = serve()
+    template = tmp_path / "prompt.txt"
+    template.write_text(TEMPLATE + "\n", encoding="utf-8")
+    cache = tmp_path / "answers.sqlite"
+    options = ["explain", "--model", "openai:m", "--base-url", server.base_url, "--seed", 0]
+    options += ["--labels", " positive, negative", "--prompt-template", template]
+    options += ["--cache", cache, "--concurrency", 4, "--prices", "1,2", TEXT]
+    dry = run(*options, "--dry-run")
+    assert dry.exit_code == 0
+    assert "requests" in dry.stdout
+    assert "cost about" in dry.stdout
+    assert server.stats().get("requests", 0) == 0
+    done = run(*options, "-o", tmp_path / "e.json", "--save-table", tmp_path / "t.npz")
+    assert done.exit_code == 0, done.output
+    assert server.stats()["authorised"] == server.stats()["requests"] > 0
+    assert "calls answered" in done.stderr
+    before = server.stats()["requests"]
+    page = run(*options, "-o", tmp_path / "e.html", "--budget", 30)
+    assert page.exit_code == 0
+    assert server.stats()["requests"] == before
+    cut = run(*options, "--max-calls", 12, "--cache", tmp_path / "other.sqlite")
+    assert cut.exit_code == 0, cut.output
+    assert "cut short by max_calls" in cut.stdout
+    assert "warning: max_calls was reached" in cut.stderr
+    about = run("cache", "info", cache)
+    assert f"{before:,} answers" in about.stdout
+    exported = run("cache", "export", cache)
+    assert len(exported.stdout.splitlines()) == before
+    outputs = [own.output for own in (dry, done, page, cut, about, exported)]
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) >= 5
+    assert not [own for own in outputs if servers.KEY in own]
+    assert not [own for own in files if servers.KEY.encode() in own]
+    assert run("cache", "clear", cache).exit_code == 0
+    assert len(AnswerCache(cache)) == 0
+
+
+def test_api_options_are_for_apis():
+    result = run("explain", "--max-calls", 5, "so good")
+    assert result.exit_code == 2
+    assert "is for a model behind an API" in result.output
+
+
+def test_the_cache_command_names_a_missing_file(tmp_path):
+    result = run("cache", "info", tmp_path / "none.sqlite")
+    assert result.exit_code == 1
+    assert "there is no file" in result.stderr
+
+
+def test_a_file_that_is_no_cache_is_told_of(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but long enough to look at" * 50, encoding="utf-8")
+    with pytest.raises(px.ArgumentError, match=r"^cache: .* is not a cache"):
+        AnswerCache(path)

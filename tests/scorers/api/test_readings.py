@@ -1,0 +1,299 @@
+"""Numbers out of answers: what they are, and how sure."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perturbx import ApiModel, ApiScorer
+from perturbx.exceptions import ArgumentError, CapabilityError, ScoringError
+from perturbx.maskers.variants import Variants
+from perturbx.scorers.api.prompting import PromptTemplate
+from perturbx.scorers.api.questions import Answer, Token
+from perturbx.scorers.api.readings import LabelLogProbs, Votes
+from perturbx.scorers.api.readings.prompt_log_probs import continuation_tokens
+
+TEMPLATE = "Review: {text}\nSentiment:"
+LABELS = [" positive", " negative"]
+TEXTS = ["so good", "so thin, awful", "not good", "superb but boring"]
+ADDRESS = "http://127.0.0.1:1/v1"
+
+
+def scorer_of(server, kind="openai", **options):
+    options = {"labels": LABELS, "prompt_template": TEMPLATE, **options}
+    return ApiScorer(f"{kind}:m", base_url=server.base_url, **options)
+
+
+def truth(model, text):
+    """The log-probabilities of the labels as answers."""
+    found = model.probabilities(TEMPLATE.format(text=text))
+    return [math.log((1 - model.rest) * found[label]) for label in LABELS]
+
+
+def answered(*tokens):
+    return Answer("", tuple(tokens), None, None, "m", "", {})
+
+
+def label_reading(labels, kind="openai"):
+    model = ApiModel(f"{kind}:m", base_url=ADDRESS)
+    names = {label.strip(): label for label in labels}
+    return LabelLogProbs(model.provider, PromptTemplate(), names, top_k=5)
+
+
+@pytest.mark.parametrize("kind", ["openai", "openai-completions"])
+def test_label_log_probs_are_the_models(serve, kind):
+    server = serve()
+    scorer = scorer_of(server, kind)
+    scores = scorer.score(Variants(texts=TEXTS))
+    assert scorer.method_ == "label_log_probs"
+    assert (scores.kind, scores.exclusive) == ("logit", True)
+    expected = [truth(server.model, text) for text in TEXTS]
+    np.testing.assert_allclose(scores.values, expected, atol=1e-9)
+    assert not scores.variances.any()
+    # The probe was about the first text, and its answer counts.
+    assert server.stats()["answered"] == len(TEXTS)
+
+
+def test_fewer_likeliest_tokens_are_asked_for_where_the_most_are_too_many(serve, servers):
+    small = servers.SimulatedModel(servers.REVIEWS.weights, rest=0.1, top=5)
+    server = serve(model=small)
+    scores = scorer_of(server).score(Variants(texts=TEXTS))
+    np.testing.assert_allclose(scores.values, [truth(small, text) for text in TEXTS], atol=1e-9)
+    assert server.stats()["refused_400"] == 1
+
+
+def test_a_label_outside_the_likeliest_is_bounded(serve, servers):
+    weights = {" positive": {"": 9.0}, " negative": {"": 0.0}}
+    server = serve(model=servers.SimulatedModel(weights, rest=0.9, top=5))
+    scores = scorer_of(server, method="label_log_probs").score(Variants(texts=["so"]))
+    (true,) = [truth(server.model, "so")[1]]
+    # The largest token that could hide: the last of the five that are shown.
+    bound = math.log(0.9 / 2**4)
+    assert true < bound
+    assert scores.values[0, 1] == pytest.approx(min(bound, scores.values[0, 1] + 1.0) - 1.0)
+    assert scores.variances[0, 1] == pytest.approx(1.0)
+    assert scores.variances[0, 0] == 0.0
+
+
+@pytest.mark.parametrize("kind", ["openai", "openai-completions"])
+def test_labels_that_begin_alike_are_told_apart(serve, servers, kind):
+    weights = {" very good": {"good": 2.0}, " very bad": {"bad": 1.0}, " fair": {"": 0.5}}
+    server = serve(model=servers.SimulatedModel(weights, rest=0.1))
+    scorer = scorer_of(server, kind, labels=list(weights), method="label_log_probs")
+    scores = scorer.score(Variants(texts=["so good", "so"]))
+    for row, text in enumerate(["so good", "so"]):
+        found = server.model.probabilities(TEMPLATE.format(text=text))
+        expected = [math.log(0.9 * found[label]) for label in weights]
+        low = scores.values[row] - 4 * np.sqrt(scores.variances[row])
+        high = scores.values[row] + 4 * np.sqrt(scores.variances[row])
+        assert (low - 1e-9 <= expected).all()
+        assert (expected <= high + 1e-9).all()
+    if kind == "openai-completions":  # which can be asked behind the shared token
+        assert not scores.variances.any()
+
+
+def test_chat_labels_are_found_in_any_case():
+    reading = label_reading(["positive", "negative"])
+    top = {"Positive": math.log(0.5), " positive": math.log(0.2), "NEG": math.log(0.25)}
+    values, _ = reading.numbers("", [answered(Token("Positive", math.log(0.5), top))])
+    np.testing.assert_allclose(np.exp(values), [0.7, 0.25])
+
+
+def test_a_longer_word_is_not_the_label():
+    reading = label_reading([" good", " bad"])
+    top = {" goods": math.log(0.5), " bad": math.log(0.4)}
+    values, variances = reading.numbers("", [answered(Token(" bad", math.log(0.4), top))])
+    assert np.exp(values[0]) <= 0.1
+    assert variances[0] > 0.5
+
+
+@given(
+    shown=st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=6),
+    hidden=st.floats(0.0, 0.5),
+)
+def test_a_hidden_label_lies_within_its_bounds(shown, hidden):
+    total = sum(shown) + hidden
+    probabilities = [own / total for own in shown]
+    share = min(hidden / total, *probabilities)
+    top = {f"t{i}": math.log(own) for i, own in enumerate(probabilities)}
+    reading = label_reading([" a", " b"])
+    values, variances = reading.numbers("", [answered(Token("t0", top["t0"], top))])
+    # uniform below a bound that is at least what is hidden: log b - 1, with variance 1
+    assert share <= math.exp(values[0] + 1.0) + 1e-9 or share < 1e-9
+    assert variances[0] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_prompt_log_probs_of_labels_and_responses(serve):
+    server = serve()
+    scorer = scorer_of(server, "openai-completions", method="prompt_log_probs")
+    scores = scorer.score(Variants(texts=TEXTS))
+    expected = [
+        [server.model.log_prob(TEMPLATE.format(text=text), label) for label in LABELS]
+        for text in TEXTS
+    ]
+    np.testing.assert_allclose(scores.values, expected)
+    assert scores.variances is None
+    responses = ApiScorer("openai-completions:m", base_url=server.base_url)
+    pairs = [("the sky is", " blue and so is the sea"), ("the sea", " is the sea")]
+    scores = responses.score(Variants(texts=pairs))
+    np.testing.assert_allclose(
+        scores.values.ravel(), [server.model.log_prob(*pair) for pair in pairs]
+    )
+    assert (scores.kind, responses.output_names) == ("log_prob", ("response",))
+
+
+def test_auto_scores_the_prompt_where_a_label_does_not_show(serve, servers):
+    weights = {" positive": {"": 9.0}, " negative": {"": 0.0}}
+    model = servers.SimulatedModel(weights, rest=0.9, top=5)
+    assert scorer_of(serve(model=model), "openai-completions").reading("so").name == (
+        "prompt_log_probs"
+    )
+    deaf = servers.SimulatedModel(weights, rest=0.9, top=5, echo=False)
+    assert scorer_of(serve(model=deaf), "openai-completions").reading("so").name == (
+        "label_log_probs"
+    )
+
+
+def test_text_only_models_are_sampled_and_others_refused(serve, servers, caplog):
+    server = serve(model=servers.SimulatedModel(servers.REVIEWS.weights, top=0))
+    assert scorer_of(server).reading("so").name == "votes"
+    assert "sampled and counted" in caplog.text
+    with pytest.raises(CapabilityError, match="take method='votes'"):
+        scorer_of(server, method="label_log_probs").score(Variants(texts=["so"]))
+    with pytest.raises(CapabilityError, match="gives no label-log-probs"):
+        scorer_of(server, "anthropic", method="label_log_probs")
+
+
+@pytest.mark.parametrize("kind", ["openai", "openai-completions", "anthropic"])
+def test_votes_are_shares_with_variances_that_hold(serve, kind):
+    server = serve()
+    scorer = scorer_of(server, kind, method="votes", n_samples=200)
+    scores = scorer.score(Variants(texts=TEXTS[:2]))
+    for row, text in enumerate(TEXTS[:2]):
+        expected = np.exp(truth(server.model, text))
+        z = (scores.values[row] - expected) / np.sqrt(scores.variances[row])
+        assert (np.abs(z) < 4).all()
+    assert scores.kind == "probability"
+    assert server.stats()["answered"] == 400
+
+
+@given(
+    st.sampled_from(
+        ["positive", "Positive.", " POSITIVE!", "The answer is positive", "**positive**"]
+    )
+)
+def test_votes_find_the_label(said):
+    assert votes(["positive", "negative"]).vote(Answer(said, None, None, None, "", "", {})) == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("said", ["positively", "", "positive or negative? hmm, negative", "dunno"])
+def test_votes_do_not_guess(said):
+    vote = votes(["positive", "negative"]).vote(Answer(said, None, None, None, "", "", {}))
+    assert (
+        vote in ([False, False], [True, False])
+        if said.startswith("positive or")
+        else vote
+        == [
+            False,
+            False,
+        ]
+    )
+
+
+def test_votes_in_chinese():
+    assert votes(["正面", "负面"]).vote(Answer("负面。", None, None, None, "", "", {})) == [
+        False,
+        True,
+    ]
+
+
+def votes(labels):
+    model = ApiModel("openai:m", base_url=ADDRESS)
+    names = {label: label for label in labels}
+    return Votes(model.provider, PromptTemplate(), names, n_samples=1)
+
+
+def test_confidence_is_marked_until_it_is_calibrated(serve, servers):
+    weights = {f" {n}%": {"": math.log(p)} for n, p in ((20, 0.3), (90, 0.7))}
+    server = serve(model=servers.SimulatedModel(weights))
+    scorer = scorer_of(server, labels=["joy"], prompt_template=None, method="confidence")
+    assert scorer.output_names == ("joy (uncalibrated)",)
+    assert scorer.score(Variants(texts=["so"])).values.tolist() == [[0.9]]
+    assert scorer.score(Variants(texts=["so"])).kind == "value"
+
+
+def test_similarity_compares_with_the_original_answer(serve):
+    server = serve()
+    scorer = scorer_of(server, labels=None, method="similarity", reference=" positive")
+    scores = scorer.score(Variants(texts=["superb", "awful"]))
+    assert scores.values[0, 0] == pytest.approx(1.0)
+    assert scores.values[1, 0] < 0.7
+    assert scores.kind == "similarity"
+
+
+def test_a_similarity_needs_to_know_to_what(serve):
+    scorer = scorer_of(serve(), labels=None, method="similarity")
+    with pytest.raises(ScoringError, match=r"^reference: "):
+        scorer.score(Variants(texts=["superb"]))
+
+
+@given(
+    prompt=st.lists(st.sampled_from(["so", " good", "!", "的", " é"]), min_size=1, max_size=6),
+    continuation=st.lists(st.sampled_from([" yes", "好", "."]), min_size=1, max_size=3),
+    mark=st.booleans(),
+    generated=st.booleans(),
+)
+def test_the_tokens_of_the_continuation_are_found(prompt, continuation, mark, generated):
+    texts = [*(["<s>"] if mark else []), *prompt, *continuation, *([" x"] if generated else [])]
+    tokens = [Token(text, -1.0) for text in texts]
+    found = continuation_tokens(tokens, "".join(prompt), "".join(continuation))
+    assert [token.text for token in found] == continuation
+
+
+def test_a_token_across_the_end_of_the_prompt_is_told_of():
+    tokens = [Token("so", None), Token(" go", -1.0), Token("od", -1.0)]
+    with pytest.raises(ScoringError, match="makes one token"):
+        continuation_tokens(tokens, "so g", "ood")
+    with pytest.raises(ScoringError, match="other tokens"):
+        continuation_tokens(tokens, "so bad", " yes")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"labels": ["a"]}, "^labels: expected 2 or more"),
+        ({"method": "votes", "labels": None}, "^labels: method='votes' needs them"),
+        ({"method": "oracle"}, "^method: expected one of"),
+        ({"prompt_template": "no place"}, "^prompt_template: expected {text}"),
+        ({"prompt_template": "{text} {other}"}, "^prompt_template: expected {text}"),
+        ({"prompt_template": "{text"}, "^prompt_template: "),
+        ({"n_samples": 0}, "^n_samples: "),
+        ({"temperature": 0.0}, "^temperature: "),
+        ({"concurrency": 0}, "^concurrency: "),
+        ({"max_calls": 0}, "^max_calls: "),
+        ({"timeout": -1}, "^timeout: "),
+        ({"cache": "/no/such/folder/c.sqlite"}, "^cache: there is no folder"),
+        ({"prices": "cheap"}, "^prices: "),
+        ({"stop": "x"}, "^stop: "),
+    ],
+)
+def test_arguments_are_checked(options, said):
+    with pytest.raises(ArgumentError, match=said):
+        ApiScorer("openai:m", base_url=ADDRESS, **{"labels": LABELS, **options})
+
+
+def test_a_model_must_be_named_and_have_a_key(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ArgumentError, match=r"^api_key: "):
+        ApiScorer("openai:m", labels=LABELS)
+    with pytest.raises(ArgumentError, match="names no model"):
+        ApiScorer("openai:", labels=LABELS, base_url=ADDRESS)
+    with pytest.raises(ArgumentError, match=r"^model: expected openai:NAME"):
+        ApiScorer("gopher:m", labels=LABELS)
+    with pytest.raises(ArgumentError, match=r"^system: this endpoint"):
+        ApiScorer("openai-completions:m", labels=LABELS, base_url=ADDRESS, system="be brief")
