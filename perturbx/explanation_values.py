@@ -49,7 +49,8 @@ class ExplanationValues:
     @property
     def response(self) -> str | None:
         """What was said to the prompt; None for a text, or where labels are explained."""
-        return response_of(self.units) if self.table.kind == "log_prob" else None
+        has_one = self.table.kind in ("log_prob", "similarity")
+        return response_of(self.units) if has_one else None
 
     @property
     def values(self) -> FloatArray:

@@ -187,13 +187,17 @@ class BaseExplainer(WordColumns, ModelEstimator):
             self._purchases(encodings, designs, known, scorer, masker, seed),
             self._rule(),
             seed,
-            link=self.link,
+            link=self._explained_link(scorer, encodings),
             outputs=self._explained_outputs(),
             when_spent="cap" if self.budget == "auto" else "fixed budget",
         )
         warn_of_limits(explanations)
         warn_of_poor_fits(explanations)
         return explanations
+
+    def _explained_link(self, scorer: Scorer, encodings: Sequence[Encoding]) -> Link:
+        """Return the scale of the explanation."""
+        return self.link
 
     def _explained_outputs(self) -> str | Sequence[str]:
         """Return which columns of the tables are explained."""

@@ -178,7 +178,7 @@ class ContextExplainer(PromptExplainer):
             )
         except ArgumentError as error:
             raise ArgumentError(f"contexts[{number}]: {error}") from None
-        tokenizer = self._language_model().tokenizer
+        tokenizer = self._prompt_model().tokenizer
         has_template = getattr(tokenizer, "chat_template", None) is not None
         if self.chat is True or (self.chat == "auto" and has_template):
             return in_chat(units, tokenizer)

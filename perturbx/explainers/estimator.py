@@ -18,7 +18,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        for loaded in ("_loaded", "_loaded_model"):
+        for loaded in ("_loaded", "_loaded_model", "_loaded_api"):
             state.pop(loaded, None)
         return state
 

@@ -12,8 +12,14 @@ from perturbx.explainers.design import Design
 from perturbx.explainers.parameters import check_outputs, check_parameters
 from perturbx.explainers.preparation import encode_texts
 from perturbx.explainers.prompt_design import lasso_design, priced_in_tokens
+from perturbx.explainers.prompt_models import (
+    ApiPrompts,
+    HostedPrompts,
+    PromptModel,
+    api_prompts,
+    is_behind_api,
+)
 from perturbx.explainers.prompt_units import Prompt, check_list, units_of_prompt
-from perturbx.explainers.responses import with_readout
 from perturbx.explainers.shapley import ShapleyExplainer
 from perturbx.explainers.stopping import check_rule
 from perturbx.explanations import Explanations
@@ -22,9 +28,8 @@ from perturbx.maskers.removal import Removal
 from perturbx.maskers.retokenized import Retokenized
 from perturbx.score_table import ScoreTable
 from perturbx.scorers.continuations import LanguageModel
-from perturbx.scorers.labels import LabelScorer
+from perturbx.scorers.labels import labels_by_name
 from perturbx.scorers.language_models import as_language_model
-from perturbx.scorers.responses import ResponseScorer
 from perturbx.typing import Encoding, Link, Masker, RandomState, Scorer, Segmenter
 from perturbx.units.prompts import with_responses
 from perturbx.units.template import Template
@@ -32,7 +37,7 @@ from perturbx.units.units import Units
 
 
 class PromptExplainer(ShapleyExplainer):
-    """Explains what a language model that you host says to a prompt.
+    """Explains what a language model says to a prompt.
 
     Parameters
     ----------
@@ -229,12 +234,12 @@ class PromptExplainer(ShapleyExplainer):
         return (
             scorer,
             masker,
-            [with_readout(e, outputs, self._language_model().tokenizer) for e in encodings],
+            [self._prompt_model().with_outputs(own, outputs) for own in encodings],
         )
 
     def _answers(self, prompts: Sequence[str]) -> list[str]:
         """Return what the model says to each prompt."""
-        said = self._language_model().generate(
+        said = self._prompt_model().answers(
             prompts, max_new_tokens=self.max_new_tokens, stop=self.stop
         )
         for number, answer in enumerate(said):
@@ -256,7 +261,7 @@ class PromptExplainer(ShapleyExplainer):
             fields=self.fields,
             units=self.units,
             roles=self.roles,
-            tokenizer=lambda: self._language_model().tokenizer,
+            tokenizer=lambda: self._prompt_model().tokenizer,
         )
 
     def _check_answers(self, name: str, given: Sequence[str] | None, n_prompts: int) -> None:
@@ -291,7 +296,7 @@ class PromptExplainer(ShapleyExplainer):
 
     def _explained_names(self, units: Units, y: Any) -> list[str]:
         if self.labels is not None:
-            names = LabelScorer(self._language_model(), self.labels).output_names
+            names = labels_by_name(self.labels)
             outputs = self._explained_outputs()
             return list(names) if outputs == "all" else list(_as_list(outputs))
         if not self._wants_all() and self.outputs != "response":
@@ -319,10 +324,21 @@ class PromptExplainer(ShapleyExplainer):
         return cached[1]
 
     def _scorer(self) -> Scorer:
-        model = self._language_model()
-        if self.labels is None:
-            return ResponseScorer(model)
-        return LabelScorer(model, self.labels, calibrate=self.calibrate)
+        return self._prompt_model().scorer(self.labels, self.calibrate)
+
+    def _prompt_model(self) -> PromptModel:
+        if not is_behind_api(self.model):
+            return HostedPrompts(self._language_model())
+        cached: tuple[Any, ApiPrompts] | None = self.__dict__.get("_loaded_api")
+        if cached is None or cached[0] is not self.model:
+            made = api_prompts(self.model, device=self.device, dtype=self.dtype)
+            cached = self._loaded_api = (self.model, made)
+        return cached[1]
+
+    def _explained_link(self, scorer: Scorer, encodings: Sequence[Encoding]) -> Link:
+        return (
+            self._prompt_model().link(scorer, encodings[0], self.link) if encodings else self.link
+        )
 
     def _masker(self, scorer: Scorer) -> Masker:
         # A decoder never saw its tokenizer's mask token, if there is one.
@@ -344,7 +360,7 @@ class PromptExplainer(ShapleyExplainer):
         if self.estimator == "lasso":
             return lasso_design(encoding, self.budget)
         design = super()._design_of(number, encoding)
-        head_price = getattr(self._language_model(), "head_price", None)
+        head_price = self._prompt_model().head_price
         return design if head_price is None else priced_in_tokens(design, encoding, head_price)
 
 

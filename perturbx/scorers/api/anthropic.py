@@ -8,6 +8,9 @@ from typing import Any
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, ApiPrompt, Json, Question, Usage
 
+EMPTY = "(empty)"
+"""What is sent in the place of a message without a word, which the service refuses."""
+
 
 class AnthropicMessages(Provider):
     """The messages endpoint; answers are sampled, or compared with the original one."""
@@ -41,7 +44,9 @@ class AnthropicMessages(Provider):
         body: Json = {
             "model": self.model,
             "messages": [
-                {"role": role, "content": content} for role, content in messages if role != "system"
+                {"role": role, "content": content if content.strip() else EMPTY}
+                for role, content in messages
+                if role != "system"
             ],
             "max_tokens": max_tokens,
             "temperature": temperature,

@@ -78,7 +78,7 @@ class Asked:
         provider: Provider,
         *,
         labels: Sequence[str] | Mapping[str, str] | None,
-        template: str | None,
+        template: str | PromptTemplate | None,
         system: str | None,
         method: Method,
         n_samples: int,
@@ -114,13 +114,14 @@ class Asked:
             raise ArgumentError(f"temperature: expected above 0 and at most 2; got {temperature!r}")
         if isinstance(stop, str):
             raise ArgumentError(f"stop: expected a list of strings; got {stop!r}")
+        made: str | PromptTemplate
         if template is None and by_name is not None and method != "confidence":
             given = ", ".join(label.strip() for label in by_name.values())
             made = ASK_FOR_LABEL.format(labels=given.replace("{", "{{").replace("}", "}}"))
         else:
             made = "{text}" if template is None else template
         return cls(
-            template=PromptTemplate(made, system),
+            template=made if isinstance(made, PromptTemplate) else PromptTemplate(made, system),
             labels=by_name,
             own_template=template is not None,
             n_samples=n_samples,
@@ -141,6 +142,11 @@ class Asked:
         digest = hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=6)
         shown = "" if self.labels is None else f"labels={list(self.labels)!r} "
         return f"{shown}asked={digest.hexdigest()}"
+
+    def options(self, method: Method) -> dict[str, Any]:
+        """Return the options of `ApiScorer` for the same way of asking, about other prompts."""
+        names = ("n_samples", "temperature", "seed", "scalarizers", "max_new_tokens", "stop")
+        return {"method": method, **{name: getattr(self, name) for name in names}}
 
     def reading_known(self, provider: Provider, method: Method) -> Reading | None:
         """Return the reading where no server needs to be asked which one it is."""

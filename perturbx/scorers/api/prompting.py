@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
 
 from perturbx.exceptions import ArgumentError, ScoringError
-from perturbx.scorers.api.questions import ApiPrompt
+from perturbx.scorers.api.questions import ApiPrompt, ChatMessages
 from perturbx.typing import TextInput
 
 FIELDS = ("text", "first", "second")
@@ -22,6 +24,8 @@ class PromptTemplate:
         With ``{text}`` for a text, or ``{first}`` and ``{second}`` for a pair of texts.
     system : str, optional
         The system message of a chat.
+    is_marked : bool, default=False
+        Texts are whole chats, as `ChatMarks` writes them.
 
     Raises
     ------
@@ -36,6 +40,7 @@ class PromptTemplate:
 
     template: str = "{text}"
     system: str | None = None
+    is_marked: bool = False
 
     def __post_init__(self) -> None:
         try:
@@ -82,5 +87,59 @@ class PromptTemplate:
         filled = self.fill(text)
         if not is_chat:
             return filled
+        if self.is_marked and (messages := ChatMarks().messages(filled)):
+            return messages
         system = () if self.system is None else (("system", self.system),)
         return (*system, ("user", filled))
+
+
+MARK = re.compile(r"<\|(\w+)\|>\n")
+
+
+@dataclass(frozen=True)
+class ChatMarks:
+    r"""Writes the messages of a chat as one text, and reads them out of it again.
+
+    In the place of a tokenizer: the service has its own way to write a chat, which nobody sees.
+
+    Examples
+    --------
+    >>> chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
+    >>> text = ChatMarks().apply_chat_template(chat)
+    >>> text
+    '<|system|>\nBe brief.\n<|user|>\nWhy?\n<|assistant|>\n'
+    >>> ChatMarks().messages(text)
+    (('system', 'Be brief.'), ('user', 'Why?'))
+    """
+
+    chat_template: str = "marks"
+
+    def apply_chat_template(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        *,
+        tokenize: bool = False,
+        add_generation_prompt: bool = True,
+    ) -> str:
+        """Return the messages with a mark before each, and the assistant's at the end.
+
+        Raises
+        ------
+        ValueError
+            If a message holds such a mark, or a role is no word.
+        """
+        for message in messages:
+            if MARK.search(message["content"]) or not re.fullmatch(r"\w+", message["role"]):
+                raise ValueError(f"a mark stands in {message!r:.80}, or its role is no word")
+        written = "".join(f"<|{own['role']}|>\n{own['content']}\n" for own in messages)
+        return written + "<|assistant|>\n" * add_generation_prompt
+
+    def messages(self, text: str) -> ChatMessages:
+        """Return the messages of a marked text; none where it does not begin with a mark."""
+        if not MARK.match(text):
+            return ()
+        _, *parts = MARK.split(text)
+        pairs = tuple(zip(parts[::2], parts[1::2], strict=True))
+        found = tuple((role, content.removesuffix("\n")) for role, content in pairs)
+        # The last mark is where the model begins.
+        return found[:-1] if found[-1] == ("assistant", "") else found

@@ -12,6 +12,7 @@ from perturbx.exceptions import ArgumentError
 from perturbx.scorers.api.choosing import Asked, Method, choose_reading
 from perturbx.scorers.api.estimate import CHAT_MARKUP, Bill, tokens_per_character
 from perturbx.scorers.api.model import ApiModel
+from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question
 from perturbx.scorers.api.readings import Reading
@@ -108,7 +109,7 @@ class ApiScorer:
         model: str | Provider | ApiModel,
         *,
         labels: Sequence[str] | Mapping[str, str] | None = None,
-        prompt_template: str | None = None,
+        prompt_template: str | PromptTemplate | None = None,
         system: str | None = None,
         method: Method = "auto",
         n_samples: int = 1,

@@ -161,7 +161,8 @@ class WithProxy(BatchSurrogate):
         unexplained = _unexplained(fits, squares)
         weights = _weights(parts, unexplained, np.array([c.log_prior for c in candidates]))
         mean = _average(fits, weights, per_pair=table.n_units / len(parts[0]))
-        mean = _with_quality(mean, (weights * unexplained).sum(axis=0), squares[0])
+        if unexplained is not None:
+            mean = _with_quality(mean, (weights * unexplained).sum(axis=0), squares[0])
         shares = np.array([candidate.share for candidate in candidates])
         return _with_weights(replace(mean, method=self.name), 1.0 - weights[0], shares @ weights)
 
@@ -181,20 +182,20 @@ class WithProxy(BatchSurrogate):
         return found
 
 
-def _unexplained(fits: Sequence[Attribution], squares: FloatArray) -> FloatArray:
+def _unexplained(fits: Sequence[Attribution], squares: FloatArray) -> FloatArray | None:
     """Return the squared errors ``(n_candidates, n_outputs)`` for pairs left out.
 
-    In parts of the squares of the paid scores' odd values; ones where there are too few pairs.
+    In parts of the squares of the paid scores' odd values; None where there are too few pairs.
     """
     known = [fit.r2_by_output for fit in fits if fit.r2_by_output is not None]
     if len(known) < len(fits):
-        return np.ones_like(squares)
+        return None
     whole = np.where(squares[0] > 0, squares[0], 1.0)
     return np.maximum((1.0 - np.stack(known)) * squares / whole, ROUNDING**2)
 
 
 def _weights(
-    parts: Sequence[OddPart], unexplained: FloatArray, log_prior: FloatArray
+    parts: Sequence[OddPart], unexplained: FloatArray | None, log_prior: FloatArray
 ) -> FloatArray:
     """Return the posterior weights ``(n_candidates, n_outputs)``."""
     first = parts[0]
@@ -207,9 +208,15 @@ def _weights(
         ],
         axis=1,
     )
-    prediction = -0.5 * len(first) * np.log(unexplained)
-    spoken_for = np.minimum(likelihood - likelihood[0], prediction - prediction[0])
-    weights: FloatArray = softmax(TEMPER * spoken_for + log_prior[:, None], axis=0)
+    spoken_for = likelihood - likelihood[0]
+    if unexplained is not None:
+        prediction = -0.5 * len(first) * np.log(unexplained)
+        spoken_for = np.minimum(spoken_for, prediction - prediction[0])
+    logs = TEMPER * spoken_for + log_prior[:, None]
+    # A proxy without an odd part (a constant) takes nothing off.
+    changes = np.abs(columns - columns[..., :1]).max(axis=0).T > ROUNDING
+    changes[0] = True
+    weights: FloatArray = softmax(np.where(changes, logs, -np.inf), axis=0)
     return weights
 
 

@@ -16,6 +16,10 @@ from perturbx.scorers.api.readings.reading import Reading
 from perturbx.typing import FloatArray, ScoreKind, TextInput
 
 
+OPENING = "\n"
+"""What stands for a prompt of which nothing is left: no server scores its first token."""
+
+
 class _InPrompt(Reading):
     """What both readings share: the prompt comes back with a log-probability for each token."""
 
@@ -28,10 +32,11 @@ class _InPrompt(Reading):
         return None
 
     def _question(self, prompt: str, continuation: str) -> Question:
-        return self.provider.question(prompt + continuation, max_tokens=1, echo=True)
+        whole = (prompt or OPENING) + continuation
+        return self.provider.question(whole, max_tokens=1, echo=True)
 
     def _sum(self, prompt: str, continuation: str, answer: Answer) -> float:
-        tokens = continuation_tokens(answer.prompt or (), prompt, continuation)
+        tokens = continuation_tokens(answer.prompt or (), prompt or OPENING, continuation)
         numbers = [token.log_prob for token in tokens]
         if any(number is None for number in numbers):
             raise ScoringError(
@@ -79,7 +84,7 @@ class LabelsInPrompt(_InPrompt):
 class ResponseInPrompt(_InPrompt):
     """The log-probability of each text's own response: variants are (prompt, response).
 
-    A third segment is an answer that the response is contrasted with.
+    A prompt of which every word is removed is a line end. A third segment is an answer that the response is contrasted with.
     """
 
     kind: ClassVar[ScoreKind] = "log_prob"

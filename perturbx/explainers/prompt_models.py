@@ -1,0 +1,190 @@
+"""What a `PromptExplainer` needs of a model: one that you host, or one behind an API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from perturbx.exceptions import ArgumentError
+from perturbx.explainers.responses import with_readout
+from perturbx.scorers.api.names import names_api_model
+from perturbx.scorers.continuations import LanguageModel
+from perturbx.scorers.labels import LabelScorer
+from perturbx.scorers.responses import ResponseScorer
+from perturbx.typing import Encoding, Link, Scorer
+
+if TYPE_CHECKING:
+    from perturbx.scorers.api import ApiModel, ApiScorer
+
+Labels: TypeAlias = Sequence[str] | Mapping[str, str] | None
+
+
+class PromptModel(Protocol):
+    """A model that answers prompts, whatever way it is asked."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """Return what renders chats, with a ``chat_template`` if the model has one."""
+
+    @property
+    def head_price(self) -> float | None:
+        """Return what a scored position costs in tokens; None where calls are what is paid for."""
+
+    def scorer(self, labels: Labels, calibrate: str | None) -> Scorer:
+        """Return the scorer of labels, or of responses."""
+
+    def answers(
+        self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        """Return what the model says to each prompt."""
+
+    def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
+        """Return a prompt with its response that knows what is explained of the response."""
+
+    def link(self, scorer: Scorer, encoding: Encoding, link: Link) -> Link:
+        """Return the scale on which the scores of a prompt are explained."""
+
+
+@dataclass(frozen=True)
+class HostedPrompts:
+    """A model at hand."""
+
+    model: LanguageModel
+
+    @property
+    def tokenizer(self) -> Any:
+        """Return the model's own."""
+        return self.model.tokenizer
+
+    @property
+    def head_price(self) -> float | None:
+        """Return the price of the model's head, where beginnings are shared."""
+        price: float | None = getattr(self.model, "head_price", None)
+        return price
+
+    def scorer(self, labels: Labels, calibrate: str | None) -> Scorer:
+        """Return the scorer of labels, or of responses."""
+        if labels is None:
+            return ResponseScorer(self.model)
+        return LabelScorer(self.model, labels, calibrate=calibrate)
+
+    def answers(
+        self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        """Return what the model says to each prompt."""
+        return self.model.generate(prompts, max_new_tokens=max_new_tokens, stop=stop)
+
+    def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
+        """Return the prompt with what is read out of the tokens of its response."""
+        return with_readout(encoding, outputs, self.tokenizer)
+
+    def link(self, scorer: Scorer, encoding: Encoding, link: Link) -> Link:
+        """Return the link that was asked for."""
+        return link
+
+
+@dataclass(frozen=True)
+class ApiPrompts:
+    """A model behind an API."""
+
+    model: ApiModel
+    options: Mapping[str, Any]
+
+    @property
+    def tokenizer(self) -> Any:
+        """Return what writes a chat as one text, out of which the messages are sent."""
+        from perturbx.scorers.api.prompting import ChatMarks
+
+        return ChatMarks() if self.model.provider.is_chat else None
+
+    @property
+    def head_price(self) -> float | None:
+        """Return None: a call is a call."""
+        return None
+
+    def scorer(self, labels: Labels, calibrate: str | None) -> ApiScorer:
+        """Return the scorer of labels, or of responses."""
+        from perturbx.scorers.api import ApiScorer
+        from perturbx.scorers.api.prompting import PromptTemplate
+
+        if calibrate is not None:
+            raise ArgumentError("calibrate: is for a model that you host; leave it out")
+        template = PromptTemplate(is_marked=self.model.provider.is_chat)
+        return ApiScorer(self.model, labels=labels, prompt_template=template, **self.options)
+
+    def answers(
+        self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
+    ) -> list[str]:
+        """Return what the model says to each prompt, its likeliest token each time."""
+        from perturbx.scorers.api.prompting import PromptTemplate
+
+        provider = self.model.provider
+        template = PromptTemplate(is_marked=provider.is_chat)
+        questions = [
+            provider.question(
+                template.prompt(prompt, is_chat=provider.is_chat),
+                max_tokens=max_new_tokens,
+                stop=stop,
+            )
+            for prompt in prompts
+        ]
+        said = {
+            question.key: answer.text
+            for part in self.model.ask(questions)
+            for question, answer in part
+        }
+        return [said[question.key] for question in questions]
+
+    def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
+        """Return the prompt as it is: of a response behind an API only the whole is explained."""
+        if outputs != "response":
+            raise ArgumentError(
+                f"outputs: of a model behind an API the whole response is explained; got "
+                f"{outputs!r:.80}"
+            )
+        return encoding
+
+    def link(self, scorer: Scorer, encoding: Encoding, link: Link) -> Link:
+        """Return the link, or the scale of numbers that have no logarithm.
+
+        Similarities stay as they are, and shares of sampled answers are probabilities.
+        """
+        import torch
+
+        whole = encoding.variants(torch.ones(1, encoding.units.n_units, dtype=torch.bool))
+        assert whole.texts is not None
+        kind = self.scorer_of(scorer).reading(whole.texts[0]).kind
+        if kind in ("similarity", "value"):
+            return "identity"
+        return "probability" if kind == "probability" and link == "log_prob" else link
+
+    @staticmethod
+    def scorer_of(scorer: Scorer) -> ApiScorer:
+        """Return the scorer as what `scorer` made."""
+        from perturbx.scorers.api import ApiScorer
+
+        assert isinstance(scorer, ApiScorer)
+        return scorer
+
+
+def is_behind_api(model: Any) -> bool:
+    """Say whether a model is one that is asked over the network."""
+    return names_api_model(model) or type(model).__name__ in ("ApiModel", "ApiScorer")
+
+
+def api_prompts(model: Any, *, device: Any, dtype: Any) -> ApiPrompts:
+    """Return a model behind an API by its name, as an `ApiModel`, or out of an `ApiScorer`.
+
+    Raises
+    ------
+    ArgumentError
+        If options are given that mean nothing there.
+    """
+    from perturbx.scorers.api import ApiModel, ApiScorer
+
+    if device is not None or dtype is not None:
+        raise ArgumentError("device, dtype: a model behind an API has its own; leave them out")
+    if isinstance(model, ApiScorer):
+        return ApiPrompts(model.model, model.asked.options(model.method))
+    return ApiPrompts(model if isinstance(model, ApiModel) else ApiModel(model), {})

@@ -1,0 +1,113 @@
+"""Prompts to a model behind an API: labels, responses, chats, contexts."""
+
+import numpy as np
+import pytest
+
+import perturbx as px
+from perturbx.exceptions import ArgumentError, CapabilityError
+from perturbx.scorers.api import ApiModel, ApiScorer
+
+pytestmark = pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
+
+CHAT = [
+    {"role": "system", "content": "Say positive or negative."},
+    {"role": "user", "content": "The plot is thin. The acting is superb. I was never bored."},
+]
+
+
+def prompts_of(server, kind="openai", **options):
+    model = ApiModel(f"{kind}:m", base_url=server.base_url)
+    return px.PromptExplainer(model, random_state=0, progress=False, **options)
+
+
+def test_labels_behind_a_chat_are_those_of_its_messages(serve):
+    server = serve()
+    explainer = prompts_of(server, labels=[" positive", " negative"])
+    (found,) = explainer.explain([CHAT])
+    assert [piece.strip() for piece in found.units.pieces] == [
+        "The plot is thin.",
+        "The acting is superb.",
+        "I was never bored.",
+    ]
+    whole = "\n".join(message["content"] for message in CHAT)
+    expected = server.model.probabilities(whole)
+    np.testing.assert_allclose(
+        np.exp(found.scores), [expected[" positive"], expected[" negative"]], atol=1e-9
+    )
+    assert found.as_list()[0][0].startswith("The acting")
+
+
+def test_a_given_response_is_scored_where_the_server_scores_prompts(serve):
+    server = serve()
+    explainer = prompts_of(server, "openai-completions", units="words")
+    prompt, response = "the sea is blue", " and the sky"
+    (found,) = explainer.explain([prompt], [response])
+    assert found.output_names == ("response",)
+    assert found.response == response
+    np.testing.assert_allclose(found.scores, server.model.log_prob(prompt, response))
+    (other,) = explainer.explain([prompt], [response], alternatives=[" or tea"])
+    expected = server.model.log_prob(prompt, response) - server.model.log_prob(prompt, " or tea")
+    np.testing.assert_allclose(other.scores, expected)
+
+
+def test_elsewhere_answers_are_compared(serve):
+    server = serve()
+    (found,) = prompts_of(server).explain([CHAT])
+    assert found.response == " positive"
+    assert found.link == "identity"
+    assert found.table.kind == "similarity"
+    np.testing.assert_allclose(found.scores, 1.0)
+    thin, acting, bored = found.values.ravel()
+    assert thin < 0 < acting
+    assert bored == pytest.approx(0.0)
+    with pytest.raises(CapabilityError, match="no log-probabilities of prompts"):
+        prompts_of(server).explain([CHAT], [" positive"], alternatives=[" negative"])
+
+
+def test_sampled_labels_are_explained_as_probabilities(serve):
+    server = serve()
+    scorer = ApiScorer(
+        "anthropic:m", base_url=server.base_url, labels=["a", "b"], method="votes", n_samples=3
+    )
+    explainer = px.PromptExplainer(
+        scorer, labels=[" positive", " negative"], random_state=0, progress=False
+    )
+    (found,) = explainer.explain([CHAT])
+    assert found.link == "probability"
+    assert server.stats()["answered"] == 3 * found.n_calls
+    assert found.std_errors.any()
+
+
+def test_contexts_go_through_an_api(serve):
+    server = serve()
+    model = ApiModel("openai:m", base_url=server.base_url)
+    explainer = px.ContextExplainer(model, random_state=0, progress=False)
+    (found,) = explainer.explain(["It is awful. It rains. It is superb."], ["Well?"])
+    assert found.units.n_units == 3
+    assert found.response == " positive"
+
+
+def test_what_has_no_meaning_for_an_api_is_refused(serve):
+    server = serve()
+    with pytest.raises(ArgumentError, match=r"^outputs: of a model behind an API"):
+        prompts_of(server, outputs="tokens").explain(["so good"], ["yes"])
+    with pytest.raises(ArgumentError, match=r"^calibrate: "):
+        prompts_of(server, labels=[" a", " b"], calibrate="N/A").explain(["so good"])
+    with pytest.raises(ArgumentError, match=r"^device, dtype: "):
+        prompts_of(server, device="cpu").explain(["so good"])
+
+
+def test_messages_with_marks_are_refused(serve):
+    chat = [{"role": "user", "content": "say <|user|>\nhello"}]
+    with pytest.raises(ArgumentError, match=r"^messages: the chat template refuses"):
+        prompts_of(serve()).explain([chat])
+
+
+def test_an_explainer_of_prompts_is_cloned_and_estimates(serve):
+    from sklearn.base import clone
+
+    server = serve()
+    explainer = clone(prompts_of(server, labels=[" positive", " negative"]))
+    estimate = explainer.estimate_cost([CHAT])
+    assert estimate.most_calls == 8
+    assert "requests" not in server.stats()
