@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -76,13 +77,15 @@ CacheOption: TypeAlias = Annotated[
 ]
 
 
-def chosen_model(name: str, **options: Any) -> Any:
+def chosen_model(name: str, *, about: Mapping[str, Any] | None = None, **options: Any) -> Any:
     """Return the model's name, or a scorer where it is one behind an API.
 
     Parameters
     ----------
     name : str
         What ``--model`` says.
+    about : mapping, optional
+        Further options of `ApiScorer`, which other models have, too.
     **options
         The options of this file by the names that `ApiScorer` has for them, None where they were
         not given; ``template_file`` and ``prices`` as they were typed.
@@ -114,7 +117,7 @@ def chosen_model(name: str, **options: Any) -> Any:
         given["labels"] = labels_of(given["labels"])
     if "prices" in given:
         given["prices"] = _prices(given["prices"])
-    return ApiScorer(name, **given)
+    return ApiScorer(name, **(about or {}), **given)
 
 
 def labels_of(labels: str) -> list[str]:

@@ -9,7 +9,21 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from perturbx.cli.api_options import read_template
+from perturbx.cli.api_options import (
+    BaseUrlOption,
+    CacheOption,
+    ConcurrencyOption,
+    MaxCallsOption,
+    MaxCostOption,
+    MaxTokensOption,
+    MethodOption,
+    PricesOption,
+    RequestsPerMinuteOption,
+    SamplesOption,
+    TokensPerMinuteOption,
+    chosen_model,
+    read_template,
+)
 from perturbx.cli.inputs import read_records
 from perturbx.cli.messages import reporting, say
 from perturbx.cli.options import (
@@ -62,7 +76,8 @@ def explain_prompt(
             "--model",
             "-m",
             metavar="PATH-OR-NAME",
-            help="A language model: a folder, a name on the Hugging Face hub, or a .gguf file.",
+            help="A language model: a folder, a name on the Hugging Face hub, or a .gguf file; or "
+            "one behind an API: 'openai:NAME', 'openai-completions:NAME', 'anthropic:NAME'.",
             rich_help_panel=WHAT,
         ),
     ],
@@ -172,6 +187,17 @@ def explain_prompt(
     device: DeviceOption = None,
     batch_tokens: BatchTokensOption = "auto",
     quiet: QuietOption = False,
+    base_url: BaseUrlOption = None,
+    method: MethodOption = "auto",
+    samples: SamplesOption = None,
+    max_calls: MaxCallsOption = None,
+    max_tokens: MaxTokensOption = None,
+    max_cost: MaxCostOption = None,
+    prices: PricesOption = None,
+    concurrency: ConcurrencyOption = None,
+    requests_per_minute: RequestsPerMinuteOption = None,
+    tokens_per_minute: TokensPerMinuteOption = None,
+    cache: CacheOption = None,
 ) -> None:
     """Explain which parts of a prompt made a language model say what it says.
 
@@ -192,9 +218,25 @@ def explain_prompt(
         # It takes seconds to import: `--help` and a wrong option need not wait for it.
         from perturbx.explainers.prompt import PromptExplainer
 
-        explainer = PromptExplainer(
+        by_name = None if labels is None else labels.split(",")
+        asked_of = chosen_model(
             model,
-            labels=None if labels is None else labels.split(","),
+            base_url=base_url,
+            method=method,
+            n_samples=samples,
+            max_calls=max_calls,
+            max_tokens=max_tokens,
+            max_cost=max_cost,
+            prices=prices,
+            concurrency=concurrency,
+            requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
+            cache=cache,
+            about={"labels": by_name},
+        )
+        explainer = PromptExplainer(
+            asked_of,
+            labels=by_name,
             estimator=estimator,
             units=units,
             template=made,
@@ -228,6 +270,8 @@ def explain_prompt(
     if not quiet:
         for path in filter(None, (output_file, save_table)):
             say(f"wrote {path}")
+        if not isinstance(asked_of, str):
+            say(str(asked_of.model.spending))
 
 
 def _records(

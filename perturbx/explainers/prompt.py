@@ -347,7 +347,8 @@ class PromptExplainer(ShapleyExplainer):
             if isinstance(self.masker, str) and self.masker == "auto"
             else as_masker(self.masker, getattr(scorer, "tokenizer", None))
         )
-        if self.assembly == "tokens":
+        # What is sent to an API is a string, which the service tokenizes.
+        if self.assembly == "tokens" and not is_behind_api(self.model):
             return masker
         if not isinstance(masker, Removal):
             raise ArgumentError(

@@ -238,3 +238,18 @@ def test_a_file_that_is_no_cache_is_told_of(tmp_path):
     path.write_text("not a database, but long enough to look at" * 50, encoding="utf-8")
     with pytest.raises(px.ArgumentError, match=r"^cache: .* is not a cache"):
         AnswerCache(path)
+
+
+def test_prompts_on_the_command_line(serve, tmp_path):
+    server = serve()
+    options = ["explain-prompt", "--model", "openai:m", "--base-url", server.base_url]
+    options += ["--seed", 0, "--cache", tmp_path / "c.sqlite", "It is awful. It is superb."]
+    labels = run(*options, "--labels", " positive, negative")
+    assert labels.exit_code == 0, labels.output
+    assert "It is superb." in labels.stdout
+    said = run(*options)
+    assert said.exit_code == 0, said.output
+    assert "similarity" in said.stdout or "chrF" in said.stdout
+    votes = run(*options, "--labels", " positive, negative", "--method", "votes", "--samples", 2)
+    assert votes.exit_code == 0, votes.output
+    assert "8 calls answered" in votes.stderr

@@ -15,7 +15,6 @@ from perturbx.scorers.api.questions import Answer, Question, Token
 from perturbx.scorers.api.readings.reading import Reading
 from perturbx.typing import FloatArray, ScoreKind, TextInput
 
-
 OPENING = "\n"
 """What stands for a prompt of which nothing is left: no server scores its first token."""
 
