@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         TableError,
         TruncationWarning,
     )
+    from perturbx.explainers.api_batch import read_batch, write_batch
+    from perturbx.explainers.api_record import replay_record, write_record
     from perturbx.explainers.base import BaseExplainer
     from perturbx.explainers.context import ContextExplainer
     from perturbx.explainers.cost import CostEstimate
@@ -95,6 +97,10 @@ _HOME = {
     "explain": "perturbx.explainers.explain",
     "explain_game": "perturbx.explainers.game",
     "make_explainer": "perturbx.explainers.explain",
+    "read_batch": "perturbx.explainers.api_batch",
+    "replay_record": "perturbx.explainers.api_record",
+    "write_batch": "perturbx.explainers.api_batch",
+    "write_record": "perturbx.explainers.api_record",
 }
 
 __all__ = [
@@ -137,6 +143,10 @@ __all__ = [
     "explain",
     "explain_game",
     "make_explainer",
+    "read_batch",
+    "replay_record",
+    "write_batch",
+    "write_record",
 ]
 
 

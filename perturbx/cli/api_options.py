@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
+from perturbx.cli.outputs import check_folder_of
 from perturbx.exceptions import ArgumentError
 
 PANEL = "A model behind an API"
@@ -75,6 +76,51 @@ CacheOption: TypeAlias = Annotated[
         "PATH",
     ),
 ]
+
+RecordOption: TypeAlias = Annotated[
+    Path | None,
+    _option(
+        "Write what an audit needs: parameters, the model's version, every raw answer. 'perturbx "
+        "replay' makes the explanation anew from it.",
+        "FILE",
+    ),
+]
+RecordPromptsOption: TypeAlias = Annotated[
+    bool, _option("Write the texts and prompts into the record, too, not only hashes.")
+]
+BatchOutOption: TypeAlias = Annotated[
+    Path | None,
+    _option("Write the requests to a file for the provider's batch API, and ask nothing.", "FILE"),
+]
+BatchInOption: TypeAlias = Annotated[
+    Path | None,
+    _option("Read the answer file of a batch into --cache first.", "FILE"),
+]
+
+
+def check_api_files(
+    scorer: Any,
+    *,
+    record: Path | None,
+    batch_out: Path | None,
+    batch_in: Path | None,
+    cache: Path | None,
+    seed: int | None,
+) -> None:
+    """Raise a usage error for files that have no meaning, or that need another option."""
+    for option, file in (("record", record), ("batch-out", batch_out), ("batch-in", batch_in)):
+        if file is None:
+            continue
+        if isinstance(scorer, str):
+            raise typer.BadParameter("is for a model behind an API", param_hint=f"--{option}")
+        if option != "record" and cache is None:
+            raise typer.BadParameter("needs a --cache for the answers", param_hint=f"--{option}")
+        if option == "batch-out" and seed is None:
+            raise typer.BadParameter(
+                "needs a --seed, to find the same masks again", param_hint="--batch-out"
+            )
+        if option != "batch-in":
+            check_folder_of(file, f"--{option}")
 
 
 def chosen_model(name: str, *, about: Mapping[str, Any] | None = None, **options: Any) -> Any:

@@ -10,6 +10,8 @@ import typer
 
 from perturbx.cli.api_options import (
     BaseUrlOption,
+    BatchInOption,
+    BatchOutOption,
     CacheOption,
     ConcurrencyOption,
     LabelsOption,
@@ -19,10 +21,13 @@ from perturbx.cli.api_options import (
     MethodOption,
     PricesOption,
     PromptTemplateOption,
+    RecordOption,
+    RecordPromptsOption,
     RequestsPerMinuteOption,
     SamplesOption,
     SystemOption,
     TokensPerMinuteOption,
+    check_api_files,
     chosen_model,
 )
 from perturbx.cli.inputs import DEFAULT_COLUMN, read_texts
@@ -166,6 +171,10 @@ def explain(
     requests_per_minute: RequestsPerMinuteOption = None,
     tokens_per_minute: TokensPerMinuteOption = None,
     cache: CacheOption = None,
+    record: RecordOption = None,
+    record_prompts: RecordPromptsOption = False,
+    batch_out: BatchOutOption = None,
+    batch_in: BatchInOption = None,
 ) -> None:
     """Explain what a model makes of a text, unit by unit.
 
@@ -202,6 +211,13 @@ def explain(
             tokens_per_minute=tokens_per_minute,
             cache=cache,
         )
+        check_api_files(
+            asked, record=record, batch_out=batch_out, batch_in=batch_in, cache=cache, seed=seed
+        )
+        if batch_in is not None:
+            from perturbx.explainers.api_batch import read_batch
+
+            say(str(read_batch(batch_in, asked.model)))
         chosen = make_explainer(
             explainer,
             asked,
@@ -219,10 +235,19 @@ def explain(
         if estimate:
             typer.echo(str(chosen.estimate_cost(given)))
             return
+        if batch_out is not None:
+            from perturbx.explainers.api_batch import write_batch
+
+            say(f"{write_batch(batch_out, chosen, given):,} requests in {batch_out}")
+            return
         results = explain_and_save(lambda: chosen.explain(given, tables=paid), save_table)
+        if record is not None:
+            from perturbx.explainers.api_record import write_record
+
+            write_record(record, chosen, results, given, with_prompts=record_prompts)
         write_results(results, choose_format(output, output_file), output_file)
     if not quiet:
-        for path in filter(None, (output_file, save_table)):
+        for path in filter(None, (output_file, save_table, record)):
             say(f"wrote {path}")
         if not isinstance(asked, str):
             say(str(asked.model.spending))

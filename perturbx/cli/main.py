@@ -11,6 +11,7 @@ import typer
 from perturbx._version import __version__
 from perturbx.cli import cache
 from perturbx.cli import explain_prompt as prompts
+from perturbx.cli import replay as records
 from perturbx.cli.explain import EXAMPLES, explain
 
 # Rich's tracebacks fold away the very lines that a bug report needs.
@@ -43,6 +44,7 @@ def perturbx(
 
 
 app.command("explain", epilog=EXAMPLES)(explain)
+app.command("replay", epilog=records.EXAMPLES)(records.replay)
 app.add_typer(cache.app)
 app.command("explain-prompt", epilog=prompts.EXAMPLES)(prompts.explain_prompt)
 

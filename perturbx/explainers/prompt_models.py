@@ -170,7 +170,9 @@ class ApiPrompts:
 
 def is_behind_api(model: Any) -> bool:
     """Say whether a model is one that is asked over the network."""
-    return names_api_model(model) or type(model).__name__ in ("ApiModel", "ApiScorer")
+    # By their names: importing them to ask would take as long as all their libraries.
+    kinds = {kind.__name__ for kind in type(model).__mro__}
+    return names_api_model(model) or bool(kinds & {"ApiModel", "ApiScorer"})
 
 
 def api_prompts(model: Any, *, device: Any, dtype: Any) -> ApiPrompts:

@@ -115,8 +115,9 @@ class FaultServer:
         return self
 
     def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._done.set)
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._done.set)
+            self._thread.join(10)
 
     def _run(self):
         asyncio.run(self.serve())

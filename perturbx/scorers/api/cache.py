@@ -135,6 +135,14 @@ class AnswerCache:
         with self._lock:  # one statement is one transaction
             self._database.execute(f"INSERT OR REPLACE INTO answers VALUES {marks}", values)
 
+    def put_raw(self, rows: Iterable[tuple[str, str, int, Json]]) -> None:
+        """Keep answers whose questions are not known any more: key, source, sample, answer."""
+        with self._lock:
+            self._database.executemany(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, '', ?, '{}', ?, 0)",
+                ((key, source, sample, json.dumps(raw)) for key, source, sample, raw in rows),
+            )
+
     def others_wrote(self) -> bool:
         """Say whether another process has written since this was asked the last time."""
         with self._lock:

@@ -22,7 +22,7 @@ from perturbx.scorers.api.cache import AnswerCache
 from perturbx.scorers.api.concurrency import ConcurrencyLimit
 from perturbx.scorers.api.faults import Fault
 from perturbx.scorers.api.provider import Provider
-from perturbx.scorers.api.questions import Answer, Json, Question
+from perturbx.scorers.api.questions import Answer, Question
 from perturbx.scorers.api.rates import RateLimits
 from perturbx.scorers.api.retrying import Retries, TemporaryError
 from perturbx.scorers.api.spending import Purse
@@ -118,29 +118,13 @@ class Dispatcher:
             A call failed for good. Calls in flight have come back before any of these is raised.
         """
         distinct = list({question.key: question for question in questions}.values())
-        known = self._known(distinct, check)
+        known = known_answers(self.provider, self.cache, distinct, check)
         self.purse.spent.from_cache += len(known)
         if known:
             yield [(own, known[own.key]) for own in distinct if own.key in known]
         pending = [question for question in distinct if question.key not in known]
         if pending:
             yield from self._buy(pending, check)
-
-    def _known(self, questions: list[Question], check: Check | None) -> dict[str, Answer]:
-        """Return the answers in the cache that have what is asked for now, by key."""
-        kept = self.cache.get(questions)
-        answers = {own.key: self._kept(own, kept[own.key]) for own in questions if own.key in kept}
-        if check is None:
-            return answers
-        return {key: answer for key, answer in answers.items() if check(answer) is None}
-
-    def _kept(self, question: Question, raw: Json) -> Answer:
-        try:
-            return self.provider.read(raw)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise ScoringError(
-                f"cache: the answer {question.key} is not one of {self.provider.name!r} ({error!r})"
-            ) from error
 
     def _buy(
         self, pending: list[Question], check: Check | None
@@ -283,7 +267,9 @@ class Dispatcher:
     ) -> Answer | None:
         """Return an answer that another process has bought in the meantime."""
         run.is_shared = run.is_shared or self.cache.others_wrote()
-        return self._known([question], check).get(question.key) if run.is_shared else None
+        if not run.is_shared:
+            return None
+        return known_answers(self.provider, self.cache, [question], check).get(question.key)
 
     async def _sent(self, question: Question) -> tuple[bytes, Fault | None]:
         try:
@@ -346,3 +332,29 @@ def _gathered(
         out.put(None)
         return gathered
     return None
+
+
+def known_answers(
+    provider: Provider, cache: AnswerCache, questions: Sequence[Question], check: Check | None
+) -> dict[str, Answer]:
+    """Return the answers in a cache that have what is asked for now, by key.
+
+    Raises
+    ------
+    ScoringError
+        If an answer cannot be read.
+    """
+    kept = cache.get(questions)
+    answers: dict[str, Answer] = {}
+    for question in questions:
+        if question.key not in kept:
+            continue
+        try:
+            answer = provider.read(kept[question.key])
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise ScoringError(
+                f"cache: the answer {question.key} is not one of {provider.name!r} ({error!r})"
+            ) from error
+        if check is None or check(answer) is None:
+            answers[question.key] = answer
+    return answers

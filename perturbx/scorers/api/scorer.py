@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from perturbx.exceptions import ArgumentError
-from perturbx.scorers.api.choosing import Asked, Method, choose_reading
+from perturbx.scorers.api.asked import Asked, Method
+from perturbx.scorers.api.calibration import Calibration
+from perturbx.scorers.api.choosing import choose_reading
 from perturbx.scorers.api.estimate import CHAT_MARKUP, Bill, tokens_per_character
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.prompting import PromptTemplate
@@ -240,6 +242,73 @@ class ApiScorer:
                         done.append(row)
             if done:
                 yield done
+
+    def calibrate(self, texts: Sequence[TextInput], y: Sequence[str]) -> ApiScorer:
+        """Return the scorer with verbalised confidence made a probability.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Labelled texts, which are asked about.
+        y : sequence of str
+            The name of the label of each.
+
+        Raises
+        ------
+        ArgumentError
+            If the method is another one, or the labels are not those of the scorer.
+        """
+        labels = self.asked.labels or {}
+        if self.method != "confidence":
+            raise ArgumentError(f"method: 'confidence' is calibrated, not {self.method!r}")
+        if len(texts) != len(y) or not set(y) & set(labels):
+            raise ArgumentError(
+                f"y: expected a label for each of {len(texts)} texts, some of {list(labels)}; got "
+                f"{len(y)}: {list(y)[:5]}"
+            )
+        from perturbx.maskers.variants import Variants
+
+        plain = self._asking(replace(self.asked, calibrations=None))
+        said = plain.score(Variants(texts=list(texts))).values
+        holds = np.array([[own == label for label in labels] for own in y])
+        lines = {label: Calibration.fit(said[:, i], holds[:, i]) for i, label in enumerate(labels)}
+        return self._asking(replace(self.asked, calibrations=lines))
+
+    def _asking(self, asked: Asked) -> ApiScorer:
+        """Return a scorer of the same model that asks in another way."""
+        made: ApiScorer = object.__new__(type(self))
+        made.model, made.method, made.asked = self.model, self.method, asked
+        made._reading = asked.reading_known(self.model.provider, self.method)
+        return made
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is asked as plain values, ready for JSON; the model is not among them."""
+        return {"method": self.method_ or self.method, **self.asked.to_dict()}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any], model: ApiModel) -> ApiScorer:
+        """Return the scorer that `to_dict` wrote, of a model."""
+        made: ApiScorer = object.__new__(cls)
+        made.model, made.method, made.asked = model, record["method"], Asked.from_dict(record)
+        made._reading = made.asked.reading_known(model.provider, made.method)
+        return made
+
+    def expecting(self, model: ApiModel) -> ApiScorer:
+        """Return the scorer for another model, sure of its method without asking.
+
+        Raises
+        ------
+        ArgumentError
+            If the method is "auto" and not known yet.
+        """
+        if self._reading is None and self.method == "auto":
+            raise ArgumentError(
+                "method: 'auto' has to ask the server what it can do; give the method, or score a "
+                "text first"
+            )
+        made = self.from_dict(self.to_dict(), model)
+        made._reading = self._reading or self.asked.reading_expected(model.provider, self.method)
+        return made
 
     def __repr__(self) -> str:
         return f"ApiScorer({self.model_id})"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from perturbx.exceptions import ScoringError
+from perturbx.scorers.api.calibration import Calibration
 from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question
@@ -18,8 +18,6 @@ from perturbx.typing import FloatArray, ScoreKind, TextInput
 NUMBER = re.compile(r"(\d+(?:[.,]\d+)?)\s*([%％])?")
 
 MOST_TOKENS = 16
-
-Calibration = Callable[[FloatArray], FloatArray]
 
 
 class Confidence(Reading):
@@ -33,13 +31,13 @@ class Confidence(Reading):
     provider : Provider
     templates : mapping of str to PromptTemplate
         For each label the prompt that asks for its number.
-    calibrations : mapping of str to callable, optional
+    calibrations : mapping of str to Calibration, optional
         For each label what makes probabilities of the numbers said.
     """
 
     name = "confidence"
     exclusive = False
-    kind: ClassVar[ScoreKind] = "value"
+    kind: ScoreKind = "value"
     most_tokens = MOST_TOKENS
 
     def __init__(
@@ -53,6 +51,8 @@ class Confidence(Reading):
         self.labels = tuple(templates)
         self.calls_per_variant = len(templates)
         self.calibrations = calibrations
+        if calibrations is not None:
+            self.kind = "probability"
         self.output_names = (
             self.labels
             if calibrations is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, inf, log
-from typing import ClassVar
 
 import numpy as np
 
@@ -68,7 +67,7 @@ class LabelLogProbs(Reading):
     """
 
     name = "label_log_probs"
-    kind: ClassVar[ScoreKind] = "logit"
+    kind: ScoreKind = "logit"
 
     def __init__(
         self,

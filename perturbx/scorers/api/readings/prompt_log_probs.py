@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import ClassVar
 
 import numpy as np
 
@@ -56,7 +55,7 @@ class LabelsInPrompt(_InPrompt):
         What each is called, and how it reads behind the prompt, to the character.
     """
 
-    kind: ClassVar[ScoreKind] = "logit"
+    kind: ScoreKind = "logit"
 
     def __init__(
         self, provider: Provider, template: PromptTemplate, labels: Mapping[str, str]
@@ -83,10 +82,11 @@ class LabelsInPrompt(_InPrompt):
 class ResponseInPrompt(_InPrompt):
     """The log-probability of each text's own response: variants are (prompt, response).
 
-    A prompt of which every word is removed is a line end. A third segment is an answer that the response is contrasted with.
+    A prompt of which every word is removed is a line end. A third segment is an answer that the
+    response is contrasted with.
     """
 
-    kind: ClassVar[ScoreKind] = "log_prob"
+    kind: ScoreKind = "log_prob"
     exclusive = False
 
     def __init__(self, provider: Provider, template: PromptTemplate, *, contrast: bool) -> None:

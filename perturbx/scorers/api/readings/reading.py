@@ -24,7 +24,7 @@ class Reading(ABC):
     """
 
     name: ClassVar[str]
-    kind: ClassVar[ScoreKind]
+    kind: ScoreKind
     exclusive: ClassVar[bool] = True
     output_names: tuple[str, ...]
 

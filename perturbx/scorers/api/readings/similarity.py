@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class AnswerSimilarity(Reading):
 
     name = "similarity"
     exclusive = False
-    kind: ClassVar[ScoreKind] = "similarity"
+    kind: ScoreKind = "similarity"
 
     def __init__(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 import numpy as np
 
@@ -39,7 +38,7 @@ class Votes(Reading):
     """
 
     name = "votes"
-    kind: ClassVar[ScoreKind] = "probability"
+    kind: ScoreKind = "probability"
     most_tokens = MOST_TOKENS
 
     def __init__(

@@ -1,0 +1,192 @@
+"""Records that can be replayed without a network, and batches that come back in pieces."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import perturbx as px
+from perturbx.cli.main import app
+from perturbx.exceptions import ArgumentError, CutShortWarning, TableError
+
+pytestmark = pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
+
+TEMPLATE = "Review: {text}\nSentiment:"
+LABELS = [" positive", " negative"]
+TEXTS = ["the plot is thin but its acting superb", "so good and never bad"]
+
+
+def scorer_of(server, kind="openai", **options):
+    options = {"labels": LABELS, "prompt_template": TEMPLATE, **options}
+    return px.ApiScorer(f"{kind}:m", base_url=server.base_url, **options)
+
+
+def explainer_of(scorer, **options):
+    options = {"random_state": 0, "progress": False, **options}
+    return px.ShapleyExplainer(scorer, **options)
+
+
+def same(found, given):
+    for own, other in zip(found, given, strict=True):
+        np.testing.assert_allclose(own.values, other.values)
+        np.testing.assert_allclose(own.std_errors, other.std_errors)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("openai", {}),
+        ("openai-completions", {"method": "prompt_log_probs"}),
+        ("anthropic", {"n_samples": 3}),
+        ("openai", {"method": "confidence", "labels": ["joy"], "prompt_template": None}),
+        ("openai", {"method": "similarity", "labels": None, "reference": " positive"}),
+    ],
+)
+@pytest.mark.parametrize("with_prompts", [False, True])
+def test_a_record_is_replayed_without_a_server(
+    serve, servers, tmp_path, kind, options, with_prompts
+):
+    if options.get("method") == "confidence":
+        weights = {" 20": {"thin": 1.0}, " 90": {"good": 1.0, "superb": 2.0}}
+        server = serve(model=servers.SimulatedModel(weights))
+    else:
+        server = serve(model=servers.SimulatedModel(servers.REVIEWS.weights, rest=0.1, top=5))
+    explainer = explainer_of(scorer_of(server, kind, **options), random_state=None)
+    given = explainer.explain(TEXTS)
+    asked = server.stats()["requests"]
+    path = px.write_record(tmp_path / "r.jsonl", explainer, given, TEXTS, with_prompts=with_prompts)
+    server.__exit__()
+    same(px.replay_record(path, *([] if with_prompts else [TEXTS])), given)
+    assert server.stats()["requests"] == asked
+    content = path.read_text(encoding="utf-8")
+    header, *rows = [json.loads(line) for line in content.splitlines()]
+    assert header["model"]["versions"][0].startswith("simulated-2026-01-01")
+    assert header["perturbx"] == px.__version__
+    assert all(row["prompt_hash"] and row["answer"] for row in rows)
+    if kind != "openai-completions":  # whose answers repeat the prompt
+        assert ("acting" in content) == with_prompts
+
+
+def test_a_record_of_a_run_that_was_cut_short(serve, tmp_path):
+    explainer = explainer_of(scorer_of(serve(), max_calls=20, concurrency=4))
+    with pytest.warns(CutShortWarning):
+        given = explainer.explain(TEXTS)
+    with pytest.warns(CutShortWarning):
+        path = px.write_record(tmp_path / "r.jsonl", explainer, given, TEXTS)
+    with pytest.warns(CutShortWarning):
+        same(px.replay_record(path, TEXTS), given)
+
+
+def test_prompts_with_their_responses_are_recorded(serve, tmp_path):
+    model = px.ApiModel("openai-completions:m", base_url=serve().base_url)
+    explainer = px.PromptExplainer(model, units="words", progress=False)
+    prompts, responses = ["the sea is blue and so on"], [" and so the sky"]
+    given = explainer.explain(prompts, responses)
+    path = px.write_record(tmp_path / "r.jsonl", explainer, given, prompts, responses)
+    same(px.replay_record(path, prompts, responses), given)
+
+
+def test_a_record_that_was_changed_is_found_out(serve, tmp_path):
+    explainer = explainer_of(scorer_of(serve()), budget=20)
+    given = explainer.explain(TEXTS)
+    path = px.write_record(tmp_path / "r.jsonl", explainer, given, TEXTS)
+    with pytest.raises(TableError, match=r"^texts: the record holds only a hash"):
+        px.replay_record(path, TEXTS[::-1])
+    lines = path.read_text(encoding="utf-8").splitlines()
+    (tmp_path / "short.jsonl").write_text("\n".join(lines[:-3]), encoding="utf-8")
+    with pytest.raises(TableError, match="is not whole"):
+        px.replay_record(tmp_path / "short.jsonl", TEXTS)
+    row = json.loads(lines[4])
+    row["answer"]["choices"][0]["logprobs"]["content"][0]["top_logprobs"][0]["logprob"] -= 1.0
+    lines[4] = json.dumps(row)
+    (tmp_path / "forged.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(TableError, match="other values follow"):
+        px.replay_record(tmp_path / "forged.jsonl", TEXTS)
+    (tmp_path / "none.jsonl").write_text("hello", encoding="utf-8")
+    with pytest.raises(TableError, match="is not a record"):
+        px.replay_record(tmp_path / "none.jsonl")
+
+
+def test_what_cannot_be_recorded_is_told(serve, tmp_path):
+    local = explainer_of(lambda texts: [len(text) for text in texts])
+    with pytest.raises(ArgumentError, match=r"^explainer: expected one whose model"):
+        px.write_record(tmp_path / "r.jsonl", local, local.explain(["so"]), ["so"])
+    explainer = explainer_of(scorer_of(serve()), units=lambda text: [(0, len(text))])
+    with pytest.raises(ArgumentError, match=r"^units: .* is an object"):
+        px.write_record(tmp_path / "r.jsonl", explainer, explainer.explain(["so"]), ["so"])
+
+
+@pytest.mark.parametrize("kind", ["openai", "openai-completions", "anthropic"])
+def test_a_batch_round_by_round(serve, tmp_path, kind):
+    server, direct = serve(), serve()
+    method = "votes" if kind == "anthropic" else "label_log_probs"
+    options = {"method": method, "cache": tmp_path / "c.sqlite"}
+    scorer = scorer_of(server, kind, prices=(1.0, 2.0), **options)
+    explainer = explainer_of(scorer, budget="auto")
+    requests, answers = tmp_path / "q.jsonl", tmp_path / "a.jsonl"
+    rounds = 0
+    while n_requests := px.write_batch(requests, explainer, TEXTS):
+        rounds += 1
+        lines = requests.read_text(encoding="utf-8").splitlines()
+        assert len(lines) == n_requests
+        flawed = rounds == 1
+        answers.write_text(
+            "\n".join(
+                server.answer_batch(
+                    lines, failed={0, 3} if flawed else (), missing={1} if flawed else ()
+                )
+            ),
+            encoding="utf-8",
+        )
+        result = px.read_batch(answers, scorer.model, requests=requests)
+        assert result.n_answered == n_requests - (3 if flawed else 0)
+        assert len(result.failed) == (2 if flawed else 0)
+        assert len(result.missing) == (1 if flawed else 0)
+        assert result.used.cost > 0
+    assert rounds >= 2
+    found = explainer.explain(TEXTS)
+    assert server.stats().get("requests", 0) == 0
+    if kind != "anthropic":
+        same(found, explainer_of(scorer_of(direct, kind), budget="auto").explain(TEXTS))
+
+
+def test_a_batch_needs_a_method_and_a_seed(serve, tmp_path):
+    scorer = scorer_of(serve())
+    with pytest.raises(ArgumentError, match=r"^method: 'auto' has to ask"):
+        px.write_batch(tmp_path / "q.jsonl", explainer_of(scorer), TEXTS)
+    seedless = explainer_of(scorer_of(serve(), method="votes"), random_state=None)
+    with pytest.raises(ArgumentError, match=r"^random_state: "):
+        px.write_batch(tmp_path / "q.jsonl", seedless, TEXTS)
+    (tmp_path / "a.jsonl").write_text('{"custom_id": "x", "response": {"body": {"a": 1}}}')
+    with pytest.raises(TableError, match="line 1 of"):
+        px.read_batch(tmp_path / "a.jsonl", scorer.model)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(own) for own in arguments])
+
+
+def test_records_and_batches_on_the_command_line(serve, tmp_path):
+    server = serve()
+    template = tmp_path / "t.txt"
+    template.write_text(TEMPLATE, encoding="utf-8")
+    options = ["explain", "-m", "openai:m", "--base-url", server.base_url, "--seed", 0]
+    options += ["--labels", " positive, negative", "--prompt-template", template, TEXTS[0]]
+    batch = ["--method", "label_log_probs", "--cache", tmp_path / "c.sqlite"]
+    wrote = run(*options, *batch, "--batch-out", tmp_path / "q.jsonl")
+    assert wrote.exit_code == 0, wrote.output
+    lines = (tmp_path / "q.jsonl").read_text(encoding="utf-8").splitlines()
+    answers = "\n".join(server.answer_batch(lines))
+    (tmp_path / "a.jsonl").write_text(answers, encoding="utf-8")
+    record = ["--record", tmp_path / "r.jsonl"]
+    read = run(*options, *batch, "--batch-in", tmp_path / "a.jsonl", *record)
+    assert read.exit_code == 0, read.output
+    assert f"{len(lines)} answers, 0 failed" in read.stderr
+    again = run("replay", tmp_path / "r.jsonl", TEXTS[0])
+    assert again.exit_code == 0, again.output
+    assert again.stdout == read.stdout
+    other = run("replay", tmp_path / "r.jsonl", "another text")
+    assert other.exit_code == 1
+    assert "error: texts: the record" in other.stderr
+    assert run(*options, "--batch-out", tmp_path / "q.jsonl").exit_code == 2
