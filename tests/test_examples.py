@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
+SERVER = Path(__file__).parent / "servers" / "fault_server.py"
 EXAMPLES = sorted(path.name for path in FOLDER.glob("*.py"))
 
 
@@ -146,3 +147,37 @@ def test_the_list_asks_the_question_of_the_example(name):
     question = (FOLDER / name).read_text(encoding="utf-8").split("\n")[0].strip('"')
     assert question.endswith("?")
     assert question in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def service():
+    """The address of a server that answers as OpenAI and Anthropic do."""
+    command = [sys.executable, str(SERVER), "--top", "5", "--latency", "0.001"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield process.stdout.readline().strip()
+        process.kill()
+
+
+def test_a_service_with_five_likeliest_tokens(service):
+    answer = answer_of("api_top_logprobs.py", "openai:m", service)
+    values = dict(line.split(maxsplit=1)[::-1] for line in answer.splitlines() if line[0] in "+-")
+    assert float(values["superb"]) > 0.1
+    assert float(values["awful"]) < -0.1
+    assert "label_log_probs: " in answer
+    assert "requests" in answer
+
+
+def test_a_service_that_answers_in_text_only(service):
+    answer = answer_of("api_text_only.py", "anthropic:m", service)
+    rows = [re.match(r"(\S+)  \[(\S+), (\S+)\]  (\w+)", line) for line in answer.splitlines()]
+    ends = {row[4]: (float(row[2]), float(row[3])) for row in rows if row}
+    assert ends["superb"][0] > 0
+    assert ends["awful"][1] < 0
+    assert sum(low <= 0 <= high for low, high in ends.values()) >= 4
+    assert "400 calls answered" in answer
+
+
+def test_a_service_that_scores_prompts(service):
+    answer = answer_of("api_prompt_logprobs.py", "openai-completions:m", service)
+    assert "Anna Kroll" in answer.splitlines()[0]
+    assert "replayed: True" in answer
