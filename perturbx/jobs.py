@@ -21,10 +21,13 @@ class Job:
         The text, ready for masking.
     masks : torch.Tensor of bool, (n_masks, n_units)
         The coalitions, on the CPU.
+    samples : numpy.ndarray of int64, (n_masks,), optional
+        How many answers each is worth, of a model that is sampled.
     """
 
     encoding: Encoding
     masks: torch.Tensor
+    samples: IntArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +44,15 @@ class Result:
         Which distinct variant each row is, over all jobs of the run.
     variances : numpy.ndarray, (n_masks, n_outputs), optional
         Where the model is noisy.
+    samples : numpy.ndarray of int64, (n_masks,), optional
+        Where its answers are sampled: how many each row is the share of.
     """
 
     scores: ScoreMatrix
     scored: NDArray[np.bool_]
     variant_of_row: IntArray
     variances: ScoreMatrix | None
+    samples: IntArray | None = None
 
 
 @dataclass(frozen=True, eq=False)

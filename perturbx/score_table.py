@@ -24,7 +24,15 @@ def _not_given() -> IntArray:
     return np.empty(0, dtype=np.int64)
 
 
-_ARRAYS = ("scores", "variances", "counts", "probabilities", "walks", "variant_of_row")
+_ARRAYS = (
+    "scores",
+    "variances",
+    "counts",
+    "probabilities",
+    "walks",
+    "variant_of_row",
+    "samples",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +59,8 @@ class ScoreTable:
         Chains of rows from the empty coalition to the full one.
     variant_of_row : numpy.ndarray of int64, (n_masks,), optional
         The distinct variant behind each row: two masks may give the model the same input.
+    samples : numpy.ndarray of int64, (n_masks,), optional
+        Where scores are shares of sampled answers: of how many. Each answer is a call.
     design : str
         The sampler that drew the rows.
     paired, exhaustive : bool
@@ -72,6 +82,7 @@ class ScoreTable:
     probabilities: ScoreMatrix | None = None
     walks: IntArray | None = None
     variant_of_row: IntArray = field(default_factory=_not_given)
+    samples: IntArray | None = None
     design: str = "custom"
     paired: bool = False
     exhaustive: bool = False
@@ -124,8 +135,11 @@ class ScoreTable:
 
     @property
     def n_calls(self) -> int:
-        """The number of distinct variants scored."""
-        return len(np.unique(self.variant_of_row)) if len(self) else 0
+        """The number of distinct variants scored, or of the answers that were sampled."""
+        if not len(self):
+            return 0
+        variants, first = np.unique(self.variant_of_row, return_index=True)
+        return len(variants) if self.samples is None else int(self.samples[first].sum())
 
     def row_of(self, kept: bool) -> int | None:
         """Return the row where every unit is kept (or removed), None where it was not scored."""
@@ -209,6 +223,7 @@ class ScoreTable:
             probabilities=None if self.probabilities is None else self.probabilities[index],
             walks=walks,
             variant_of_row=self.variant_of_row[index],
+            samples=None if self.samples is None else self.samples[index],
             paired=self.paired and complete,
             exhaustive=self.exhaustive and complete,
         )
@@ -255,6 +270,11 @@ class ScoreTable:
             probabilities=None,
             walks=np.concatenate(walks) if walks else None,
             variant_of_row=np.concatenate([self.variant_of_row, variants]).astype(np.int64),
+            samples=(
+                None
+                if self.samples is None or other.samples is None
+                else np.concatenate([self.samples, other.samples[new]])
+            ),
             design=self.design if self.design == other.design else "merged",
             paired=self.paired and other.paired,
             exhaustive=self.n_units < 63 and len(masks) == 2**self.n_units,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -61,11 +62,26 @@ class Plan:
         self.owners = flat_owners[self.rows]
         self.lengths = np.maximum(flat_lengths[self.rows], 1)
         self.slot_of_row = rank[inverse.ravel()]
+        self.samples = self._samples_of_slots()
         n_tokens = len(first) - int(strings.sum())
         self.streams = [(0, n_tokens), (n_tokens, len(first))]
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def _samples_of_slots(self) -> IntArray | None:
+        """Return how many answers each slot is worth: as many as any of its rows wants."""
+        if all(job.samples is None for job in self.jobs):
+            return None
+        wanted = np.concatenate(
+            [
+                np.ones(len(job.masks), dtype=np.int64) if job.samples is None else job.samples
+                for job in self.jobs
+            ]
+        )
+        most = np.ones(len(self), dtype=np.int64)
+        np.maximum.at(most, self.slot_of_row, wanted)
+        return most
 
     def _keys(self, job: Job, width: int) -> IntArray:
         step = max(1, PLAN_CHUNK // max(width, 1))
@@ -86,7 +102,7 @@ class Plan:
         local = self.rows[start:stop] - self.bounds[owners]
         edges = np.flatnonzero(np.diff(owners)) + 1
         groups = zip(np.split(owners, edges), np.split(local, edges), strict=True)
-        return Variants.concatenate(
+        variants = Variants.concatenate(
             [
                 self.jobs[group[0]].encoding.variants(
                     self._to_device(self.jobs[group[0]].masks[torch.from_numpy(rows)])
@@ -94,6 +110,9 @@ class Plan:
                 for group, rows in groups
             ]
         )
+        if self.samples is None:
+            return variants
+        return replace(variants, samples=self.samples[start:stop])
 
 
 class Ledger:
@@ -104,6 +123,7 @@ class Ledger:
         self.scored = np.zeros(n_slots, dtype=bool)
         self.scores: ScoreMatrix | None = None
         self.variances: ScoreMatrix | None = None
+        self.samples: IntArray | None = None
         self.kind: ScoreKind = "value"
         self.exclusive = True
 
@@ -120,6 +140,8 @@ class Ledger:
             self.kind, self.exclusive = scores.kind, scores.exclusive
             if scores.variances is not None:
                 self.variances = np.full_like(self.scores, np.nan)
+            if scores.samples is not None:
+                self.samples = np.zeros(len(self.scored), dtype=np.int64)
         if self.widens:
             width = max(values.shape[1], self.scores.shape[1])
             values, self.scores = _widened(values, width), _widened(self.scores, width)
@@ -133,6 +155,8 @@ class Ledger:
         self.scores[rows] = values[sound]
         if self.variances is not None and scores.variances is not None:
             self.variances[rows] = scores.variances[sound]
+        if self.samples is not None and scores.samples is not None:
+            self.samples[rows] = scores.samples[sound]
         self.scored[rows] = True
         return sound
 
@@ -150,6 +174,7 @@ class Ledger:
                 scored=self.scored[slots],
                 variant_of_row=slots,
                 variances=None if self.variances is None else self.variances[slots],
+                samples=None if self.samples is None else self.samples[slots],
             )
             for slots in slices
         ]

@@ -33,6 +33,8 @@ class Coalitions:
         Every row's complement is a row, too.
     exhaustive : bool
         All ``2 ** n_units`` coalitions are there.
+    samples : torch.Tensor of int64, (n_masks,), optional
+        How many answers of a model that is sampled each row is worth.
     """
 
     masks: torch.Tensor
@@ -42,6 +44,7 @@ class Coalitions:
     design: str = "custom"
     paired: bool = False
     exhaustive: bool = False
+    samples: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.masks.dtype != torch.bool or self.masks.ndim != 2:
@@ -68,4 +71,5 @@ class Coalitions:
             counts=self.counts.to(device),
             probabilities=None if self.probabilities is None else self.probabilities.to(device),
             walks=None if self.walks is None else self.walks.to(device),
+            samples=None if self.samples is None else self.samples.to(device),
         )

@@ -13,6 +13,7 @@ from perturbx.explainers.partition_of_units import UnitPartition
 from perturbx.explainers.preparation import draw_coalitions
 from perturbx.explainers.purchases import Purchases
 from perturbx.explainers.refinement import refine
+from perturbx.explainers.repeats import split_votes, with_samples
 from perturbx.explainers.rounds import play_rounds
 from perturbx.explainers.stopping import StoppingRule
 from perturbx.explanations import Explanations
@@ -33,6 +34,7 @@ def play_texts(
     link: Link,
     outputs: str | Sequence[str],
     when_spent: StopReason,
+    n_samples: int | None = None,
 ) -> Explanations:
     """Draw, buy and fit until every text is sure enough or its calls are spent.
 
@@ -54,6 +56,9 @@ def play_texts(
         The scale of the explanation, and the outputs that are explained.
     when_spent : {"cap", "fixed budget"}
         What the report of a long text says where its calls are spent.
+    n_samples : int, optional
+        Where answers are sampled: how many for a mask at least. Then the calls of a budget are
+        answers, and how they are split is told by `split_votes`.
 
     Raises
     ------
@@ -62,11 +67,19 @@ def play_texts(
     """
 
     def draw(calls: Mapping[int, int]) -> dict[int, Coalitions]:
+        splits = None
+        n_masks = dict(calls)
+        if n_samples is not None:
+            splits = {i: split_votes(own, units[i].n_units, n_samples) for i, own in calls.items()}
+            n_masks = {i: split.n_masks for i, split in splits.items()}
         drawn = draw_coalitions(
-            [replace(designs[i], budget=budget) for i, budget in calls.items()],
+            [replace(designs[i], budget=budget) for i, budget in n_masks.items()],
             [units[i] for i in calls],
             seed,
         )
+        if splits is not None:
+            pairs = zip(drawn, splits.values(), strict=True)
+            drawn = [with_samples(own, split) for own, split in pairs]
         return dict(zip(calls, drawn, strict=True))
 
     def fit(tables: Mapping[int, ScoreTable]) -> dict[int, Attribution]:

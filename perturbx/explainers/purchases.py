@@ -14,12 +14,13 @@ from perturbx.coalitions.coalitions import Coalitions
 from perturbx.exceptions import ScoringError
 from perturbx.explainers.draws import averaged, draws_of
 from perturbx.explainers.failure import raise_with_tables
-from perturbx.explainers.tables import in_design, rows_to_score, with_rows
+from perturbx.explainers.tables import in_design, rows_to_score, with_rows, without_rows
 from perturbx.explainers.turns import pairs_first
 from perturbx.explainers.variant_keys import variant_keys
 from perturbx.jobs import Job, Outcome
 from perturbx.runner import Runner
 from perturbx.score_table import ScoreTable
+from perturbx.surrogates.vote_noise import vote_variances
 from perturbx.typing import Encoding, IntArray, ScoreMatrix
 from perturbx.units.units import Units
 
@@ -90,6 +91,9 @@ class Purchases(ABC):
                 np.empty((0, n_units), bool), np.empty((0, 0)), (), units=self._units[text]
             )
         paid = replace(paid, provenance=self._provenance(text))
+        if paid.samples is not None:
+            pooled = vote_variances(paid.masks, paid.scores, paid.samples)
+            paid = replace(paid, variances=pooled)
         return in_design(paid, self._drawn[text], later) if text in self._drawn else paid
 
     def tables(self) -> list[ScoreTable]:
@@ -103,12 +107,12 @@ class Purchases(ABC):
     def _missing(self, wanted: Mapping[int, Coalitions]) -> dict[int, torch.Tensor]:
         """Note the designs as the latest ones and return their masks that are not there yet."""
         self._drawn.update(wanted)
-        fresh = {i: drawn.masks[rows_to_score(drawn, self._paid[i])] for i, drawn in wanted.items()}
-        return {i: masks for i, masks in fresh.items() if len(masks)}
+        rows = {i: rows_to_score(drawn, self._paid[i]) for i, drawn in wanted.items()}
+        return {i: drawn.masks[rows[i]] for i, drawn in wanted.items() if bool(rows[i].any())}
 
     def _add(self, text: int, bought: ScoreTable) -> None:
         if len(bought):
-            self._paid[text] = with_rows(self._paid[text], bought)
+            self._paid[text] = with_rows(without_rows(self._paid[text], bought), bought)
             self.is_begun = True
 
 
@@ -156,7 +160,7 @@ class TextPurchases(Purchases):
         if self.is_begun:
             fresh = {
                 # What is drawn at random may be equal once, and is not the same for that.
-                text: masks if self._draws(text) > 1 else self._take_equal(text, masks)
+                text: masks if self._is_drawn(text) else self._take_equal(text, masks)
                 for text, masks in fresh.items()
             }
         for part in self._parts({text: masks for text, masks in fresh.items() if len(masks)}):
@@ -180,7 +184,11 @@ class TextPurchases(Purchases):
         numbers = list(fresh)
         outcome = averaged(
             self._runner.run(
-                [Job(draw, fresh[i]) for i in numbers for draw in draws_of(self._encodings[i])]
+                [
+                    Job(draw, fresh[i], self._samples(i, fresh[i]))
+                    for i in numbers
+                    for draw in draws_of(self._encodings[i])
+                ]
             ),
             [self._draws(i) for i in numbers],
         )
@@ -200,6 +208,18 @@ class TextPurchases(Purchases):
     def _draws(self, text: int) -> int:
         return len(draws_of(self._encodings[text]))
 
+    def _is_drawn(self, text: int) -> bool:
+        """Say whether the same mask may be scored otherwise the next time."""
+        return self._draws(text) > 1 or self._drawn[text].samples is not None
+
+    def _samples(self, text: int, masks: torch.Tensor) -> IntArray | None:
+        """Return how many answers each mask is worth by the latest design."""
+        design = self._drawn[text]
+        if design.samples is None:
+            return None
+        wanted = dict(zip(_names(design.masks), design.samples.tolist(), strict=True))
+        return np.array([wanted[name] for name in _names(masks)], dtype=np.int64)
+
     def _add_result(self, text: int, masks: torch.Tensor, outcome: Outcome, place: int) -> None:
         result = outcome.results[place]
         got = result.scored
@@ -208,7 +228,10 @@ class TextPurchases(Purchases):
         scores, variances = self._read_out(text, result.scores[got], variances)
         self._add(
             text,
-            self._as_table(text, masks.numpy()[got], scores, variances, ids, outcome),
+            replace(
+                self._as_table(text, masks.numpy()[got], scores, variances, ids, outcome),
+                samples=None if result.samples is None else result.samples[got],
+            ),
         )
 
     def _read_out(
@@ -301,3 +324,7 @@ class TextPurchases(Purchases):
             f"model: returned {outcome.n_outputs} outputs a variant after {max(widths)} until "
             f"now; the number must not change"
         )
+
+
+def _names(masks: torch.Tensor) -> list[bytes]:
+    return [row.tobytes() for row in masks.numpy()]

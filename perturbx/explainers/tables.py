@@ -17,11 +17,29 @@ from perturbx.units.units import Units
 
 
 def rows_to_score(coalitions: Coalitions, known: ScoreTable | None) -> torch.Tensor:
-    """Return which rows ``(n_masks,)`` bool of the design an earlier table does not hold."""
+    """Return which rows ``(n_masks,)`` bool of the design an earlier table does not hold.
+
+    Or holds with fewer answers than the design wants, where those are sampled.
+    """
     if known is None or not len(known):
         return torch.ones(len(coalitions), dtype=torch.bool)
-    paid = {row.tobytes() for row in known.masks}
-    return torch.tensor([row.tobytes() not in paid for row in coalitions.masks.numpy()])
+    names = [row.tobytes() for row in known.masks]
+    rows = [row.tobytes() for row in coalitions.masks.numpy()]
+    if coalitions.samples is None or known.samples is None:
+        paid = set(names)
+        return torch.tensor([row not in paid for row in rows])
+    answers = dict(zip(names, known.samples.tolist(), strict=True))
+    wanted = coalitions.samples.tolist()
+    return torch.tensor([answers.get(r, 0) < n for r, n in zip(rows, wanted, strict=True)])
+
+
+def without_rows(known: ScoreTable | None, bought: ScoreTable) -> ScoreTable | None:
+    """Return a table without the masks of another one, which has more answers to them."""
+    if known is None or bought.samples is None:
+        return known
+    new = {row.tobytes() for row in bought.masks}
+    kept = [row.tobytes() not in new for row in known.masks]
+    return known.rows(np.array(kept, dtype=bool)) if any(kept) else None
 
 
 def check_tables(

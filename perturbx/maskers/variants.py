@@ -28,6 +28,8 @@ class Variants:
         The id that fills the rows up.
     texts : sequence of str or of (str, str), optional
         The strings, for a model that takes strings; pairs for a model that compares two.
+    samples : numpy.ndarray of int64, (n_variants,), optional
+        How many answers each is worth, for a model whose answers are sampled.
     """
 
     token_ids: torch.Tensor | None = None
@@ -35,6 +37,7 @@ class Variants:
     extras: Mapping[str, torch.Tensor] = field(default_factory=dict)
     pad_id: int = 0
     texts: Sequence[TextInput] | None = None
+    samples: IntArray | None = None
 
     def __post_init__(self) -> None:
         if (self.token_ids is None) == (self.texts is None):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perturbx.exceptions import ScoringError
-from perturbx.typing import ScoreKind, ScoreMatrix
+from perturbx.typing import IntArray, ScoreKind, ScoreMatrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +25,15 @@ class Scores:
     exclusive : bool
         The outputs are classes of which exactly one holds: logits go through a softmax, and
         through a sigmoid where False.
+    samples : numpy.ndarray of int64, (n_variants,), optional
+        Where the numbers are shares of sampled answers: of how many.
     """
 
     values: ScoreMatrix
     variances: ScoreMatrix | None = None
     kind: ScoreKind = "value"
     exclusive: bool = True
+    samples: IntArray | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.dtype != np.float64:

@@ -17,7 +17,7 @@ from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question
-from perturbx.scorers.api.readings import Reading
+from perturbx.scorers.api.readings import Reading, Votes
 from perturbx.scorers.outputs import texts_of
 from perturbx.scorers.scores import Scores
 from perturbx.typing import InputKind, IntArray, TextInput
@@ -180,7 +180,10 @@ class ApiScorer:
         if not texts:
             return
         reading = self.reading(texts[0])
-        rows = [_Row(number, text, reading.questions(text)) for number, text in enumerate(texts)]
+        rows = [
+            _Row(number, text, self._questions(reading, text, number, variants.samples))
+            for number, text in enumerate(texts)
+        ]
         while rows:
             further: list[_Row] = []
             for done in self._answered(rows, reading):
@@ -191,6 +194,25 @@ class ApiScorer:
                 if finished:
                     yield _scores(finished, reading)
             rows = further
+
+    @property
+    def samples_answers(self) -> int | None:
+        """Return how many answers are sampled for a variant at least; None where none are.
+
+        It is known once the method is; see `prepare`.
+        """
+        return self._reading.n_samples if isinstance(self._reading, Votes) else None
+
+    def prepare(self, text: TextInput) -> None:
+        """Find out what the server can do, by a text that will be asked about anyway."""
+        self.reading(text)
+
+    def _questions(
+        self, reading: Reading, text: TextInput, row: int, samples: IntArray | None
+    ) -> list[Question]:
+        if samples is None or not isinstance(reading, Votes):
+            return reading.questions(text)
+        return [reading.sample(text, number) for number in range(int(samples[row]))]
 
     def estimate(self, n_variants: int, n_characters: int, sample: str) -> Bill:
         """Return what so many variants will cost, roughly; nothing is asked.
@@ -330,19 +352,23 @@ def in_order(parts: Sequence[tuple[IntArray, Scores]], n_outputs: int) -> Scores
         return Scores(np.empty((0, n_outputs)))
     order = np.argsort(np.concatenate([rows for rows, _ in parts]))
     variances = [own.variances for _, own in parts if own.variances is not None]
+    samples = [own.samples for _, own in parts if own.samples is not None]
     return replace(
         parts[0][1],
         values=np.concatenate([own.values for _, own in parts])[order],
         variances=np.concatenate(variances)[order] if variances else None,
+        samples=np.concatenate(samples)[order] if samples else None,
     )
 
 
 def _scores(rows: Sequence[_Row], reading: Reading) -> tuple[IntArray, Scores]:
     numbers = [reading.numbers(row.text, row.answers) for row in rows]
     variances = [own for _, own in numbers if own is not None]
+    samples = np.array([len(row.answers) for row in rows], dtype=np.int64)
     return np.array([row.number for row in rows], dtype=np.int64), Scores(
         np.stack([values for values, _ in numbers]),
         np.stack(variances) if variances else None,
         kind=reading.kind,
         exclusive=reading.exclusive,
+        samples=samples if isinstance(reading, Votes) else None,
     )

@@ -35,6 +35,9 @@ INFLATION, BAND_INFLATION = 0.5, 2.0
 """Variances are multiplied by 1 + INFLATION n / P, and for simultaneous intervals by
 1 + BAND_INFLATION n / P: the hyperparameters are not known either."""
 
+LEAST_SIGNAL = 0.1
+"""The least share of the odd values' variance that must be no noise for a quality to be told."""
+
 LEAST_BAND_DOF, MOST_BAND_DOF = 3.0, 15.0
 """Degrees of freedom of simultaneous intervals, P / 4 between these: there the unit decides whose
 error is underestimated most."""
@@ -68,7 +71,8 @@ class OddGP(BatchSurrogate):
 
     `r2` is the share of g that the model predicts of a pair from the others, by the closed form
     for leaving one out; what the models learned from all pairs is not learned anew. The even part
-    of the game is not predicted, as no Shapley value depends on it.
+    of the game is not predicted, as no Shapley value depends on it. Known noise of the scorer is
+    left out of account: no model could predict it.
 
     Gaussian processes: Rasmussen & Williams 2006. The Shapley value as an integral: Owen 1972.
     More than 3,000 pairs are fitted in blocks of fewer. Their mean has at most the mean error of
@@ -122,6 +126,7 @@ class _Estimate:
     covariance: FloatArray
     residuals: FloatArray
     targets: FloatArray
+    noise: FloatArray
 
 
 def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
@@ -144,6 +149,7 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
         covariance * scale.square()[:, :, None, None],
         mean.residuals * scale[:, None],
         values * scale[:, None],
+        torch.from_numpy(np.stack([part.noise for part in parts])) * scale.square()[:, None],
     )
     return [_Estimate(*(array[text].numpy() for array in arrays)) for text in range(len(parts))]
 
@@ -184,5 +190,26 @@ def _quality(estimates: Sequence[_Estimate]) -> Quality:
     targets = np.concatenate([estimate.targets[1:] for estimate in estimates])
     if len(targets) < LEAST_GROUPS:
         return NO_QUALITY
+    noise = np.concatenate([estimate.noise[1:] for estimate in estimates]).sum(axis=0)
+    if noise.any():
+        return _quality_without(noise, residuals, targets)
     # Both rows of a pair count; their odd values are opposite, and so their mean is 0.
     return quality_of(np.concatenate([residuals, -residuals]), np.concatenate([targets, -targets]))
+
+
+def _quality_without(noise: FloatArray, residuals: FloatArray, targets: FloatArray) -> Quality:
+    """Return the share explained of what is not noise of the scorer; none where that is too little.
+
+    Parameters
+    ----------
+    noise : numpy.ndarray, (n_outputs,)
+        Its variance, added up over the pairs.
+    residuals, targets : numpy.ndarray, (n_pairs, n_outputs)
+        What is left over of the odd values, and these.
+    """
+    total = np.square(targets).sum(axis=0)
+    signal = total - noise
+    if (signal < LEAST_SIGNAL * total).any():
+        return NO_QUALITY
+    left = np.maximum(np.square(residuals).sum(axis=0) - noise, 0.0)
+    return Quality(1.0 - left / signal, float(1.0 - left.sum() / signal.sum()))

@@ -1,0 +1,122 @@
+"""Sampled answers: how many masks a budget of calls is for, and how often each is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from perturbx.coalitions import OddPairs
+from perturbx.coalitions.coalitions import Coalitions
+from perturbx.explainers.budget import FIRST_LOOK, GROWTH, LAST_LOOK, whole_pairs
+from perturbx.explainers.design import Design
+from perturbx.surrogates import ExactShapley, OddGP
+from perturbx.typing import Encoding
+
+MOST_UNITS_COUNTED = 40
+"""Beyond so many units there are always more masks than calls."""
+
+
+@dataclass(frozen=True)
+class VoteSplit:
+    """A budget of calls, split.
+
+    Parameters
+    ----------
+    n_masks : int
+        Masks, both ends among them.
+    of_masks : int
+        Answers to each mask between the ends.
+    of_ends : int
+        Answers to the whole text, and to the text with every unit removed.
+    """
+
+    n_masks: int
+    of_masks: int
+    of_ends: int
+
+    @property
+    def n_calls(self) -> int:
+        """All answers."""
+        return (self.n_masks - 2) * self.of_masks + 2 * self.of_ends
+
+
+def split_votes(n_calls: int, n_units: int, n_samples: int = 1) -> VoteSplit:
+    """Split a budget between more masks and more answers a mask, for the least error.
+
+    A new mask lowers the error of the sampling and that of the estimate, a second answer to the
+    same one only the first. So masks are asked once each until there are no more. Only the ends
+    enter every value: with noise s² an answer, m pairs of masks leave 2 s² (n - 1) / m of squared
+    error in the differences of the values and r answers at each end 2 s² / (n r) in their sum,
+    which together are least, for 2 m + 2 r calls, at r = m / √(n (n - 1)), about m / n.
+
+    Parameters
+    ----------
+    n_calls : int
+        Answers in all.
+    n_units : int
+        Units of the text.
+    n_samples : int
+        Answers to each mask at least.
+
+    Examples
+    --------
+    >>> split_votes(140, 14)
+    VoteSplit(n_masks=132, of_masks=1, of_ends=5)
+    >>> split_votes(140, 3)
+    VoteSplit(n_masks=8, of_masks=17, of_ends=19)
+    """
+    all_masks = 2**n_units if n_units <= MOST_UNITS_COUNTED else n_calls + 1
+    # m pairs of n_samples answers each, and m / n times as many at the ends
+    n_pairs = int(n_calls / (2 * n_samples * (1.0 + 1.0 / max(n_units, 1))))
+    if 2 * n_pairs + 2 < all_masks:
+        of_ends = max(n_samples, (n_calls - 2 * n_pairs * n_samples) // 2)
+        while n_pairs > 1 and 2 * n_pairs * n_samples + 2 * of_ends > n_calls:
+            n_pairs -= 1
+        return VoteSplit(2 * n_pairs + 2, n_samples, of_ends)
+    inside = all_masks - 2
+    each = max(n_samples, int(n_calls / (inside * (1.0 + 1.0 / max(n_units, 1))))) if inside else 0
+    each = min(each, max(n_samples, (n_calls - 2 * n_samples) // inside)) if inside else 0
+    return VoteSplit(all_masks, each, max(n_samples, (n_calls - inside * each) // 2))
+
+
+def with_samples(design: Coalitions, split: VoteSplit) -> Coalitions:
+    """Return a design that knows how many answers each of its masks gets."""
+    sizes = design.masks.sum(dim=1)
+    is_end = (sizes == 0) | (sizes == design.n_units)
+    return replace(design, samples=torch.where(is_end, split.of_ends, max(split.of_masks, 1)))
+
+
+def sampled_designs(
+    designs: Sequence[Design],
+    budgets: Sequence[tuple[int, ...]],
+    encodings: Sequence[Encoding],
+    budget: int | str,
+) -> tuple[list[Design], list[tuple[int, ...]]]:
+    """Return the designs and budgets of texts whose scores are shares of sampled answers.
+
+    An enumeration with the budget "auto" is not exact then: its masks are asked again and again,
+    in rounds, like those of any other text.
+    """
+    made, calls = list(designs), list(budgets)
+    for i, (design, encoding) in enumerate(zip(designs, encodings, strict=True)):
+        n_units = encoding.units.n_units
+        if budget == "auto" and isinstance(design.surrogate, (ExactShapley, OddGP)):
+            made[i] = replace(design, sampler=OddPairs(), surrogate=OddGP(), is_nested=True)
+            calls[i] = rounds_of_answers(n_units)
+    return made, calls
+
+
+def rounds_of_answers(n_units: int) -> tuple[int, ...]:
+    """Return the answers after each round of "auto"; see `rounds_of`.
+
+    Examples
+    --------
+    >>> rounds_of_answers(14)
+    (42, 62, 94, 140, 212, 280)
+    """
+    first = max(FIRST_LOOK * n_units, n_units + 4)
+    last = max(LAST_LOOK * n_units, first)
+    calls = [whole_pairs(int(first * GROWTH**look)) for look in range(6)]
+    return (*(own for own in calls if own < last), last)
