@@ -184,7 +184,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
         designs = self._designs(encodings)
         budgets = self._budgets(encodings, designs)
         if n_samples is not None:
-            designs, budgets = sampled_designs(designs, budgets, encodings, self.budget)
+            designs, budgets = sampled_designs(designs, budgets, encodings, self.budget, n_samples)
         explanations = play_texts(
             [encoding.units for encoding in encodings],
             designs,

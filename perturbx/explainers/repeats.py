@@ -93,6 +93,7 @@ def sampled_designs(
     budgets: Sequence[tuple[int, ...]],
     encodings: Sequence[Encoding],
     budget: int | str,
+    n_samples: int,
 ) -> tuple[list[Design], list[tuple[int, ...]]]:
     """Return the designs and budgets of texts whose scores are shares of sampled answers.
 
@@ -102,14 +103,15 @@ def sampled_designs(
     made, calls = list(designs), list(budgets)
     for i, (design, encoding) in enumerate(zip(designs, encodings, strict=True)):
         n_units = encoding.units.n_units
-        if budget == "auto" and isinstance(design.surrogate, (ExactShapley, OddGP)):
+        if isinstance(design.surrogate, ExactShapley):
             made[i] = replace(design, sampler=OddPairs(), surrogate=OddGP(), is_nested=True)
-            calls[i] = rounds_of_answers(n_units)
+        if made[i].is_nested and not design.is_refined and budget == "auto":
+            calls[i] = rounds_of_answers(n_units, n_samples)
     return made, calls
 
 
-def rounds_of_answers(n_units: int) -> tuple[int, ...]:
-    """Return the answers after each round of "auto"; see `rounds_of`.
+def rounds_of_answers(n_units: int, n_samples: int = 1) -> tuple[int, ...]:
+    """Return the answers after each round of "auto": those of `rounds_of`, for each sample.
 
     Examples
     --------
@@ -119,4 +121,4 @@ def rounds_of_answers(n_units: int) -> tuple[int, ...]:
     first = max(FIRST_LOOK * n_units, n_units + 4)
     last = max(LAST_LOOK * n_units, first)
     calls = [whole_pairs(int(first * GROWTH**look)) for look in range(6)]
-    return (*(own for own in calls if own < last), last)
+    return tuple(n_samples * own for own in (*(own for own in calls if own < last), last))

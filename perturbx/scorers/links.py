@@ -121,6 +121,11 @@ def _from_probabilities(
 ) -> tuple[ScoreMatrix, ScoreMatrix | None]:
     if link == "probability":
         return values, variances
+    if variances is not None and ((values <= 0) | (values >= 1))[variances > 0].any():
+        raise CapabilityError(
+            f"link={link!r}: shares of sampled answers can be 0 or 1, which have no logarithm; use "
+            f"link='probability'"
+        )
     p = np.clip(values, CLIP, 1 - CLIP)
     if link == "log_prob":
         return np.log(p), _scaled(variances, 1 / p)

@@ -38,5 +38,7 @@ def finish(work: Coroutine[Any, Any, object], seconds: float = 2.0) -> None:
     if _running is None or _running[0] != os.getpid():
         work.close()
         return
-    with contextlib.suppress(Exception):
-        start(work).result(timeout=seconds)
+    done = start(work)
+    if seconds:
+        with contextlib.suppress(Exception):
+            done.result(timeout=seconds)

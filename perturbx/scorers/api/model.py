@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ from perturbx.scorers.api.spending import Limits, Prices, PriceTable, Purse, Spe
 PROVIDERS: dict[str, type[Provider]] = {
     own.name: own for own in (OpenAIChat, OpenAICompletions, AnthropicMessages)
 }
+
+_OPEN: weakref.WeakSet[Provider] = weakref.WeakSet()
 
 logger = logging.getLogger("perturbx")
 
@@ -138,11 +141,14 @@ class ApiModel:
 
     def _close_at_end(self) -> None:
         """Have the connections closed when the model is gone, or the process ends."""
-        self._closing = weakref.finalize(self, _close, self.provider)
+        _OPEN.add(self.provider)
+        # Not waited for: this may happen in any thread, that of the connections included.
+        self._closing = weakref.finalize(self, _begin_to_close, self.provider)
+        self._closing.atexit = False
 
     def close(self) -> None:
         """Close the connections; the next question opens new ones."""
-        _close(self.provider)
+        finish(self.provider.close())
 
     def _new_dispatcher(self, purse: Purse) -> Dispatcher:
         rates = RateLimits(*self._rates)
@@ -223,8 +229,14 @@ class ApiModel:
         self._close_at_end()
 
 
-def _close(provider: Provider) -> None:
-    finish(provider.close())
+def _begin_to_close(provider: Provider) -> None:
+    finish(provider.close(), seconds=0.0)
+
+
+@atexit.register
+def _close_all() -> None:
+    for provider in list(_OPEN):
+        finish(provider.close())
 
 
 def as_provider(model: str, *, base_url: str | None = None, **options: Any) -> Provider:

@@ -252,4 +252,52 @@ def test_prompts_on_the_command_line(serve, tmp_path):
     assert "similarity" in said.stdout or "chrF" in said.stdout
     votes = run(*options, "--labels", " positive, negative", "--method", "votes", "--samples", 2)
     assert votes.exit_code == 0, votes.output
-    assert "8 calls answered" in votes.stderr
+    assert "± " in votes.stdout
+
+
+def test_sampled_answers_are_budgeted_as_calls(serve):
+    server = serve()
+    options = {"method": "votes", "seed": 0}
+    (fixed,) = explain(scorer_of(server, **options), budget=90)
+    samples = fixed.table.samples
+    assert server.stats()["answered"] == fixed.n_calls == samples.sum() <= 90
+    assert samples[fixed.table.masks.all(axis=1)] > 1
+    assert set(samples[2:].tolist()) == {1}
+    (short,) = explain(scorer_of(server, **options), ["so good"], budget=80)
+    assert len(short.table) == 4
+    assert short.table.samples.sum() == 80
+
+
+def test_rounds_of_sampled_answers_buy_only_what_is_new(serve):
+    server = serve()
+    scorer = scorer_of(server, method="votes", seed=0)
+    (found,) = explain(scorer, ["so good but thin"], tolerance=0.2)
+    report = found.budget_report
+    assert len(report.calls) > 1
+    assert list(report.calls) == sorted(report.calls)
+    # Every answer stands in the table; the same one is never bought twice.
+    assert server.stats()["answered"] == found.table.samples.sum() == found.n_calls
+    assert server.stats()["most_of_one"] == 1
+
+
+def test_intervals_of_sampled_answers_hold_the_models_own_values(serve):
+    server = serve()
+
+    def probabilities(texts):
+        found = [server.model.probabilities(TEMPLATE.format(text=text)) for text in texts]
+        return [[0.9 * own[label] for label in LABELS] for own in found]
+
+    text = "superb but awful and boring though good"
+    (truth,) = explain(probabilities, [text], output_names=["positive", "negative"])
+    held = []
+    for seed in range(12):
+        scorer = scorer_of(server, method="votes", seed=1000 * seed)
+        (found,) = explain(scorer, [text], budget=140, random_state=seed)
+        ends = found.attribution.confidence_interval()
+        held.append((ends.low <= truth.values) & (truth.values <= ends.high))
+    assert np.mean(held) > 0.9
+
+
+def test_shares_that_are_0_or_1_have_no_logarithm(serve):
+    with pytest.raises(px.CapabilityError, match="sampled answers"):
+        explain(scorer_of(serve(), method="votes"), budget=60, link="log_odds")

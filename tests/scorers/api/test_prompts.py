@@ -74,7 +74,8 @@ def test_sampled_labels_are_explained_as_probabilities(serve):
     )
     (found,) = explainer.explain([CHAT])
     assert found.link == "probability"
-    assert server.stats()["answered"] == 3 * found.n_calls
+    assert server.stats()["answered"] == found.n_calls
+    assert found.table.samples.min() >= 3
     assert found.std_errors.any()
 
 

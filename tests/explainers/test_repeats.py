@@ -1,0 +1,39 @@
+"""Budgets of sampled answers: never exceeded, never lower for more calls, masks before repeats."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perturbx.explainers.repeats import rounds_of_answers, split_votes
+
+
+@given(n_units=st.integers(1, 80), per_unit=st.integers(4, 60), n_samples=st.integers(1, 6))
+def test_a_budget_is_spent_and_not_exceeded(n_units, per_unit, n_samples):
+    n_calls = n_samples * (per_unit * n_units + 4)
+    split = split_votes(n_calls, n_units, n_samples)
+    assert split.n_calls <= n_calls
+    assert split.n_calls > n_calls - 2 * n_samples - 2 * max(1, split.n_masks - 2)
+    assert split.n_masks <= 2 ** min(n_units, 62)
+    if split.n_masks < 2 ** min(n_units, 62):
+        assert split.of_masks == n_samples
+        # one pair of masks, or one more answer at both ends, is all that can be left over
+        assert split.n_calls >= n_calls - 2 * n_samples - 1
+
+
+@given(n_units=st.integers(1, 40), calls=st.integers(10, 900), more=st.integers(0, 200))
+def test_more_calls_never_take_an_answer_away(n_units, calls, more):
+    less, larger = (split_votes(n_units + 4 + own, n_units) for own in (calls, calls + more))
+    assert larger.n_masks >= less.n_masks
+    assert larger.of_masks >= less.of_masks or less.n_masks == 2
+
+
+def test_the_ends_are_asked_as_often_as_there_are_pairs_a_unit():
+    split = split_votes(20 * 14, 14)
+    assert split.of_ends == pytest.approx((split.n_masks - 2) / 2 / 14, abs=2)
+
+
+@given(st.integers(1, 70))
+def test_rounds_grow(n_units):
+    rounds = rounds_of_answers(n_units)
+    assert list(rounds) == sorted(set(rounds))
+    assert len(rounds) <= 7

@@ -1,0 +1,68 @@
+"""Variances of shares of sampled answers: never 0, and those of the truth in the long run."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit
+
+from perturbx.score_table import ScoreTable
+from perturbx.surrogates import ExactShapley, OddGP
+from perturbx.surrogates.vote_noise import vote_variances
+
+
+def masks_of(n_units):
+    return ((np.arange(2**n_units)[:, None] >> np.arange(n_units)) & 1).astype(bool)
+
+
+@given(n_units=st.integers(1, 6), samples=st.integers(1, 50), seed=st.integers(0, 99))
+def test_variances_are_above_zero_and_at_most_those_of_a_coin(n_units, samples, seed):
+    masks = masks_of(n_units)
+    draw = np.random.default_rng(seed)
+    shares = draw.binomial(samples, draw.random((len(masks), 2))) / samples
+    found = vote_variances(masks, shares, np.full(len(masks), samples))
+    assert found.shape == shares.shape
+    assert (found > 0).all()
+    assert (found <= 0.25 / samples + 1e-12).all()
+
+
+def test_they_approach_those_of_the_truth():
+    masks = masks_of(8)
+    truth = expit(masks @ np.linspace(-2, 2, 8) + 1.0)
+    draw = np.random.default_rng(0)
+    for samples, tolerance in ((1, 0.15), (200, 0.03)):
+        shares = draw.binomial(samples, truth)[:, None] / samples
+        found = vote_variances(masks, shares, np.full(len(masks), samples))[:, 0]
+        expected = truth * (1 - truth) / samples
+        assert np.abs(found - expected).mean() < tolerance * expected.mean() + 0.02 / samples
+
+
+def test_equal_answers_leave_something_open():
+    masks = masks_of(4)
+    found = vote_variances(masks, np.ones((16, 1)), np.ones(16, dtype=np.int64))
+    assert (found > 1e-3).all()
+
+
+@pytest.mark.parametrize("samples", [1, 6])
+def test_intervals_of_sampled_games_hold_the_truth(samples):
+    masks, held = masks_of(7), []
+    for seed in range(30):
+        draw = np.random.default_rng(seed)
+        logits = masks @ draw.normal(size=7) + (masks[:, 0] & masks[:, 1]) * draw.normal()
+        truth = expit(logits)[:, None]
+        (exact,) = ExactShapley().fit([ScoreTable(masks, truth, ("p",))])
+        counts = np.full(len(masks), samples)
+        counts[[0, -1]] = 10 * samples
+        shares = draw.binomial(counts[:, None], truth) / counts[:, None]
+        table = ScoreTable(
+            masks,
+            shares,
+            ("p",),
+            variances=vote_variances(masks, shares, counts),
+            samples=counts,
+        )
+        (fit,) = OddGP().fit([table])
+        ends = fit.confidence_interval()
+        held.append((ends.low <= exact.values) & (exact.values <= ends.high))
+        assert fit.n_calls == counts.sum()
+    assert np.mean(held) > 0.93 - 2 * np.sqrt(0.05 * 0.95 / len(held) / 7)
