@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
+from perturbx.exceptions import ArgumentError
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.design import (
     Design,
@@ -13,8 +15,14 @@ from perturbx.explainers.design import (
     design_for_groups,
     shapley_design,
 )
+from perturbx.explainers.preparation import encode_texts
+from perturbx.explainers.proxy import AskedProxy, ProxyGames
 from perturbx.explainers.stopping import StoppingRule, check_rule
-from perturbx.typing import Link, Masker, RandomState
+from perturbx.maskers import as_masker
+from perturbx.runner import Runner
+from perturbx.scorers import as_scorer
+from perturbx.surrogates import OddGP
+from perturbx.typing import Encoding, Link, Masker, RandomState
 from perturbx.units import hierarchy
 from perturbx.units.units import Units
 
@@ -51,6 +59,12 @@ class ShapleyExplainer(BaseExplainer):
         looks together: each of r possible looks takes 1 - 0.05 / r.
     top_k : int, optional
         "auto" stops, too, when the `top_k` largest values are separated from the rest.
+    proxy : object, optional
+        A cheap model beside one that is paid for, of any form that `model` may have: a small
+        local model, a distilled classifier. It scores the same masks and many more, and as far as
+        the paid scores speak for it, what it says of the interactions need not be bought. The
+        weight is found by evidence, and is 0 for a proxy that tells nothing
+        (``explanation.attribution.proxy_weight``). For the estimators "auto" and "odd_gp".
 
     Notes
     -----
@@ -79,6 +93,7 @@ class ShapleyExplainer(BaseExplainer):
         budget: int | str = "auto",
         tolerance: float = 0.1,
         top_k: int | None = None,
+        proxy: Any = None,
         outputs: str | Sequence[str] = "all",
         link: Link = "identity",
         random_state: RandomState = None,
@@ -105,10 +120,16 @@ class ShapleyExplainer(BaseExplainer):
         self.estimator: Any = estimator
         self.tolerance = tolerance
         self.top_k = top_k
+        self.proxy = proxy
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_rule(self._rule(), self.estimator, self.budget)
+        if self._proxy_model() is not None and self.estimator not in ("auto", "odd_gp"):
+            raise ArgumentError(
+                f"proxy: is for the estimators 'auto' and 'odd_gp'; got estimator="
+                f"{self.estimator!r}"
+            )
 
     def _rule(self) -> StoppingRule:
         return StoppingRule(self.tolerance, self.top_k)
@@ -120,6 +141,33 @@ class ShapleyExplainer(BaseExplainer):
 
     def _begins_with_groups(self, units: Units) -> bool:
         return begins_with_groups(self.estimator, self.budget, units.n_units)
+
+    def _proxy_model(self) -> Any:
+        return getattr(self, "proxy", None)
+
+    def _designs(self, encodings: Sequence[Encoding]) -> list[Design]:
+        designs = super()._designs(encodings)
+        model = self._proxy_model()
+        if model is None:
+            return designs
+        scorer = as_scorer(model)
+        units = [encoding.units for encoding in encodings]
+        masker = as_masker("auto", getattr(scorer, "tokenizer", None))
+        ready = encode_texts(units, masker, scorer, self._players)
+        for number, (own, paid) in enumerate(zip(ready, encodings, strict=True)):
+            if own.units.n_units != paid.units.n_units:
+                raise ArgumentError(
+                    f"proxy: does not read all of texts[{number}]; its window is shorter than that "
+                    f"of the model"
+                )
+        runner = Runner(scorer, batch_tokens=self.batch_tokens, progress=self.progress)
+        games = ProxyGames(ready, runner, self.link)
+        return [
+            replace(design, surrogate=AskedProxy(games, number))
+            if isinstance(design.surrogate, OddGP)
+            else design
+            for number, design in enumerate(designs)
+        ]
 
     def _design(self, units: Units) -> Design:
         if units.tree is not None and self._begins_with_groups(units):

@@ -1,0 +1,117 @@
+"""A cheap scorer beside the one that is paid for: it plays the same games, and costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from perturbx.coalitions import OddPairs
+from perturbx.exceptions import CapabilityError, ScoringError
+from perturbx.explainers.budget import seed_of_text
+from perturbx.jobs import Job
+from perturbx.runner import Runner
+from perturbx.score_table import ScoreTable
+from perturbx.scorers.outputs import default_names
+from perturbx.surrogates.attribution import Attribution
+from perturbx.surrogates.with_proxy import WithProxy
+from perturbx.typing import Encoding, Link, MaskMatrix
+
+MOST_UNITS_ENUMERATED = 10
+"""Of a text with at most so many units the proxy scores every mask."""
+
+CALLS_PER_UNIT = 40
+"""What it scores of a longer one: its own values must be as good as known."""
+
+
+@dataclass(eq=False)
+class ProxyGames:
+    """The games of all texts, as the proxy plays them; it is asked when a fit needs it.
+
+    Parameters
+    ----------
+    encodings : sequence of Encoding
+        The texts, ready for the proxy.
+    runner : Runner
+        Asks the proxy.
+    link : str
+        The scale on which the paid scores are explained; the proxy's are taken to it, if they can.
+    """
+
+    encodings: Sequence[Encoding]
+    runner: Runner
+    link: Link
+    tables: dict[int, ScoreTable] = field(default_factory=dict)
+
+    def table(self, text: int, masks: MaskMatrix) -> ScoreTable:
+        """Return the proxy's scores of a text: of these masks, and of many more."""
+        if not self.tables:
+            wanted = {i: _own_masks(own) for i, own in enumerate(self.encodings)}
+            self._ask(wanted)
+        known = {row.tobytes() for row in self.tables[text].masks}
+        missing = np.array([row.tobytes() not in known for row in masks], dtype=bool)
+        if missing.any():
+            self._ask({text: torch.from_numpy(masks[missing])})
+        return self.tables[text]
+
+    def _ask(self, wanted: dict[int, torch.Tensor]) -> None:
+        jobs = [Job(self.encodings[i], masks) for i, masks in wanted.items()]
+        outcome = self.runner.run(jobs)
+        failure = outcome.failure
+        if isinstance(failure, KeyboardInterrupt):
+            raise failure
+        if failure is not None:
+            raise ScoringError(
+                f"proxy: raised {type(failure).__name__}: {failure}; what was paid for is in the "
+                f".tables of this error"
+            ) from failure
+        for (text, masks), result in zip(wanted.items(), outcome.results, strict=True):
+            n_outputs = result.scores.shape[1]
+            asked = ScoreTable(
+                masks.numpy(),
+                result.scores,
+                self.runner.scorer.output_names or default_names(n_outputs),
+                kind=outcome.kind,
+                exclusive=outcome.exclusive,
+            )
+            try:
+                linked = asked.linked(self.link)
+            except CapabilityError:  # any scale will do: what is taken off is fitted to the scores
+                linked = asked
+            known = self.tables.get(text)
+            self.tables[text] = linked if known is None else known.merge(linked)
+
+
+@dataclass(frozen=True, eq=False)
+class AskedProxy:
+    """The surrogate of one text: `WithProxy`, which asks the proxy about what it is fitted to.
+
+    Parameters
+    ----------
+    games : ProxyGames
+        The proxy's games.
+    text : int
+        Which of them.
+    """
+
+    games: ProxyGames
+    text: int
+    name: str = WithProxy.name
+
+    def fit(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
+        """Return the attributions of tables of this text."""
+        return [
+            WithProxy(self.games.table(self.text, table.masks)).fit([table])[0] for table in tables
+        ]
+
+
+def _own_masks(encoding: Encoding) -> torch.Tensor:
+    """Return what the proxy scores of a text, whatever is paid for."""
+    n_units = encoding.units.n_units
+    calls = CALLS_PER_UNIT * n_units
+    if n_units <= MOST_UNITS_ENUMERATED:
+        calls = max(calls, 2**n_units)
+    generator = torch.Generator().manual_seed(seed_of_text(0, encoding.units))
+    return OddPairs().sample(encoding.units, calls, generator).masks

@@ -1,0 +1,84 @@
+"""A proxy beside the model: asked for nothing, believed as far as the paid scores speak for it."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import perturbx as px
+from perturbx.exceptions import ArgumentError
+
+TEXT = "not good but not bad and never dull though rather long"
+
+
+class Game:
+    """A function of texts with interactions, which counts its calls."""
+
+    def __init__(self, noise=0.0):
+        self.calls = 0
+        self.noise = noise
+
+    def __call__(self, texts):
+        self.calls += len(texts)
+        return [self.score(text) for text in texts]
+
+    def score(self, text):
+        words = text.split()
+        pairs = sum(a == "not" and b in ("good", "bad") for a, b in pairwise(words))
+        value = np.tanh(len(words) / 4 - 1) + pairs * (1 if "bad" in words else -1)
+        return float(value + ("never" in words) * ("dull" in words) - 0.5 * ("long" in words))
+
+
+def error(found, truth):
+    return float(((found.values - truth.values) ** 2).sum() / (truth.values**2).sum())
+
+
+def explain(model, **options):
+    options = {"random_state": 0, "progress": False, **options}
+    return px.ShapleyExplainer(model, **options).explain([TEXT])[0]
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return explain(Game(), estimator="exact", budget=2**11)
+
+
+@pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
+def test_a_good_proxy_saves_calls_and_a_bad_one_does_no_harm(truth):
+    paid, proxy = Game(), Game()
+    plain = explain(Game(), budget=24)
+    scaled = explain(paid, budget=24, proxy=lambda texts: [3 * s + 1 for s in proxy(texts)])
+    assert paid.calls == 24
+    assert proxy.calls > 200
+    assert error(scaled, truth) < 0.05 * error(plain, truth)
+    assert scaled.method == "odd_gp+proxy"
+    assert scaled.attribution.proxy_weight[0] > 0.8
+    other = explain(Game(), budget=24, proxy=lambda texts: [float(len(t) % 7) for t in texts])
+    assert error(other, truth) < 1.3 * error(plain, truth)
+
+
+def test_rounds_and_batches_go_on_with_a_proxy(truth):
+    found = explain(Game(), proxy=Game(), tolerance=0.05)
+    assert found.budget_report.n_calls < 60
+    assert error(found, truth) < 0.01
+
+
+def test_the_estimate_asks_no_proxy():
+    proxy = Game()
+    explainer = px.ShapleyExplainer(Game(), proxy=proxy, budget=30)
+    assert explainer.estimate_cost([TEXT]).most_calls == 30
+    assert proxy.calls == 0
+
+
+def test_a_proxy_is_for_the_estimators_that_know_of_it():
+    with pytest.raises(ArgumentError, match=r"^proxy: is for the estimators"):
+        explain(Game(), proxy=Game(), estimator="leverage")
+
+
+def test_a_proxy_that_fails_loses_no_paid_score():
+    def broken(texts):
+        raise ValueError("no memory")
+
+    with pytest.raises(px.ScoringError) as caught:
+        explain(Game(), budget=24, proxy=broken)
+    assert len(caught.value.tables[0]) == 24
