@@ -301,3 +301,18 @@ def test_intervals_of_sampled_answers_hold_the_models_own_values(serve):
 def test_shares_that_are_0_or_1_have_no_logarithm(serve):
     with pytest.raises(px.CapabilityError, match="sampled answers"):
         explain(scorer_of(serve(), method="votes"), budget=60, link="log_odds")
+
+
+def test_two_processes_share_a_cache(tmp_path, serve):
+    server = serve(latency=0.02)
+    script, cache = tmp_path / "run.py", tmp_path / "c.sqlite"
+    script.write_text(RUN.format(template=TEMPLATE, text=TEXT), encoding="utf-8")
+    command = [sys.executable, "-W", "ignore", str(script), server.base_url, str(cache)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    answers = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert answers[0] == answers[1]
+    # What one is about to get the other may ask for, too; what is there is asked by none.
+    assert server.stats()["distinct"] == 100
+    assert server.stats()["answered"] <= 200
+    assert len(AnswerCache(cache)) == 100
