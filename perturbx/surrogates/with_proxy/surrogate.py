@@ -11,6 +11,7 @@ from scipy.special import softmax
 
 from perturbx.exceptions import SurrogateError
 from perturbx.surrogates.attribution import Attribution
+from perturbx.surrogates.fit_quality import LEAST_GROUPS
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.odd_gp import OddGP
 from perturbx.surrogates.odd_gp.odd_part import OddPart, check_pairs, odd_part
@@ -45,6 +46,9 @@ nothing to do with the game cost up to 25% at 2 calls a unit."""
 
 TEMPER = 0.5
 """Power of the evidence: neither measure of it is exact, and the shares are an average anyway."""
+
+DOUBT = 4.0
+"""Taken off the log-likelihood of every share where there are too few pairs to leave any out."""
 
 INFLATION = 1.0
 """Variances are multiplied by 1 + INFLATION n / P where the proxy is used: its weight and its
@@ -100,7 +104,8 @@ class WithProxy(BatchSurrogate):
     ρ = 0 has the prior probability ½. The logarithm of a ρ's likelihood is half of the smaller of
     two: the marginal likelihood of the isotropic process
     (`perturbx.surrogates.with_proxy.evidence`), and -½P log Q, with Q the sum of the squared
-    errors of `OddGP` for pairs left out, for P pairs. Both must speak for a proxy: the first does
+    errors of `OddGP` for pairs left out, for P pairs (with fewer than five, the first alone, and
+    with doubt). Both must speak for a proxy: the first does
     not know which units the relevance process has learned, the second is noise where pairs are
     few. The covariance holds that of each fit, ρ² times that of φ(u), and the spread between the
     fits, as in model averaging (Hoeting et al. 1999), times 1 + pn/P, where p is the probability
@@ -157,12 +162,10 @@ class WithProxy(BatchSurrogate):
             for candidate, fit in zip(candidates, OddGP().fit_alike(left), strict=True)
         ]
         parts = [odd_part(one, self.name) for one in left]
-        squares = np.stack([np.square(part.values * part.scale)[1:].sum(axis=0) for part in parts])
-        unexplained = _unexplained(fits, squares)
-        weights = _weights(parts, unexplained, np.array([c.log_prior for c in candidates]))
+        errors = _Errors.of(parts, fits)
+        weights = _weights(parts, errors, np.array([c.log_prior for c in candidates]))
         mean = _average(fits, weights, per_pair=table.n_units / len(parts[0]))
-        if unexplained is not None:
-            mean = _with_quality(mean, (weights * unexplained).sum(axis=0), squares[0])
+        mean = _with_quality(mean, errors, weights)
         shares = np.array([candidate.share for candidate in candidates])
         return _with_weights(replace(mean, method=self.name), 1.0 - weights[0], shares @ weights)
 
@@ -182,21 +185,30 @@ class WithProxy(BatchSurrogate):
         return found
 
 
-def _unexplained(fits: Sequence[Attribution], squares: FloatArray) -> FloatArray | None:
-    """Return the squared errors ``(n_candidates, n_outputs)`` for pairs left out.
+@dataclass(frozen=True, eq=False)
+class _Errors:
+    """Squares, added up over all pairs but the ends, ``(n_candidates, n_outputs)`` each.
 
-    In parts of the squares of the paid scores' odd values; None where there are too few pairs.
+    Of the odd values, of what `OddGP` leaves of them where they are left out, and of their noise.
     """
-    known = [fit.r2_by_output for fit in fits if fit.r2_by_output is not None]
-    if len(known) < len(fits):
-        return None
-    whole = np.where(squares[0] > 0, squares[0], 1.0)
-    return np.maximum((1.0 - np.stack(known)) * squares / whole, ROUNDING**2)
+
+    values: FloatArray
+    left: FloatArray
+    noise: FloatArray
+
+    @classmethod
+    def of(cls, parts: Sequence[OddPart], fits: Sequence[Attribution]) -> _Errors:
+        """Return those of the fits; a fit of little but noise predicts nothing."""
+        values = np.stack([np.square(part.values * part.scale)[1:].sum(axis=0) for part in parts])
+        noise = np.stack([(part.noise * part.scale**2)[1:].sum(axis=0) for part in parts])
+        left = values.copy()
+        for own, fit, total, known in zip(left, fits, values, noise, strict=True):
+            if fit.r2_by_output is not None:
+                own[:] = (1.0 - fit.r2_by_output) * (total - known) + known
+        return cls(values, left, noise)
 
 
-def _weights(
-    parts: Sequence[OddPart], unexplained: FloatArray | None, log_prior: FloatArray
-) -> FloatArray:
+def _weights(parts: Sequence[OddPart], errors: _Errors, log_prior: FloatArray) -> FloatArray:
     """Return the posterior weights ``(n_candidates, n_outputs)``."""
     first = parts[0]
     unit = np.where(first.scale > 0, first.scale, 1.0)
@@ -209,9 +221,12 @@ def _weights(
         axis=1,
     )
     spoken_for = likelihood - likelihood[0]
-    if unexplained is not None:
-        prediction = -0.5 * len(first) * np.log(unexplained)
+    if len(first) > LEAST_GROUPS:
+        whole = np.where(errors.values[0] > 0, errors.values[0], 1.0)
+        prediction = -0.5 * len(first) * np.log(np.maximum(errors.left / whole, ROUNDING**2))
         spoken_for = np.minimum(spoken_for, prediction - prediction[0])
+    else:
+        spoken_for[1:] -= DOUBT
     logs = TEMPER * spoken_for + log_prior[:, None]
     # A proxy without an odd part (a constant) takes nothing off.
     changes = np.abs(columns - columns[..., :1]).max(axis=0).T > ROUNDING
@@ -241,14 +256,17 @@ def _average(fits: Sequence[Attribution], weights: FloatArray, per_pair: float) 
     )
 
 
-def _with_quality(fit: Attribution, unexplained: FloatArray, squares: FloatArray) -> Attribution:
-    """Return the fit with R² of its own; where the game has no odd part, that without a proxy."""
-    if fit.r2_by_output is None or not squares.any():
+def _with_quality(fit: Attribution, errors: _Errors, weights: FloatArray) -> Attribution:
+    """Return the fit with R² of its own; noise is left out of account, as `OddGP` does."""
+    left = (weights * np.maximum(errors.left - errors.noise, 0.0)).sum(axis=0)
+    signal = errors.values[0] - errors.noise[0]
+    if fit.r2_by_output is None or not (signal > 0).any():
         return fit
+    share = 1.0 - left / np.where(signal > 0, signal, 1.0)
     return replace(
         fit,
-        r2_by_output=np.where(squares > 0, 1.0 - unexplained, fit.r2_by_output),
-        r2=1.0 - float((squares * unexplained).sum() / squares.sum()),
+        r2_by_output=np.where(signal > 0, share, fit.r2_by_output),
+        r2=1.0 - float(left.sum() / signal.sum()),
     )
 
 
