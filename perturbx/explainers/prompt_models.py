@@ -125,7 +125,7 @@ class ApiPrompts:
             provider.question(
                 template.prompt(prompt, is_chat=provider.is_chat),
                 max_tokens=max_new_tokens,
-                stop=stop,
+                stop=tuple(stop),
             )
             for prompt in prompts
         ]

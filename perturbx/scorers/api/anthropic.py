@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from perturbx.scorers.api.provider import Provider
-from perturbx.scorers.api.questions import Answer, ApiPrompt, Json, Question, Usage
+from perturbx.scorers.api.questions import Answer, ApiPrompt, Json, Question, Usage, Wish
 
 EMPTY = "(empty)"
 """What is sent in the place of a message without a word, which the service refuses."""
@@ -26,17 +26,7 @@ class AnthropicMessages(Provider):
             base_url=self.base_url, api_key=key, max_retries=0, timeout=self.timeout
         )
 
-    def body(
-        self,
-        prompt: ApiPrompt,
-        *,
-        max_tokens: int,
-        temperature: float,
-        top_log_probs: int,
-        echo: bool,
-        stop: tuple[str, ...],
-        seed: int | None,
-    ) -> Json:
+    def body(self, prompt: ApiPrompt, wish: Wish) -> Json:
         """Return a request; see `Provider.body`."""
         messages = (("user", prompt),) if isinstance(prompt, str) else prompt
         # A system prompt stands beside the messages there, and is no message.
@@ -48,19 +38,15 @@ class AnthropicMessages(Provider):
                 for role, content in messages
                 if role != "system"
             ],
-            "max_tokens": max_tokens,
-            "temperature": temperature,
+            "max_tokens": wish.max_tokens,
+            "temperature": wish.temperature,
         }
         if system:
             body["system"] = system
         # It refuses stop sequences of white space only.
-        if any(text.strip() for text in stop):
-            body["stop_sequences"] = [text for text in stop if text.strip()]
+        if any(text.strip() for text in wish.stop):
+            body["stop_sequences"] = [text for text in wish.stop if text.strip()]
         return body
-
-    async def send(self, body: Json) -> bytes:
-        """Send a request; see `Provider.send`."""
-        return await self.post(self.path, body)
 
     def read(self, raw: Json) -> Answer:
         """Return what an answer says; see `Provider.read`."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from perturbx.scorers.api.provider import Provider
-from perturbx.scorers.api.questions import Answer, ApiPrompt, Json, Question, Token, Usage
+from perturbx.scorers.api.questions import Answer, ApiPrompt, Json, Question, Token, Usage, Wish
 
 
 class _OpenAI(Provider):
@@ -14,7 +14,6 @@ class _OpenAI(Provider):
 
     package: ClassVar[str] = "openai"
     environment: ClassVar[str] = "OPENAI_API_KEY"
-    path: ClassVar[str]
 
     def new_client(self, package: Any, key: str) -> Any:
         """Return an asynchronous client."""
@@ -49,37 +48,23 @@ class OpenAIChat(_OpenAI):
     path = "/chat/completions"
     most_top_log_probs = (20, 5)
 
-    def body(
-        self,
-        prompt: ApiPrompt,
-        *,
-        max_tokens: int,
-        temperature: float,
-        top_log_probs: int,
-        echo: bool,
-        stop: tuple[str, ...],
-        seed: int | None,
-    ) -> Json:
+    def body(self, prompt: ApiPrompt, wish: Wish) -> Json:
         """Return a request; see `Provider.body`."""
         messages = [("user", prompt)] if isinstance(prompt, str) else prompt
         body: Json = {
             "model": self.model,
             "messages": [{"role": role, "content": content} for role, content in messages],
-            "temperature": temperature,
+            "temperature": wish.temperature,
         }
         # OpenAI knows the newer name only for its newer models; all others know the older one.
-        body["max_completion_tokens" if self.base_url is None else "max_tokens"] = max_tokens
-        if top_log_probs:
-            body |= {"logprobs": True, "top_logprobs": top_log_probs}
-        if stop:
-            body["stop"] = list(stop)
-        if seed is not None:
-            body["seed"] = seed
+        body["max_completion_tokens" if self.base_url is None else "max_tokens"] = wish.max_tokens
+        if wish.top_log_probs:
+            body |= {"logprobs": True, "top_logprobs": wish.top_log_probs}
+        if wish.stop:
+            body["stop"] = list(wish.stop)
+        if wish.seed is not None:
+            body["seed"] = wish.seed
         return body
-
-    async def send(self, body: Json) -> bytes:
-        """Send a request; see `Provider.send`."""
-        return await self.post(self.path, body)
 
     def read(self, raw: Json) -> Answer:
         """Return what an answer says; see `Provider.read`."""
@@ -108,39 +93,25 @@ class OpenAICompletions(_OpenAI):
     most_top_log_probs = (20, 5)
     can_echo = True
 
-    def body(
-        self,
-        prompt: ApiPrompt,
-        *,
-        max_tokens: int,
-        temperature: float,
-        top_log_probs: int,
-        echo: bool,
-        stop: tuple[str, ...],
-        seed: int | None,
-    ) -> Json:
+    def body(self, prompt: ApiPrompt, wish: Wish) -> Json:
         """Return a request; see `Provider.body`."""
         if not isinstance(prompt, str):
             prompt = "".join(content for _, content in prompt)
         body: Json = {
             "model": self.model,
             "prompt": prompt,
-            "max_tokens": max_tokens,
-            "temperature": temperature,
+            "max_tokens": wish.max_tokens,
+            "temperature": wish.temperature,
         }
-        if top_log_probs or echo:
-            body["logprobs"] = max(top_log_probs, 1)
-        if echo:
+        if wish.top_log_probs or wish.echo:
+            body["logprobs"] = max(wish.top_log_probs, 1)
+        if wish.echo:
             body["echo"] = True
-        if stop:
-            body["stop"] = list(stop)
-        if seed is not None:
-            body["seed"] = seed
+        if wish.stop:
+            body["stop"] = list(wish.stop)
+        if wish.seed is not None:
+            body["seed"] = wish.seed
         return body
-
-    async def send(self, body: Json) -> bytes:
-        """Send a request; see `Provider.send`."""
-        return await self.post(self.path, body)
 
     def read(self, raw: Json) -> Answer:
         """Return what an answer says; see `Provider.read`."""

@@ -6,13 +6,20 @@ import asyncio
 import importlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from perturbx.exceptions import ArgumentError, MissingExtraError
 from perturbx.scorers.api.faults import Fault, fault_of
-from perturbx.scorers.api.questions import Answer, ApiPrompt, Json, Question, bound_on_tokens
+from perturbx.scorers.api.questions import (
+    Answer,
+    ApiPrompt,
+    Json,
+    Question,
+    Wish,
+    bound_on_tokens,
+)
 
 
 class Provider(ABC):
@@ -35,6 +42,9 @@ class Provider(ABC):
 
     name: ClassVar[str]
     """How a model's name begins: ``"openai"`` in ``"openai:gpt"``."""
+
+    path: ClassVar[str]
+    """Where requests go, behind the client's own base address."""
 
     package: ClassVar[str]
     """The service's client, which an extra of the same name installs."""
@@ -119,68 +129,29 @@ class Provider(ABC):
         """Return what distinguishes this service's answers from those of others."""
         return f"{self.name} {self.address}"
 
-    def question(
-        self,
-        prompt: ApiPrompt,
-        *,
-        max_tokens: int = 1,
-        temperature: float = 0.0,
-        top_log_probs: int = 0,
-        echo: bool = False,
-        stop: Sequence[str] = (),
-        sample: int = 0,
-        seed: int | None = None,
-    ) -> Question:
+    def question(self, prompt: ApiPrompt, *, sample: int = 0, **wish: Any) -> Question:
         """Return one request.
 
         Parameters
         ----------
         prompt : str or tuple of (role, content)
             The whole prompt.
-        max_tokens : int
-            The most tokens of the answer.
-        temperature : float
-            0: the likeliest token each time; 1: a sample of the model's distribution.
-        top_log_probs : int
-            How many of the likeliest tokens come with each token of the answer.
-        echo : bool
-            Ask for the log-probabilities of the prompt's tokens.
-        stop : sequence of str
-            The answer ends before these.
         sample : int
             Which of several samples it is.
-        seed : int, optional
-            Makes samples repeatable, where the service knows of seeds.
+        **wish
+            The fields of `Wish`.
         """
-        body = self.body(
-            prompt,
-            max_tokens=max_tokens,
-            temperature=temperature,
-            top_log_probs=top_log_probs,
-            echo=echo,
-            stop=tuple(stop),
-            seed=seed,
-        )
-        size = bound_on_tokens(prompt)
-        return Question(self.source, {**body, **self.parameters}, sample, size, max_tokens)
+        wanted = Wish(**wish)
+        body = {**self.body(prompt, wanted), **self.parameters}
+        return Question(self.source, body, sample, bound_on_tokens(prompt), wanted.max_tokens)
 
     @abstractmethod
-    def body(
-        self,
-        prompt: ApiPrompt,
-        *,
-        max_tokens: int,
-        temperature: float,
-        top_log_probs: int,
-        echo: bool,
-        stop: tuple[str, ...],
-        seed: int | None,
-    ) -> Json:
+    def body(self, prompt: ApiPrompt, wish: Wish) -> Json:
         """Return a request as the service wants it."""
 
-    @abstractmethod
     async def send(self, body: Json) -> bytes:
         """Send a request and return the body of the answer; the client's errors pass."""
+        return await self.post(self.path, body)
 
     @abstractmethod
     def read(self, raw: Json) -> Answer:

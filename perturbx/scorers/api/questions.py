@@ -50,6 +50,34 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What is wanted of an answer.
+
+    Parameters
+    ----------
+    max_tokens : int
+        The most tokens of it.
+    temperature : float
+        0: the likeliest token each time; 1: a sample of the model's distribution.
+    top_log_probs : int
+        How many of the likeliest tokens come with each token.
+    echo : bool
+        The log-probabilities of the prompt's tokens come with it.
+    stop : tuple of str
+        It ends before these.
+    seed : int, optional
+        Makes samples repeatable, where the service knows of seeds.
+    """
+
+    max_tokens: int = 1
+    temperature: float = 0.0
+    top_log_probs: int = 0
+    echo: bool = False
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
 class Token:
     """One token of an answer or a prompt.
 

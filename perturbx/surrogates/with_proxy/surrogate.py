@@ -90,8 +90,9 @@ class WithProxy(BatchSurrogate):
     ----------
     proxy : ScoreTable
         The proxy's scores of one text: of every mask that is fitted, and of many more. All
-        ``2 ** n_units`` or 20 to 40 pairs of complements a unit do. One column serves all outputs;
-        several are matched by name, or by position where there are as many as outputs.
+        ``2 ** n_units`` or 40 pairs of complements a unit do; with 20, the error of the proxy's
+        own values is what limits a good one. One column serves all outputs; several are matched by
+        name, or by position where there are as many as outputs.
 
     Raises
     ------
@@ -103,14 +104,13 @@ class WithProxy(BatchSurrogate):
     -----
     ρ = 0 has the prior probability ½. The logarithm of a ρ's likelihood is half of the smaller of
     two: the marginal likelihood of the isotropic process
-    (`perturbx.surrogates.with_proxy.evidence`), and -½P log Q, with Q the sum of the squared
-    errors of `OddGP` for pairs left out, for P pairs (with fewer than five, the first alone, and
-    with doubt). Both must speak for a proxy: the first does
-    not know which units the relevance process has learned, the second is noise where pairs are
-    few. The covariance holds that of each fit, ρ² times that of φ(u), and the spread between the
-    fits, as in model averaging (Hoeting et al. 1999), times 1 + pn/P, where p is the probability
-    of a proxy. `r2` is a share of the game's own odd part. With all coalitions the values are
-    exact and the proxy is not asked.
+    (`perturbx.surrogates.with_proxy.evidence`), and -½P log Q, with Q the sum of the squared errors
+    of `OddGP` for pairs left out, for P pairs (with fewer than five, the first alone, and with
+    doubt). Both must speak for a proxy: the first does not know which units the relevance process
+    has learned, the second is noise where pairs are few. The covariance holds that of each fit, ρ²
+    times that of φ(u), and the spread between the fits, as in model averaging (Hoeting et al.
+    1999), times 1 + pn/P, where p is the probability of a proxy. `r2` is a share of the game's own
+    odd part. With all coalitions the values are exact and the proxy is not asked.
 
     Correlated games of several fidelities: Kennedy & O'Hagan, "Predicting the output from a
     complex computer code when fast approximations are available", 2000.

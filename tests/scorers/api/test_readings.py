@@ -101,6 +101,13 @@ def test_chat_labels_are_found_in_any_case():
     np.testing.assert_allclose(np.exp(values), [0.7, 0.25])
 
 
+def test_an_answer_without_tokens_tells_nothing():
+    reading = label_reading([" good", " bad"])
+    assert "without any token" in reading.missing(answered())
+    assert "without the log-prob" in reading.missing(Answer("", None, None, None, "m", "", {}))
+    assert "likeliest tokens" in reading.missing(answered(Token(" bad", -1.0)))
+
+
 def test_a_longer_word_is_not_the_label():
     reading = label_reading([" good", " bad"])
     top = {" goods": math.log(0.5), " bad": math.log(0.4)}

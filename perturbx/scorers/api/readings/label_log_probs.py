@@ -95,13 +95,11 @@ class LabelLogProbs(Reading):
         """Say if there are no likeliest tokens, or fewer than were asked for."""
         if answer.tokens is None:
             return "an answer without the log-probabilities that were asked for"
+        if not answer.tokens:
+            return "an answer without any token"
         if any(not token.top for token in answer.tokens):
             return "an answer without the likeliest tokens that were asked for"
         return None
-
-    def is_cut(self, answer: Answer) -> bool:
-        """Say whether an answer has fewer tokens at its first place than were asked for."""
-        return bool(answer.tokens) and len(answer.tokens[0].top) < self.top_k  # type: ignore[index]
 
     def follow_ups(self, text: TextInput, answers: Sequence[Answer]) -> list[Question]:
         """Return a question behind each shared token that the answers do not go on with."""
