@@ -22,7 +22,7 @@ from perturbx.typing import Encoding, Link, MaskMatrix
 MOST_UNITS_ENUMERATED = 10
 """Of a text with at most so many units the proxy scores every mask."""
 
-CALLS_PER_UNIT = 40
+CALLS_PER_UNIT = 80
 """What it scores of a longer one: its own values must be as good as known."""
 
 

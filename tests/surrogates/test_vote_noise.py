@@ -66,3 +66,22 @@ def test_intervals_of_sampled_games_hold_the_truth(samples):
         held.append((ends.low <= exact.values) & (exact.values <= ends.high))
         assert fit.n_calls == counts.sum()
     assert np.mean(held) > 0.93 - 2 * np.sqrt(0.05 * 0.95 / len(held) / 7)
+
+
+def test_quality_leaves_the_noise_out_of_account():
+    masks = masks_of(8)[[0, 255, *range(3, 40), *(255 - np.arange(3, 40))]]
+    draw = np.random.default_rng(0)
+    game = (masks @ np.linspace(1, 2, 8))[:, None]
+    values = np.concatenate([game + draw.normal(size=game.shape), np.full_like(game, 3.0)], axis=1)
+    variances = np.concatenate([np.ones_like(game), np.zeros_like(game)], axis=1)
+    noisy = ScoreTable(masks, values, ("game", "constant"), variances=variances)
+    (fit,) = OddGP().fit([noisy])
+    (blind,) = OddGP().fit([ScoreTable(masks, values, ("game", "constant"))])
+    assert blind.r2_by_output[0] < fit.r2_by_output[0] <= 1.0
+    assert fit.r2_by_output[0] > 0.9
+    assert fit.r2_by_output[1] == 1.0
+    # where nearly all is noise, nothing can be told
+    (lost,) = OddGP().fit(
+        [ScoreTable(masks, values[:, :1], ("game",), variances=100 * variances[:, :1])]
+    )
+    assert lost.r2 is None

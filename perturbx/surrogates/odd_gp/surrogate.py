@@ -212,4 +212,6 @@ def _quality_without(noise: FloatArray, residuals: FloatArray, targets: FloatArr
     if (signal < LEAST_SIGNAL * total).any():
         return NO_QUALITY
     left = np.maximum(np.square(residuals).sum(axis=0) - noise, 0.0)
-    return Quality(1.0 - left / signal, float(1.0 - left.sum() / signal.sum()))
+    # An output that is constant has nothing to explain.
+    share = np.divide(left, signal, out=np.zeros_like(left), where=signal > 0)
+    return Quality(1.0 - share, float(1.0 - left.sum() / signal.sum()))
