@@ -47,11 +47,15 @@ class _Run:
     failure: PerturbxError | None = None
     is_stopped: bool = False
     is_shared: bool = False
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    in_flight: set[asyncio.Task[None]] = field(default_factory=set)
 
     def stop(self, failure: PerturbxError | None = None) -> None:
-        """Begin no further call; those in flight come home."""
+        """Begin no further call; those in flight come home, and those that wait need not."""
         self.is_stopped = True
         self.failure = self.failure or failure
+        for task in self.tasks - self.in_flight - {asyncio.current_task()}:
+            task.cancel()
 
 
 class Dispatcher:
@@ -165,10 +169,9 @@ class Dispatcher:
     async def _play(self, pending: list[Question], check: Check | None, run: _Run) -> None:
         """Begin the calls in order, not too many at once, and put the answers out."""
         room = asyncio.Semaphore(OUTSTANDING * self.limit.most)
-        tasks: set[asyncio.Task[None]] = set()
 
         def over(task: asyncio.Task[None]) -> None:
-            tasks.discard(task)
+            run.tasks.discard(task)
             room.release()
 
         try:
@@ -177,12 +180,12 @@ class Dispatcher:
                 if run.is_stopped:
                     break
                 task = asyncio.create_task(self._call(question, check, run))
-                tasks.add(task)
+                run.tasks.add(task)
                 task.add_done_callback(over)
-            if tasks:
-                await asyncio.gather(*tasks)
+            # Those that `stop` has cancelled end with an exception of their own.
+            await asyncio.gather(*run.tasks, return_exceptions=True)
         except asyncio.CancelledError:
-            for task in tasks:
+            for task in list(run.tasks):
                 task.cancel()
             raise
         finally:
@@ -240,7 +243,7 @@ class Dispatcher:
                     return kept
                 entry = await self.rates.enter(reserved[0]) if self.rates.is_set else None
                 sent = True
-                content, fault = await self._sent(question)
+                content, fault = await self._sent(question, run)
                 if fault is None:
                     answered = True
                     answer, fault = self._read(content, check)
@@ -251,7 +254,7 @@ class Dispatcher:
                     self.cache.put([(question, content.decode())])
                     self.limit.succeeded()
         finally:
-            await self.purse.settle(
+            self.purse.settle(
                 question,
                 reserved,
                 usage=None if answer is None else answer.usage,
@@ -271,7 +274,10 @@ class Dispatcher:
             return None
         return known_answers(self.provider, self.cache, [question], check).get(question.key)
 
-    async def _sent(self, question: Question) -> tuple[bytes, Fault | None]:
+    async def _sent(self, question: Question, run: _Run) -> tuple[bytes, Fault | None]:
+        task = asyncio.current_task()
+        assert task is not None
+        run.in_flight.add(task)
         try:
             return await self.provider.send(question.body), None
         except Exception as error:
@@ -279,6 +285,8 @@ class Dispatcher:
             if fault is None:
                 raise
             return b"", fault
+        finally:
+            run.in_flight.discard(task)
 
     def _read(self, content: bytes, check: Check | None) -> tuple[Answer | None, Fault | None]:
         try:

@@ -171,7 +171,7 @@ class Purse:
         self._tokens = 0
         self._cost = 0.0
         self._excess: int | None = None
-        self._changed: asyncio.Condition | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     def bounds(self, question: Question) -> tuple[int, float]:
         """Return the most tokens and money that a call can cost.
@@ -237,12 +237,12 @@ class Purse:
         )
 
     async def _wait(self) -> None:
-        if self._changed is None:
-            self._changed = asyncio.Condition()
-        async with self._changed:
-            await self._changed.wait()
+        """Wait until a call is over."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        await turn
 
-    async def settle(
+    def settle(
         self,
         question: Question,
         reserved: tuple[int, float],
@@ -283,6 +283,7 @@ class Purse:
             spent.unsure_tokens += tokens
             if spent.cost is not None:
                 spent.cost += cost
-        if self._changed is not None:
-            async with self._changed:
-                self._changed.notify_all()
+        waiting, self._waiting = self._waiting, []
+        for turn in waiting:
+            if not turn.done():
+                turn.set_result(None)

@@ -266,6 +266,18 @@ def test_ctrl_c_loses_no_answer(serve):
     assert len(answers) == server.stats()["requests"] == len(model.cache)
 
 
+def test_ctrl_c_does_not_wait_for_calls_that_wait(serve):
+    server = serve(faults={"429_retry_after": 0.5}, retry_after=20, latency=0.02)
+    model = model_of(server, concurrency=4)
+    timer = threading.Timer(0.6, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    answers, failure = ask_all(model, questions_of(model, 200))
+    assert isinstance(failure, KeyboardInterrupt)
+    assert time.monotonic() - began < 10
+    assert len(answers) == server.stats()["answered"] == len(model.cache)
+
+
 def test_two_models_share_a_cache_and_buy_nothing_twice_in_turn(serve, tmp_path):
     server = serve(latency=0.01)
     path = tmp_path / "c.sqlite"
