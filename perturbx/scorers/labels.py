@@ -133,6 +133,7 @@ def labels_by_name(labels: Sequence[str] | Mapping[str, str], *, least: int = 2)
     if len(pairs) < least or len(dict(pairs)) != len(pairs):
         given = [label for _, label in pairs]
         raise ArgumentError(
-            f"labels: expected {least} or more, all of them different; got {given!r}"
+            f"labels: expected {'two' if least == 2 else 'one'} or more, all of them different; "
+            f"got {given!r}"
         )
     return dict(pairs)

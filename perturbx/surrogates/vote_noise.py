@@ -42,8 +42,8 @@ def vote_variances(masks: MaskMatrix, shares: ScoreMatrix, samples: IntArray) ->
     --------
     >>> masks = np.array([[True], [False]])
     >>> vote_variances(masks, np.array([[1.0], [0.0]]), np.array([1, 1])).round(2)
-    array([[0.22],
-           [0.22]])
+    array([[0.24],
+           [0.24]])
     """
     variances = np.empty_like(shares)
     for output in range(shares.shape[1]):

@@ -305,7 +305,7 @@ def test_an_estimate_calls_nothing(tmp_path, monkeypatch):
         (["--tolerance", "0.2", "--budget", "60", PRAISE], "error: tolerance: ends the rounds"),
         (["--top-k", "2", "--explainer", "occlusion", PRAISE], "error: top_k: OcclusionExpl"),
         (["--model", "./no/such/model", PRAISE], "error: model: there is no folder"),
-        (["--model", "openai:x", PRAISE], "error: model: 'openai:' is not a known prefix"),
+        (["--model", "gopher:x", PRAISE], "error: model: 'gopher:' is not a known prefix"),
         (["--outputs", "maybe", PRAISE], "error: outputs: expected"),
         (["--device", "abacus", PRAISE], "error: device"),
         (["--explainer", "occlusion", "--budget", "2", PRAISE], "error: budget: leaving out"),

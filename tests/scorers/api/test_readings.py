@@ -273,7 +273,7 @@ def test_a_token_across_the_end_of_the_prompt_is_told_of():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"labels": ["a"]}, "^labels: expected 2 or more"),
+        ({"labels": ["a"]}, "^labels: expected two or more"),
         ({"method": "votes", "labels": None}, "^labels: method='votes' needs them"),
         ({"method": "oracle"}, "^method: expected one of"),
         ({"prompt_template": "no place"}, "^prompt_template: expected {text}"),
