@@ -1,6 +1,6 @@
 """Sampled answers: masks asked once each beside the same calls as repeats, and whether errors hold.
 
-    python benchmarks/votes.py              # about 4 minutes
+    python benchmarks/votes.py              # about 2 minutes
     python benchmarks/votes.py --seeds 4
 
 Games whose values are probabilities: six of a sentiment classifier (n = 14; set PERTURBX_SHARED to

@@ -30,16 +30,19 @@ class VoteSplit:
         Answers to each mask between the ends.
     of_ends : int
         Answers to the whole text, and to the text with every unit removed.
+    n_more : int
+        Of the masks between, how many get one answer more; whole pairs.
     """
 
     n_masks: int
     of_masks: int
     of_ends: int
+    n_more: int = 0
 
     @property
     def n_calls(self) -> int:
         """All answers."""
-        return (self.n_masks - 2) * self.of_masks + 2 * self.of_ends
+        return (self.n_masks - 2) * self.of_masks + self.n_more + 2 * self.of_ends
 
 
 def split_votes(n_calls: int, n_units: int, n_samples: int = 1) -> VoteSplit:
@@ -63,9 +66,9 @@ def split_votes(n_calls: int, n_units: int, n_samples: int = 1) -> VoteSplit:
     Examples
     --------
     >>> split_votes(140, 14)
-    VoteSplit(n_masks=132, of_masks=1, of_ends=5)
+    VoteSplit(n_masks=132, of_masks=1, of_ends=5, n_more=0)
     >>> split_votes(140, 3)
-    VoteSplit(n_masks=8, of_masks=17, of_ends=19)
+    VoteSplit(n_masks=8, of_masks=17, of_ends=18, n_more=2)
     """
     all_masks = 2**n_units if n_units <= MOST_UNITS_COUNTED else n_calls + 1
     # m pairs of n_samples answers each, and m / n times as many at the ends
@@ -75,17 +78,42 @@ def split_votes(n_calls: int, n_units: int, n_samples: int = 1) -> VoteSplit:
         while n_pairs > 1 and 2 * n_pairs * n_samples + 2 * of_ends > n_calls:
             n_pairs -= 1
         return VoteSplit(2 * n_pairs + 2, n_samples, of_ends)
-    inside = all_masks - 2
-    each = max(n_samples, int(n_calls / (inside * (1.0 + 1.0 / max(n_units, 1))))) if inside else 0
-    each = min(each, max(n_samples, (n_calls - 2 * n_samples) // inside)) if inside else 0
-    return VoteSplit(all_masks, each, max(n_samples, (n_calls - inside * each) // 2))
+    return _of_all_masks(n_calls, n_units, n_samples)
+
+
+def _of_all_masks(n_calls: int, n_units: int, n_samples: int) -> VoteSplit:
+    """Split more calls than there are masks: ends and masks grow in turns, and never shrink.
+
+    Once every mask has e answers, the ends get what e + 1 answers want, then pair after pair does.
+    """
+    inside = 2**n_units - 2
+
+    def of_ends(of_masks: int) -> int:
+        return max(n_samples, int(round(of_masks * inside / 2 / n_units)))
+
+    each = max(n_samples, int(n_calls / (inside * (1.0 + 1.0 / n_units)) + 1) if inside else 0)
+    while each > n_samples and inside * each + 2 * of_ends(each) > n_calls:
+        each -= 1
+    if not inside:
+        return VoteSplit(2, 0, max(n_samples, n_calls // 2))
+    left = max(0, n_calls - inside * each - 2 * of_ends(each))
+    more = min(left // 2, of_ends(each + 1) - of_ends(each))
+    n_more = (left - 2 * more) // 2 * 2
+    return VoteSplit(inside + 2, each, of_ends(each) + more, min(n_more, inside))
 
 
 def with_samples(design: Coalitions, split: VoteSplit) -> Coalitions:
     """Return a design that knows how many answers each of its masks gets."""
     sizes = design.masks.sum(dim=1)
     is_end = (sizes == 0) | (sizes == design.n_units)
-    return replace(design, samples=torch.where(is_end, split.of_ends, max(split.of_masks, 1)))
+    samples = torch.where(is_end, split.of_ends, max(split.of_masks, 1))
+    if split.n_more:
+        # A mask and its complement are one number, the smaller of both: pairs stand together.
+        codes = design.masks.long() @ (1 << torch.arange(design.n_units))
+        pair = torch.minimum(codes, 2**design.n_units - 1 - codes)
+        order = torch.argsort(torch.where(is_end, 2**design.n_units, pair), stable=True)
+        samples[order[: split.n_more]] += 1
+    return replace(design, samples=samples)
 
 
 def sampled_designs(

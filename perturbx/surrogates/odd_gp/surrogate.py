@@ -35,6 +35,9 @@ INFLATION, BAND_INFLATION = 0.5, 2.0
 """Variances are multiplied by 1 + INFLATION n / P, and for simultaneous intervals by
 1 + BAND_INFLATION n / P: the hyperparameters are not known either."""
 
+NOISY_INFLATION = 1.5
+"""The same where the scorer is noisy: with sampled answers, hyperparameters are known less well."""
+
 LEAST_SIGNAL = 0.1
 """The least share of the odd values' variance that must be no noise for a quality to be told."""
 
@@ -143,7 +146,8 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
         relevance = fit_relevance(masks, values)
     mean = average(isotropic, relevance)
     n_pairs, n_units = masks.shape[1:]
-    covariance = mean.covariance * (1.0 + INFLATION * n_units / n_pairs)
+    inflation = NOISY_INFLATION if parts[0].is_noisy else INFLATION
+    covariance = mean.covariance * (1.0 + inflation * n_units / n_pairs)
     arrays = (
         mean.values * scale[:, :, None],
         covariance * scale.square()[:, :, None, None],
