@@ -86,10 +86,10 @@ def _of_all_masks(n_calls: int, n_units: int, n_samples: int) -> VoteSplit:
 
     Once every mask has e answers, the ends get what e + 1 answers want, then pair after pair does.
     """
-    inside = 2**n_units - 2
+    inside: int = 2**n_units - 2
 
     def of_ends(of_masks: int) -> int:
-        return max(n_samples, int(round(of_masks * inside / 2 / n_units)))
+        return max(n_samples, round(of_masks * inside / (2 * n_units)))
 
     each = max(n_samples, int(n_calls / (inside * (1.0 + 1.0 / n_units)) + 1) if inside else 0)
     while each > n_samples and inside * each + 2 * of_ends(each) > n_calls:
