@@ -6,8 +6,8 @@
 The server is `tests/servers/fault_server.py` in a process of its own on this machine.
 
 - ideal: 2,000 calls of 500 ms, 64 at once, 5% of them faults (429 with and without headers, 500,
-  503, dropped connections, broken JSON, missing log-probabilities): the share of the throughput
-  that no overhead and no fault would leave.
+  503, dropped connections, broken JSON, missing log-probabilities, slow streams): the share of the
+  throughput that no overhead and no fault would leave.
 - overhead: 4,000 calls of 50 ms, 32 at once, no faults: the share of what the bare client reaches
   in the same run (the two in turns, the median of three).
 """
@@ -36,12 +36,13 @@ SERVER = Path(__file__).parents[1] / "tests" / "servers" / "fault_server.py"
 FAULTS = {
     "429": 0.01,
     "429_retry_after": 0.005,
-    "500": 0.01,
+    "500": 0.005,
     "503": 0.005,
     "dropped": 0.005,
     "dropped_midway": 0.005,
     "malformed": 0.005,
     "missing_logprobs": 0.005,
+    "slow": 0.005,
 }
 
 

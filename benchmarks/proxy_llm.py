@@ -43,9 +43,9 @@ BUDGETS = (2, 3, 5, 10)
 
 
 class ManyTokens(OpenAICompletions):
-    """llama.cpp shows as many of the likeliest tokens as one likes: labels are among 4,000."""
+    """llama.cpp shows as many of the likeliest tokens as one likes: labels are among 20,000."""
 
-    most_top_log_probs = (4000,)
+    most_top_log_probs = (20_000,)
 
 
 def variants_of(review: str) -> tuple[np.ndarray, list[str]]:

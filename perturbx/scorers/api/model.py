@@ -83,7 +83,9 @@ class ApiModel:
     --------
     >>> model = ApiModel(
     ...     "openai:small", base_url="http://localhost:8000/v1", max_calls=100
-    ... )  # doctest: +SKIP
+    ... )
+    >>> print(model.spending)
+    0 calls answered; 0 from the cache; 0 + 0 tokens
     """
 
     def __init__(

@@ -99,7 +99,9 @@ class ApiScorer:
     --------
     >>> scorer = ApiScorer(
     ...     "openai:small", base_url="http://localhost:8000/v1", labels=["positive", "negative"]
-    ... )  # doctest: +SKIP
+    ... )
+    >>> scorer.output_names
+    ('positive', 'negative')
     """
 
     accepts: tuple[InputKind, ...] = ("text",)

@@ -249,6 +249,23 @@ def test_a_similarity_needs_to_know_to_what(serve):
         scorer.score(Variants(texts=["superb"]))
 
 
+def test_the_scored_prompt_of_vllm_is_read():
+    # The token that stands there comes first, the likeliest ones behind it.
+    scored = [
+        None,
+        {"12": {"logprob": -2.5, "rank": 9, "decoded_token": " good"}, "7": {"logprob": -0.1}},
+        {"5": {"logprob": -0.5, "rank": 1, "decoded_token": " yes"}},
+    ]
+    choice = {"text": "!", "index": 0, "logprobs": None, "prompt_logprobs": scored}
+    model = ApiModel("openai-completions:m", base_url=ADDRESS)
+    answer = model.provider.read({"model": "m", "choices": [choice], "usage": None})
+    assert [token.log_prob for token in answer.prompt] == [None, -2.5, -0.5]
+    assert [t.text for t in continuation_tokens(answer.prompt, "", " good yes")] == [
+        " good",
+        " yes",
+    ]
+
+
 @given(
     prompt=st.lists(st.sampled_from(["so", " good", "!", "的", " é"]), min_size=1, max_size=6),
     continuation=st.lists(st.sampled_from([" yes", "好", "."]), min_size=1, max_size=3),

@@ -1,0 +1,161 @@
+"""The small parts, each by its law: limits a minute, limits at once, prices, pauses, cache."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perturbx.exceptions import ArgumentError
+from perturbx.scorers.api import rates
+from perturbx.scorers.api.cache import AnswerCache
+from perturbx.scorers.api.concurrency import ConcurrencyLimit
+from perturbx.scorers.api.faults import pause_of
+from perturbx.scorers.api.questions import Question, Usage, bound_on_tokens
+from perturbx.scorers.api.rates import RateLimits
+from perturbx.scorers.api.spending import Limits, Prices, Purse
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    async def sleep(self, seconds):
+        self.now += seconds
+
+    def monotonic(self):
+        return self.now
+
+
+@given(
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=40),
+    requests=st.none() | st.integers(1, 10),
+    tokens=st.none() | st.integers(60, 200),
+)
+def test_no_minute_sees_more_than_is_allowed(sizes, requests, tokens):
+    clock, limits, started = Clock(), RateLimits(requests, tokens), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rates.asyncio, "sleep", clock.sleep)
+        patch.setattr(rates.time, "monotonic", clock.monotonic)
+
+        async def run():
+            for size in sizes:
+                entry = await limits.enter(size)
+                started.append((clock.now, size))
+                limits.settle(entry, size)
+
+        asyncio.run(run())
+    for at, _ in started:
+        within = [size for when, size in started if at - rates.MINUTE < when <= at]
+        assert requests is None or len(within) <= requests
+        assert tokens is None or sum(within) <= tokens
+
+
+def test_what_an_answer_did_not_use_is_given_back():
+    clock, limits = Clock(), RateLimits(None, 100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rates.asyncio, "sleep", clock.sleep)
+        patch.setattr(rates.time, "monotonic", clock.monotonic)
+
+        async def run():
+            for _ in range(6):
+                limits.settle(await limits.enter(50), 10)
+
+        asyncio.run(run())
+    assert clock.now == 0.0
+
+
+@given(st.integers(1, 12), st.lists(st.sampled_from(["ok", "refused", "named"]), max_size=200))
+def test_the_limit_stays_between_one_and_the_most(most, events):
+    limit = ConcurrencyLimit(most)
+    for now, event in enumerate(events):
+        if event == "ok":
+            limit.succeeded()
+        else:
+            limit.refused(float(now), by_name=event == "named")
+        assert 1.0 <= limit.limit <= most
+    for _ in range(200 * most):
+        limit.succeeded()
+    assert limit.limit == most
+
+
+@given(st.integers(1, 6), st.integers(1, 40))
+def test_no_more_are_let_in_than_the_limit(most, n_calls):
+    limit, inside, seen = ConcurrencyLimit(most), 0, []
+
+    async def call():
+        nonlocal inside
+        async with limit:
+            inside += 1
+            seen.append(inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    async def run():
+        await asyncio.gather(*(call() for _ in range(n_calls)))
+
+    asyncio.run(run())
+    assert len(seen) == n_calls
+    assert max(seen) <= most
+
+
+@given(
+    calls=st.lists(st.tuples(st.integers(1, 50), st.integers(1, 5)), max_size=30),
+    most=st.integers(1, 400),
+)
+def test_a_purse_never_spends_more_than_it_holds(calls, most):
+    purse = Purse(Limits(max_tokens=most), Prices(1.0, 2.0))
+
+    async def run():
+        for size, answer in calls:
+            question = Question("", {}, size=size, max_tokens=answer)
+            if await purse.reserve(question) is None:
+                used = Usage(size // 2, answer)
+                bounds = purse.bounds(question)
+                purse.settle(question, bounds, usage=used, answered=True, may_be_billed=True)
+            assert purse.spent.tokens <= most
+
+    asyncio.run(run())
+    cost = purse.spent.prompt_tokens + 2 * purse.spent.completion_tokens
+    assert purse.spent.cost == pytest.approx(cost / 1e6)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=80))
+def test_a_token_is_a_byte_at_least(text):
+    assert bound_on_tokens(text) >= len(text.encode())
+    assert bound_on_tokens((("user", text),)) >= len(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "3", "retry-after-ms": "250"}, 0.25),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": "-1"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_pauses_are_read_in_every_form(headers, seconds):
+    assert pause_of(headers) == seconds
+
+
+@given(st.lists(st.tuples(st.text(max_size=20), st.integers(0, 3)), max_size=20, unique=True))
+def test_a_cache_gives_back_what_it_got(asked):
+    cache = AnswerCache()
+    questions = [Question("s", {"model": "m", "prompt": text}, n) for text, n in asked]
+    for number, question in enumerate(questions):
+        cache.put([(question, f'{{"number": {number}}}')])
+    found = cache.get(questions)
+    assert [found[q.key]["number"] for q in questions] == list(range(len(questions)))
+    assert len(list(cache.export())) == len(cache) == cache.info().n_answers == len(questions)
+    assert cache.clear(model="m") == len(questions)
+
+
+def test_a_cache_needs_its_folder(tmp_path):
+    with pytest.raises(ArgumentError, match=r"^cache: there is no folder"):
+        AnswerCache(tmp_path / "none" / "c.sqlite")
