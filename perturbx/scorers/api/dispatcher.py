@@ -33,6 +33,9 @@ Check: TypeAlias = Callable[[Answer], str | None]
 OUTSTANDING = 2
 """Calls begun and not over, those that wait for their retry included, in parts of the limit."""
 
+MOMENT = 0.5
+"""Seconds to wait for an answer at a time: in between, Ctrl-C is heard on every system."""
+
 GRACE = 30.0
 """Seconds that calls in flight get to come back after Ctrl-C; a second one ends that, too."""
 
@@ -141,7 +144,7 @@ class Dispatcher:
         try:
             while True:
                 try:
-                    answers = _gathered(run.out, deadline)
+                    answers = _gathered(run.out)
                 except KeyboardInterrupt as error:
                     if interrupt is not None:
                         break
@@ -153,7 +156,7 @@ class Dispatcher:
                     break
                 if answers:
                     yield answers
-                if answers == [] and interrupt is not None:
+                if time.monotonic() > deadline:
                     break
         finally:
             run.is_stopped = True
@@ -321,12 +324,11 @@ class Dispatcher:
 
 
 def _gathered(
-    out: queue.SimpleQueue[tuple[Question, Answer] | None], deadline: float
+    out: queue.SimpleQueue[tuple[Question, Answer] | None],
 ) -> list[tuple[Question, Answer]] | None:
-    """Return what has come, waiting for one at least; None at the end, empty past the deadline."""
-    left = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+    """Return what has come, after waiting a moment for it; None at the end."""
     try:
-        first = out.get(timeout=left)
+        first = out.get(timeout=MOMENT)
     except queue.Empty:
         return []
     gathered = []

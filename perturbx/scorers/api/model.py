@@ -165,7 +165,7 @@ class ApiModel:
     @property
     def model_id(self) -> str:
         """Return the name for the record: provider, model and address."""
-        at = f" at {self.provider.base_url}" if self.provider.base_url else ""
+        at = f" at {self.provider.address}" if self.provider.base_url else ""
         return f"{self.provider.name}:{self.provider.model}{at}"
 
     @property
@@ -201,7 +201,7 @@ class ApiModel:
         return {
             "model": self.provider.model,
             "provider": self.provider.name,
-            "base_url": self.provider.base_url,
+            "base_url": self.provider.address if self.provider.base_url else None,
             "versions": list(self.versions),
             "parameters": self.provider.parameters,
             "spending": self.spending.to_dict(),

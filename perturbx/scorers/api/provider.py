@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
+from urllib.parse import urlsplit, urlunsplit
 
 from perturbx.exceptions import ArgumentError, MissingExtraError
 from perturbx.scorers.api.faults import Fault, fault_of
@@ -121,8 +122,12 @@ class Provider(ABC):
 
     @property
     def address(self) -> str:
-        """Return where the service is."""
-        return self.base_url or self.name
+        """Return where the service is, without what an address may hold of secrets."""
+        if self.base_url is None:
+            return self.name
+        parts = urlsplit(self.base_url)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
     @property
     def source(self) -> str:
@@ -188,7 +193,7 @@ class Provider(ABC):
         return message.replace(self._key, "[key]") if self._key else message
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r}, base_url={self.base_url!r})"
+        return f"{type(self).__name__}({self.model!r} at {self.address})"
 
     # A key is no part of what is pickled: it is read again from the environment.
     def __getstate__(self) -> Json:

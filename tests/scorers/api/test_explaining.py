@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -316,3 +317,43 @@ def test_two_processes_share_a_cache(tmp_path, serve):
     assert server.stats()["distinct"] == 100
     assert server.stats()["answered"] <= 200
     assert len(AnswerCache(cache)) == 100
+
+
+def test_a_name_is_enough_where_the_labels_are_known(serve, monkeypatch):
+    server = serve()
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/unused")
+    model = f"{server.base_url}#m"
+    options = {"output_names": ["positive", "negative"], "random_state": 0, "progress": False}
+    (found,) = px.explain(model, ["so good but thin"], link="probability", **options)
+    assert found.output_names == ("positive", "negative")
+    assert found.values[1, 0] > 0 > found.values[3, 0]
+    assert found.scores.sum() == pytest.approx(1.0)
+
+
+def test_explainers_are_pickled_without_connections_and_keys(serve, servers):
+    server = serve()
+    scorer = scorer_of(server, api_key=servers.KEY, prices=(1.0, 2.0), max_cost=1.0)
+    (found,) = explain(scorer, ["so good"])
+    stored = pickle.dumps(px.ShapleyExplainer(scorer, random_state=0, progress=False))
+    assert servers.KEY.encode() not in stored
+    (again,) = pickle.loads(stored).explain(["so good"])
+    np.testing.assert_allclose(again.values, found.values)
+
+
+def test_an_address_with_a_password_is_written_without_it(serve, tmp_path):
+    server = serve()
+    url = server.base_url.replace("http://", "http://someone:secret-word@")
+    cache = tmp_path / "c.sqlite"
+    scorer = px.ApiScorer(
+        "openai:m", base_url=url, labels=LABELS, prompt_template=TEMPLATE, cache=cache
+    )
+    (found,) = explain(scorer, ["so good"])
+    shown = [
+        repr(scorer),
+        repr(scorer.model.provider),
+        found.to_json(),
+        str(found.table.provenance),
+    ]
+    shown += [str(row) for row in AnswerCache(cache).export()]
+    assert not [own for own in shown if "secret-word" in own]
+    assert b"secret-word" not in cache.read_bytes()
