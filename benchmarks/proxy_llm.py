@@ -41,6 +41,9 @@ OTHER_PROMPT = 'A critic wrote: "{}" That is a judgement that is'
 LABELS = (" positive", " negative")
 BUDGETS = (2, 3, 5, 10)
 
+NEGLIGIBLE = 1e-6
+"""Variance that the bounds on what does not show may leave."""
+
 
 class ManyTokens(OpenAICompletions):
     """llama.cpp shows as many of the likeliest tokens as one likes: labels are among 20,000."""
@@ -59,7 +62,8 @@ def variants_of(review: str) -> tuple[np.ndarray, list[str]]:
 def paid_log_odds(scorer: px.ApiScorer, texts: list[str]) -> np.ndarray:
     """Return the log-odds that the server's model gives."""
     scores = scorer.score(Variants(texts=texts))
-    assert scores.variances is None or not scores.variances.any(), "a label does not show"
+    assert scores.variances is not None
+    assert scores.variances.max() < NEGLIGIBLE, "a label does not show"
     return scores.values[:, 0] - scores.values[:, 1]
 
 

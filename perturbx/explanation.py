@@ -142,7 +142,7 @@ class Explanation(ExplanationValues):
         Parameters
         ----------
         surrogate : str or Surrogate
-            "leverage", "banzhaf", "lasso", ..., or an object with ``fit``.
+            "lime", "leverage", "banzhaf", "lasso", ..., or an object with ``fit``.
         link : str, optional
             Another link; this explanation's own by default.
         outputs : str or sequence of str, optional

@@ -185,7 +185,7 @@ class FaultServer:
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
-            return await self._answer(writer, path, json.loads(body))
+            return await self._answer(reader, writer, path, json.loads(body))
         finally:
             self.in_flight -= 1
 
@@ -216,10 +216,7 @@ class FaultServer:
                 return kind
         return "ok"
 
-    async def _answer(self, writer, path, body):
-        fault = self._fault()
-        if fault != "ok":
-            self.counts[fault] += 1
+    async def _answer(self, reader, writer, path, body):
         if self.limit_concurrency is not None and self.in_flight > self.limit_concurrency:
             self.counts["over_concurrency"] += 1
             return await self._refuse(writer, path, 429, "rate_limit_exceeded", "too many at once")
@@ -233,6 +230,9 @@ class FaultServer:
                     writer, path, 429, "rate_limit_exceeded", "requests a minute", [wait]
                 )
             self.times.append(now)
+        fault = self._fault()
+        if fault != "ok":
+            self.counts[fault] += 1
         if fault == "401":
             return await self._refuse(
                 writer, path, 401, "invalid_api_key", f"Incorrect API key provided: {KEY}"
@@ -249,7 +249,9 @@ class FaultServer:
         if fault == "dropped":
             return False
         if fault == "hang":
-            await asyncio.wait_for(self._done.wait(), 60.0)
+            # Until the client has enough of it.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(1), 60.0)
             return False
         wait = self.latency + self.jitter * self.random.random()
         if wait:
