@@ -97,6 +97,15 @@ BatchInOption: TypeAlias = Annotated[
     _option("Read the answer file of a batch into --cache first.", "FILE"),
 ]
 
+ProxyOption: TypeAlias = Annotated[
+    str | None,
+    _option(
+        "A cheap local classifier that scores the same masks, so that less has to be bought; "
+        "'default' is the one that is shipped. For --explainer shapley.",
+        "PATH-OR-NAME",
+    ),
+]
+
 
 def check_api_files(
     scorer: Any,
@@ -105,7 +114,6 @@ def check_api_files(
     batch_out: Path | None,
     batch_in: Path | None,
     cache: Path | None,
-    seed: int | None,
 ) -> None:
     """Raise a usage error for files that have no meaning, or that need another option."""
     for option, file in (("record", record), ("batch-out", batch_out), ("batch-in", batch_in)):
@@ -115,10 +123,6 @@ def check_api_files(
             raise typer.BadParameter("is for a model behind an API", param_hint=f"--{option}")
         if option != "record" and cache is None:
             raise typer.BadParameter("needs a --cache for the answers", param_hint=f"--{option}")
-        if option == "batch-out" and seed is None:
-            raise typer.BadParameter(
-                "needs a --seed, to find the same masks again", param_hint="--batch-out"
-            )
         if option != "batch-in":
             check_folder_of(file, f"--{option}")
 

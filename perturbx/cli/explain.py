@@ -21,6 +21,7 @@ from perturbx.cli.api_options import (
     MethodOption,
     PricesOption,
     PromptTemplateOption,
+    ProxyOption,
     RecordOption,
     RecordPromptsOption,
     RequestsPerMinuteOption,
@@ -171,6 +172,7 @@ def explain(
     requests_per_minute: RequestsPerMinuteOption = None,
     tokens_per_minute: TokensPerMinuteOption = None,
     cache: CacheOption = None,
+    proxy: ProxyOption = None,
     record: RecordOption = None,
     record_prompts: RecordPromptsOption = False,
     batch_out: BatchOutOption = None,
@@ -182,7 +184,7 @@ def explain(
     is 0 where all went well, 1 after an error, 2 for a wrong option, 130 after Ctrl-C.
     """
     calls = number_or_name("--budget", budget, BUDGETS)
-    rule = {"tolerance": tolerance, "top_k": top_k}
+    rule = {"tolerance": tolerance, "top_k": top_k, "proxy": proxy}
     most_tokens = number_or_name("--batch-tokens", batch_tokens, ("auto",))
     with reporting():
         given = read_texts(texts or [], input_file, column)
@@ -211,9 +213,7 @@ def explain(
             tokens_per_minute=tokens_per_minute,
             cache=cache,
         )
-        check_api_files(
-            asked, record=record, batch_out=batch_out, batch_in=batch_in, cache=cache, seed=seed
-        )
+        check_api_files(asked, record=record, batch_out=batch_out, batch_in=batch_in, cache=cache)
         if batch_in is not None:
             from perturbx.explainers.api_batch import read_batch
 

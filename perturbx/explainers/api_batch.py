@@ -78,9 +78,9 @@ def write_batch(
     if scorer is None:
         raise ArgumentError("explainer: a batch needs labels or a reference; give an ApiScorer")
     parameters = explainer.get_params(deep=False)
-    if parameters.get("random_state") is None:
+    if parameters.get("random_state") is None and not scorer.keeps_answers:
         raise ArgumentError(
-            "random_state: a batch needs one, to find its masks again; give a number"
+            "random_state: a batch needs one, or a model with a cache file, to find its masks again"
         )
     offline = OfflineModel(model, model.cache, None)
     inside = scorer.expecting(offline)

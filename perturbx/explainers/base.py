@@ -72,7 +72,8 @@ class BaseExplainer(WordColumns, ModelEstimator):
         The scale of the explanation; "identity" is the scorer's own number (raw logits of a
         transformers classifier, ``predict_proba`` of scikit-learn, what a function returns).
     random_state : int, numpy Generator or RandomState, or None, default=None
-        An int makes runs equal; a text's masks do not depend on the texts beside it.
+        An int makes runs equal; a text's masks do not depend on the texts beside it. Runs of a
+        model with a cache file are equal without it, too: they find their answers there.
     device : str or torch.device, optional
         Where a transformers model runs; by default where it is, or the best there is.
     dtype : str or torch.dtype, optional
@@ -180,7 +181,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
         """Explain texts that are ready for masking."""
         known = self._known(encodings, tables, scorer, masker)
         n_samples = self._samples_of(scorer, encodings, known)
-        seed = self._seed(known)
+        seed = self._seed(known, scorer)
         designs = self._designs(encodings)
         budgets = self._budgets(encodings, designs)
         if n_samples is not None:
@@ -327,11 +328,16 @@ class BaseExplainer(WordColumns, ModelEstimator):
         check_tables(tables, units, source)
         return list(tables)
 
-    def _seed(self, known: Sequence[ScoreTable | None]) -> int:
-        """Return the run's seed: an unseeded run that goes on keeps the seed it began with."""
+    def _seed(self, known: Sequence[ScoreTable | None], scorer: Scorer) -> int:
+        """Return the run's seed: an unseeded run that goes on keeps the seed it began with.
+
+        So does one whose answers are kept from run to run: it must find its masks again.
+        """
         begun = [t.provenance["seed"] for t in known if t is not None and "seed" in t.provenance]
         if self.random_state is None and begun:
             return int(begun[0])
+        if self.random_state is None and getattr(scorer, "keeps_answers", False):
+            return 0
         return resolve_seed(self.random_state)
 
     def _design_of(self, number: int, encoding: Encoding) -> Design:

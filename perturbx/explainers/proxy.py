@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from perturbx.coalitions import OddPairs
-from perturbx.exceptions import CapabilityError, ScoringError
+from perturbx.exceptions import ArgumentError, CapabilityError, ScoringError
 from perturbx.explainers.budget import seed_of_text
 from perturbx.jobs import Job
 from perturbx.runner import Runner
@@ -17,7 +17,7 @@ from perturbx.score_table import ScoreTable
 from perturbx.scorers.outputs import default_names
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.with_proxy import WithProxy
-from perturbx.typing import Encoding, Link, MaskMatrix
+from perturbx.typing import Encoding, Link, MaskMatrix, Scorer
 
 MOST_UNITS_ENUMERATED = 10
 """Of a text with at most so many units the proxy scores every mask."""
@@ -38,11 +38,14 @@ class ProxyGames:
         Asks the proxy.
     link : str
         The scale on which the paid scores are explained; the proxy's are taken to it, if they can.
+    paid : Scorer
+        The model that is paid for, for the names of its outputs.
     """
 
     encodings: Sequence[Encoding]
     runner: Runner
     link: Link
+    paid: Scorer
     tables: dict[int, ScoreTable] = field(default_factory=dict)
 
     def table(self, text: int, masks: MaskMatrix) -> ScoreTable:
@@ -55,6 +58,35 @@ class ProxyGames:
         if missing.any():
             self._ask({text: torch.from_numpy(masks[missing])})
         return self.tables[text]
+
+    def like(self, table: ScoreTable, text: int) -> ScoreTable:
+        """Return the proxy's scores for the outputs of a paid table.
+
+        By their names, in any case; else by their places among all outputs, where both models
+        have as many; else the one output that the proxy has.
+
+        Raises
+        ------
+        ArgumentError
+            If none of these tells.
+        """
+        own = self.table(text, table.masks)
+        columns = [self._column(name, own.output_names) for name in table.output_names]
+        return replace(own, scores=own.scores[:, columns], output_names=table.output_names)
+
+    def _column(self, name: str, own: Sequence[str]) -> int:
+        folded = [other.casefold() for other in own]
+        if name.casefold() in folded:
+            return folded.index(name.casefold())
+        paid = self.paid.output_names or ()
+        if name in paid and len(paid) == len(own):
+            return paid.index(name)
+        if len(own) == 1:
+            return 0
+        raise ArgumentError(
+            f"proxy: which of its outputs {list(own)} goes with {name!r} is not clear; give it "
+            f"outputs of the same names"
+        )
 
     def _ask(self, wanted: dict[int, torch.Tensor]) -> None:
         jobs = [Job(self.encodings[i], masks) for i, masks in wanted.items()]
@@ -102,9 +134,7 @@ class AskedProxy:
 
     def fit(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return the attributions of tables of this text."""
-        return [
-            WithProxy(self.games.table(self.text, table.masks)).fit([table])[0] for table in tables
-        ]
+        return [WithProxy(self.games.like(table, self.text)).fit([table])[0] for table in tables]
 
 
 def _own_masks(encoding: Encoding) -> torch.Tensor:

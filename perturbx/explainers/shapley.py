@@ -161,7 +161,7 @@ class ShapleyExplainer(BaseExplainer):
                     f"of the model"
                 )
         runner = Runner(scorer, batch_tokens=self.batch_tokens, progress=self.progress)
-        games = ProxyGames(ready, runner, self.link)
+        games = ProxyGames(ready, runner, self.link, self._scorer())
         return [
             replace(design, surrogate=AskedProxy(games, number))
             if isinstance(design.surrogate, OddGP)

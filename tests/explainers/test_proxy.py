@@ -82,3 +82,23 @@ def test_a_proxy_that_fails_loses_no_paid_score():
     with pytest.raises(px.ScoringError) as caught:
         explain(Game(), budget=24, proxy=broken)
     assert len(caught.value.tables[0]) == 24
+
+
+def test_outputs_are_matched_by_name_by_place_or_alone():
+    def paid(texts):
+        return [[len(text), text.count("not")] for text in texts]
+
+    def swapped(texts):
+        return [[text.count("not"), len(text)] for text in texts]
+
+    names = {"output_names": ["length", "nots"]}
+    whole = explain(paid, budget=24, **names)
+    by_name = px.as_scorer(swapped, output_names=["NOTS", "Length"])
+    for outputs in ("all", ["nots"], "predicted"):
+        for proxy in (by_name, paid, lambda texts: [len(text) for text in texts]):
+            found = explain(paid, budget=24, proxy=proxy, outputs=outputs, **names)
+            for column, name in enumerate(found.output_names):
+                own = whole.values[:, whole.output_names.index(name)]
+                np.testing.assert_allclose(found.values[:, column], own, atol=0.2)
+    with pytest.raises(ArgumentError, match=r"^proxy: which of its outputs"):
+        explain(paid, budget=24, proxy=lambda texts: [[1, 2, len(t)] for t in texts], **names)

@@ -10,6 +10,7 @@ import numpy as np
 
 from perturbx.exceptions import ArgumentError
 from perturbx.scorers.api.asked import Asked, Method
+from perturbx.scorers.api.cache import IN_MEMORY
 from perturbx.scorers.api.calibration import Calibration
 from perturbx.scorers.api.choosing import choose_reading
 from perturbx.scorers.api.estimate import CHAT_MARKUP, Bill, tokens_per_character
@@ -196,6 +197,11 @@ class ApiScorer:
                 if finished:
                     yield _scores(finished, reading)
             rows = further
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Say whether answers are kept for later runs, which should then ask the same."""
+        return self.model.cache.path != IN_MEMORY
 
     @property
     def samples_answers(self) -> int | None:

@@ -357,3 +357,22 @@ def test_an_address_with_a_password_is_written_without_it(serve, tmp_path):
     shown += [str(row) for row in AnswerCache(cache).export()]
     assert not [own for own in shown if "secret-word" in own]
     assert b"secret-word" not in cache.read_bytes()
+
+
+def test_runs_with_a_cache_file_find_their_masks_without_a_seed(serve, tmp_path):
+    server = serve()
+    for _ in range(3):
+        scorer = scorer_of(server, cache=tmp_path / "c.sqlite")
+        explain(scorer, budget=60, random_state=None)
+    assert server.stats()["answered"] == 60
+    explain(scorer_of(server), budget=60, random_state=None)
+    assert server.stats()["answered"] == 120
+
+
+def test_a_proxy_on_the_command_line(serve):
+    options = ["explain", "--model", "openai:m", "--base-url", serve().base_url, "--seed", 0]
+    options += ["--labels", " positive, negative", "--budget", 40, TEXT]
+    with_proxy = run(*options, "--proxy", "default")
+    assert with_proxy.exit_code == 0, with_proxy.output
+    assert "odd_gp+proxy" in with_proxy.stdout
+    assert run(*options, "--proxy", "default", "--explainer", "lime").exit_code == 1

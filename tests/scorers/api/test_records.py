@@ -189,4 +189,4 @@ def test_records_and_batches_on_the_command_line(serve, tmp_path):
     other = run("replay", tmp_path / "r.jsonl", "another text")
     assert other.exit_code == 1
     assert "error: texts: the record" in other.stderr
-    assert run(*options, "--batch-out", tmp_path / "q.jsonl").exit_code == 2
+    assert run(*options, "--batch-out", tmp_path / "q.jsonl").exit_code == 2  # without a cache
