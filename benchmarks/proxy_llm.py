@@ -83,7 +83,7 @@ def without_last_layers(model: CausalLM, n_layers: int) -> CausalLM:
     inner.config.num_hidden_layers -= n_layers
     if getattr(inner.config, "layer_types", None):
         inner.config.layer_types = inner.config.layer_types[:-n_layers]
-    return CausalLM(inner, model.tokenizer.tokenizer)
+    return CausalLM(inner, model.tokenizer.wrapped)
 
 
 def pipeline_of_shipped() -> Any:
