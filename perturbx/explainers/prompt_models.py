@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.responses import with_readout
-from perturbx.scorers.api.names import names_api_model
+from perturbx.scorers.api_names import names_api_model
 from perturbx.scorers.continuations import LanguageModel
 from perturbx.scorers.labels import LabelScorer
 from perturbx.scorers.responses import ResponseScorer

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from perturbx.exceptions import ArgumentError
-from perturbx.scorers.api.names import names_api_model
+from perturbx.scorers.api_names import names_api_model
 from perturbx.scorers.callable import CallableScorer
 from perturbx.scorers.classifier import TransformersClassifier
 from perturbx.scorers.loading import DEFAULT_MODEL, load_classifier

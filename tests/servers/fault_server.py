@@ -281,9 +281,10 @@ class FaultServer:
             head = f"HTTP/1.1 200 X\r\ncontent-length: {len(content)}\r\n\r\n"
             writer.write(head.encode())
             for start in range(0, len(content), -(-len(content) // 8)):
+                # Before each piece: a call whose last piece is sent is not in flight any more.
+                await asyncio.sleep(0.05)
                 writer.write(content[start : start + -(-len(content) // 8)])
                 await writer.drain()
-                await asyncio.sleep(0.05)
             return True
         return await self._send(writer, 200, None, raw=content)
 
