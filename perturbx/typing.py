@@ -149,6 +149,29 @@ class PartScorer(Scorer, Protocol):
 
 
 @runtime_checkable
+class PaidScorer(PartScorer, Protocol):
+    """A scorer of a model behind an API, which first has to find out what that can do."""
+
+    @property
+    def n_samples(self) -> int:
+        """Return how many answers are sampled for a variant at least, where they are."""
+
+    @property
+    def samples_answers(self) -> bool:
+        """Say whether answers are sampled; known after `prepare`."""
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Say whether answers are kept for later runs, which should then ask the same."""
+
+    def prepare(self, text: TextInput) -> None:
+        """Find out what the model can do, by a text that will be asked about anyway."""
+
+    def estimate(self, n_variants: int, n_characters: int, sample: str) -> Any:
+        """Return what so many variants will cost, roughly."""
+
+
+@runtime_checkable
 class Surrogate(Protocol):
     """Turns tables of scores into attributions."""
 

@@ -213,7 +213,14 @@ def explain(
             tokens_per_minute=tokens_per_minute,
             cache=cache,
         )
-        check_api_files(asked, record=record, batch_out=batch_out, batch_in=batch_in, cache=cache)
+        check_api_files(
+            asked,
+            record=record,
+            with_prompts=record_prompts,
+            batch_out=batch_out,
+            batch_in=batch_in,
+            cache=cache,
+        )
         if batch_in is not None:
             from perturbx.explainers.api_batch import read_batch
 

@@ -142,7 +142,9 @@ def read_batch(
             used.completion_tokens += answer.usage.completion_tokens
     if model.prices is not None:
         used.cost = discount * model.prices.cost(used.prompt_tokens, used.completion_tokens)
-    model.cache.put_raw((key, provider.source, 0, raw) for key, raw in answers.items())
+    model.cache.put_raw(
+        (key, provider.source, provider.model, 0, raw) for key, raw in answers.items()
+    )
     asked = [] if requests is None else [str(row["custom_id"]) for row in _rows(requests)]
     missing = tuple(key for key in asked if key not in answers and key not in failed)
     return BatchAnswers(len(answers), failed, missing, used)

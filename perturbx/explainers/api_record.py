@@ -66,13 +66,14 @@ def write_record(
         If answers are missing, or others come out of them.
     """
     scorer, model = behind_api(explainer)
+    given = {"arguments": list(arguments), "options": options}
+    _check_plain("arguments", given)
     offline = OfflineModel(model, model.cache, _cut_short_by(explanations))
     again = _of_model(explainer, scorer, offline, explanations)
     try:
         _check_same(again.explain(*arguments, **options), explanations)
     except MissingAnswersError as error:
         raise TableError(f"explanations: not all of their answers are at hand ({error})") from error
-    given = {"arguments": list(arguments), "options": options}
     header = {
         "format": FORMAT,
         "perturbx": __version__,
@@ -187,14 +188,18 @@ def _parameters(explainer: BaseExplainer) -> dict[str, Any]:
     parameters = explainer.get_params(deep=False)
     kept = {k: v for k, v in parameters.items() if k == "random_state" or k not in _OF_THE_RUN}
     for name, value in kept.items():
-        try:
-            json.dumps(value)
-        except TypeError:
-            raise ArgumentError(
-                f"{name}: {value!r:.80} is an object, which no record can hold; give the "
-                f"parameter by name"
-            ) from None
+        _check_plain(name, value)
     return kept
+
+
+def _check_plain(name: str, value: Any) -> None:
+    try:
+        json.dumps(value)
+    except TypeError:
+        raise ArgumentError(
+            f"{name}: {value!r:.80} holds an object, which no record can hold; give names, "
+            f"strings, lists and numbers"
+        ) from None
 
 
 def _cut_short_by(explanations: Explanations) -> str | None:
@@ -217,7 +222,7 @@ def _check_values(found: Any, given: Any) -> None:
 
 
 def _hash(value: Any) -> str:
-    content = json.dumps(value, sort_keys=True, default=str)
+    content = json.dumps(value, sort_keys=True)
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
@@ -241,5 +246,5 @@ def _read(path: Path) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
 
 def _cache_of(rows: Iterator[dict[str, Any]]) -> AnswerCache:
     cache = AnswerCache()
-    cache.put_raw((row["key"], row["source"], row["sample"], row["answer"]) for row in rows)
+    cache.put_raw((row["key"], row["source"], "", row["sample"], row["answer"]) for row in rows)
     return cache

@@ -38,6 +38,7 @@ from perturbx.typing import (
     Encoding,
     Link,
     Masker,
+    PaidScorer,
     RandomState,
     Scorer,
     Segmenter,
@@ -215,14 +216,15 @@ class BaseExplainer(WordColumns, ModelEstimator):
         """
         begun = next((table for table in known if table is not None and len(table)), None)
         if begun is not None:
-            return None if begun.samples is None else int(begun.samples.min())
-        if not hasattr(scorer, "prepare") or not encodings:
+            if begun.samples is None or not isinstance(scorer, PaidScorer):
+                return None
+            return scorer.n_samples
+        if not isinstance(scorer, PaidScorer) or not encodings:
             return None
         whole = torch.ones(1, encodings[0].units.n_units, dtype=torch.bool)
         (text,) = encodings[0].variants(whole).texts or ("",)
         scorer.prepare(text)
-        n_samples: int | None = getattr(scorer, "samples_answers", None)
-        return n_samples
+        return scorer.n_samples if scorer.samples_answers else None
 
     def _explained_link(self, scorer: Scorer, encodings: Sequence[Encoding]) -> Link:
         """Return the scale of the explanation."""
@@ -336,7 +338,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
         begun = [t.provenance["seed"] for t in known if t is not None and "seed" in t.provenance]
         if self.random_state is None and begun:
             return int(begun[0])
-        if self.random_state is None and getattr(scorer, "keeps_answers", False):
+        if self.random_state is None and isinstance(scorer, PaidScorer) and scorer.keeps_answers:
             return 0
         return resolve_seed(self.random_state)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from perturbx.explainers.design import Design
 from perturbx.explainers.draws import draws_of
 from perturbx.explainers.preparation import draw_coalitions
 from perturbx.explainers.variant_keys import variant_keys
-from perturbx.typing import Encoding, IntArray
+from perturbx.typing import Encoding, IntArray, PaidScorer, Scorer
 
 if TYPE_CHECKING:
     from perturbx.scorers.api.estimate import Bill
@@ -90,9 +90,9 @@ class CostEstimate:
             said += f", cost about {least if least == most else f'{least} to {most}'}"
         return said
 
-    def billed(self, scorer: Any, sample: str) -> CostEstimate:
+    def billed(self, scorer: Scorer, sample: str) -> CostEstimate:
         """Return the estimate with the bill, where the scorer is one that is paid for."""
-        if not hasattr(scorer, "estimate"):
+        if not isinstance(scorer, PaidScorer):
             return self
         return replace(
             self,

@@ -194,14 +194,16 @@ class PromptExplainer(ShapleyExplainer):
         -------
         CostEstimate
             Calls, and the tokens of all variants; shared beginnings are read once, so that fewer
-            tokens go through a decoder.
+            tokens go through a decoder. Behind an API also requests, tokens and money, without
+            the one call a prompt for a response that the model makes first.
         """
         if responses is None and self.labels is None:
             responses = [" a" * self.max_new_tokens] * len(prompts)
-        _, _, encodings = self._ready(prompts, responses, alternatives)
+        scorer, _, encodings = self._ready(prompts, responses, alternatives)
         designs = self._designs(encodings)
         seed = resolve_seed(0)
-        return estimate_cost(encodings, designs, self._budgets(encodings, designs), seed)
+        estimate = estimate_cost(encodings, designs, self._budgets(encodings, designs), seed)
+        return estimate.billed(scorer, "".join(encoding.units.text for encoding in encodings))
 
     def _ready(
         self,

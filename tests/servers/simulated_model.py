@@ -87,7 +87,8 @@ class SimulatedModel:
                 token = draw.choices(list(options), list(options.values()))[0]
             tokens.append((token, options))
             said += token
-            if said in self.weights or token in FILLERS:
+            goes_on = any(label != said and label.startswith(said) for label in self.weights)
+            if token in FILLERS or (said in self.weights and not goes_on):
                 break
         return tokens
 

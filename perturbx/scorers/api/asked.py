@@ -105,6 +105,21 @@ class Asked:
             raise ArgumentError(f"labels: method={method!r} needs them; give labels=[...]")
         if method == "similarity" and by_name is not None:
             raise ArgumentError("labels: similarities of answers have none; leave them out")
+        sampling: dict[str, tuple[float | None, float | None]] = {
+            "n_samples": (n_samples, 1),
+            "temperature": (temperature, 1.0),
+            "seed": (seed, None),
+        }
+        for name, (value, default) in sampling.items():
+            if value != default and method not in ("auto", "votes"):
+                raise ArgumentError(
+                    f"{name}: is for method='votes', and has no meaning for {method!r}"
+                )
+        for name, given_value in (("reference", reference), ("scalarizers", scalarizers)):
+            if given_value is not None and by_name is not None:
+                raise ArgumentError(f"{name}: is for answers, and labels are asked for; give one")
+        if system is not None and isinstance(template, PromptTemplate):
+            raise ArgumentError("system: the template has its own; leave it out")
         for name, value in (("n_samples", n_samples), ("max_new_tokens", max_new_tokens)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ArgumentError(f"{name}: expected a whole number above 0; got {value!r}")

@@ -135,12 +135,12 @@ class AnswerCache:
         with self._lock:  # one statement is one transaction
             self._database.execute(f"INSERT OR REPLACE INTO answers VALUES {marks}", values)
 
-    def put_raw(self, rows: Iterable[tuple[str, str, int, Json]]) -> None:
-        """Keep answers whose questions are not known any more: key, source, sample, answer."""
+    def put_raw(self, rows: Iterable[tuple[str, str, str, int, Json]]) -> None:
+        """Keep answers of which only these are known: key, source, model, sample, answer."""
+        kept = ((*names, json.dumps(raw), time.time()) for *names, raw in rows)
         with self._lock:
             self._database.executemany(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, '', ?, '{}', ?, 0)",
-                ((key, source, sample, json.dumps(raw)) for key, source, sample, raw in rows),
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, '{}', ?, ?)", kept
             )
 
     def others_wrote(self) -> bool:
@@ -175,12 +175,18 @@ class AnswerCache:
     def export(self) -> Iterator[Json]:
         """Yield every answer with what was asked, oldest first."""
         with self._lock:
-            rows = self._database.execute(
-                "SELECT key, source, sample, question, answer, time FROM answers ORDER BY time, key"
-            ).fetchall()
-        for key, source, sample, question, answer, when in rows:
+            keys = self._database.execute("SELECT key FROM answers ORDER BY time, key").fetchall()
+        columns = "key, source, sample, question, answer, time"
+        for (key,) in keys:
+            with self._lock:
+                row = self._database.execute(
+                    f"SELECT {columns} FROM answers WHERE key = ?", (key,)
+                ).fetchone()
+            if row is None:  # another process has removed it
+                continue
+            name, source, sample, question, answer, when = row
             yield {
-                "key": key,
+                "key": name,
                 "source": source,
                 "sample": sample,
                 "question": json.loads(question),

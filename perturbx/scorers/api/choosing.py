@@ -7,6 +7,7 @@ from typing import Any
 
 from perturbx.exceptions import CapabilityError
 from perturbx.scorers.api.asked import Asked, Method
+from perturbx.scorers.api.dispatcher import IncompleteError
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.readings import LabelLogProbs, Reading, ResponseInPrompt
 from perturbx.typing import TextInput
@@ -87,19 +88,30 @@ def _label_log_probs(
 ) -> LabelLogProbs | None:
     for top_k in model.provider.most_top_log_probs:
         reading = LabelLogProbs(model.provider, asked.template, asked.labels or {}, top_k=top_k)
-        if _if_offered(model, reading, text, refused) is not None:
+        refusal = _refusal(model, reading, text)
+        if refusal is None:
             return reading
+        refused.append(str(refusal))
+        if isinstance(refusal, IncompleteError):  # fewer of them would not come either
+            break
     return None
 
 
 def _if_offered(model: ApiModel, reading: Any, text: TextInput, refused: list[str]) -> Any | None:
     """Return the reading if the server answers its first question with all that it needs."""
+    refusal = _refusal(model, reading, text)
+    if refusal is None:
+        return reading
+    refused.append(str(refusal))
+    return None
+
+
+def _refusal(model: ApiModel, reading: Reading, text: TextInput) -> CapabilityError | None:
     try:
         model.answer(reading.questions(text)[0], reading.missing)
     except CapabilityError as error:
-        refused.append(str(error))
-        return None
-    return reading
+        return error
+    return None
 
 
 def _tells_all(model: ApiModel, reading: LabelLogProbs | None, text: TextInput) -> bool:

@@ -7,6 +7,7 @@ import json
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias
 
@@ -40,6 +41,10 @@ GRACE = 30.0
 """Seconds that calls in flight get to come back after Ctrl-C; a second one ends that, too."""
 
 
+class IncompleteError(CapabilityError):
+    """A service answers, time and again, without what was asked for."""
+
+
 @dataclass
 class _Run:
     """One call of `Dispatcher.ask`."""
@@ -67,7 +72,7 @@ class Dispatcher:
     Parameters
     ----------
     provider : Provider
-        Who is asked; None: nobody, there are only the answers in the cache.
+        Who is asked.
     purse : Purse
         What may be spent, and what was.
     cache : AnswerCache
@@ -140,13 +145,14 @@ class Dispatcher:
         self.cache.others_wrote()
         work = start(self._play(pending, check, run))
         interrupt: KeyboardInterrupt | None = None
-        deadline = float("inf")
+        deadline, patience = float("inf"), GRACE
         try:
             while True:
                 try:
                     answers = _gathered(run.out)
                 except KeyboardInterrupt as error:
                     if interrupt is not None:
+                        patience = 0.0
                         break
                     # What is in flight is paid for: it gets the time to come home.
                     interrupt, deadline = error, time.monotonic() + GRACE
@@ -159,8 +165,10 @@ class Dispatcher:
                 if time.monotonic() > deadline:
                     break
         finally:
-            run.is_stopped = True
+            # Also where whoever asked has had enough: what is in flight still reaches the cache.
             if not work.done():
+                background_loop().call_soon_threadsafe(run.stop)
+                wait([work], timeout=patience)
                 work.cancel()
         if interrupt is not None:
             raise interrupt
@@ -207,7 +215,7 @@ class Dispatcher:
                 run.out.put((question, answer))
         except TemporaryError as error:
             if error.fault.kind == "incomplete":
-                run.stop(CapabilityError(f"{self._who}: {error.fault.message}"))
+                run.stop(IncompleteError(f"{self._who}: {error.fault.message}"))
                 return
             times = self.retries.most + 1
             kind = RateLimitError if error.fault.kind == "rate limit" else ScoringError

@@ -26,6 +26,9 @@ PROVIDERS: dict[str, type[Provider]] = {
     own.name: own for own in (OpenAIChat, OpenAICompletions, AnthropicMessages)
 }
 
+TIMEOUT = 60.0
+"""Seconds that a call may take, by default."""
+
 _OPEN: weakref.WeakSet[Provider] = weakref.WeakSet()
 
 logger = logging.getLogger("perturbx")
@@ -102,7 +105,7 @@ class ApiModel:
         max_cost: float | None = None,
         prices: PriceTable | Sequence[float] | None = None,
         cache: str | PathLike[str] | None = None,
-        timeout: float = 60.0,
+        timeout: float = TIMEOUT,
         max_retries: int = 6,
         max_pause: float = 120.0,
         parameters: Mapping[str, Any] | None = None,
@@ -119,9 +122,9 @@ class ApiModel:
             if not isinstance(number, Real) or isinstance(number, bool) or not number > 0:
                 raise ArgumentError(f"{name}: expected seconds above 0; got {number!r}")
         if isinstance(model, Provider):
-            if base_url is not None or api_key is not None or parameters is not None:
+            if (base_url, api_key, parameters, timeout) != (None, None, None, TIMEOUT):
                 raise ArgumentError(
-                    "base_url, api_key, parameters: a Provider has its own; leave them out"
+                    "base_url, api_key, timeout, parameters: a Provider has its own; leave them out"
                 )
             self.provider = model
         else:

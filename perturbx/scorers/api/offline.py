@@ -42,6 +42,9 @@ class OfflineModel(ApiModel):
         self.used: dict[str, tuple[Question, Json]] = {}
         self.wanted: dict[str, Question] = {}
 
+    def _close_at_end(self) -> None:
+        """Leave the connections to the model that they belong to."""
+
     def ask(
         self, questions: Sequence[Question], check: Check | None = None
     ) -> Iterator[list[tuple[Question, Answer]]]:

@@ -73,15 +73,8 @@ class OpenAIChat(_OpenAI):
         text = choice["message"].get("content") or ""
         if content is not None and not content and text:
             content = None
-        return Answer(
-            text=text,
-            tokens=None if content is None else tuple(_chat_token(token) for token in content),
-            prompt=None,
-            usage=_usage(raw),
-            model=str(raw.get("model", "")),
-            fingerprint=str(raw.get("system_fingerprint") or ""),
-            raw=raw,
-        )
+        tokens = None if content is None else tuple(_chat_token(token) for token in content)
+        return _answer(raw, text, tokens, None)
 
 
 class OpenAICompletions(_OpenAI):
@@ -118,22 +111,27 @@ class OpenAICompletions(_OpenAI):
         choice = raw["choices"][0]
         tokens = _completion_tokens(choice.get("logprobs"))
         text = choice.get("text") or ""
-        usage = _usage(raw)
         prompt = None
         given = choice.get("prompt_logprobs") or raw.get("prompt_logprobs")
         if given is not None:
             prompt = tuple(_vllm_token(entry) for entry in given)
         elif tokens and tokens[0].log_prob is None:  # only a prompt's first token has none
             prompt, tokens = tokens, ()
-        return Answer(
-            text=text,
-            tokens=tokens,
-            prompt=prompt,
-            usage=usage,
-            model=str(raw.get("model", "")),
-            fingerprint=str(raw.get("system_fingerprint") or ""),
-            raw=raw,
-        )
+        return _answer(raw, text, tokens, prompt)
+
+
+def _answer(
+    raw: Json, text: str, tokens: tuple[Token, ...] | None, prompt: tuple[Token, ...] | None
+) -> Answer:
+    return Answer(
+        text=text,
+        tokens=tokens,
+        prompt=prompt,
+        usage=_usage(raw),
+        model=str(raw.get("model", "")),
+        fingerprint=str(raw.get("system_fingerprint") or ""),
+        raw=raw,
+    )
 
 
 def _usage(raw: Json) -> Usage | None:

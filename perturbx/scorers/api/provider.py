@@ -8,6 +8,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,6 +22,13 @@ from perturbx.scorers.api.questions import (
     Wish,
     bound_on_tokens,
 )
+
+
+@cache
+def _response_of(package: str) -> Any:
+    """Return the class of a raw answer in the HTTP library that a client is built on."""
+    http_client = importlib.import_module(package).DefaultAsyncHttpxClient.__mro__[1]
+    return importlib.import_module(http_client.__module__.split(".")[0]).Response
 
 
 class Provider(ABC):
@@ -99,11 +107,7 @@ class Provider(ABC):
         By the client's way for any path: its methods for known ones check and convert each
         argument and answer, which takes as long as all the rest of a call.
         """
-        package = self._package()
-        http = importlib.import_module(
-            package.DefaultAsyncHttpxClient.__mro__[1].__module__.split(".")[0]
-        )
-        answer = await self.client().post(path, cast_to=http.Response, body=body)
+        answer = await self.client().post(path, cast_to=_response_of(self.package), body=body)
         content: bytes = answer.content
         return content
 

@@ -204,12 +204,14 @@ class ApiScorer:
         return self.model.cache.path != IN_MEMORY
 
     @property
-    def samples_answers(self) -> int | None:
-        """Return how many answers are sampled for a variant at least; None where none are.
+    def n_samples(self) -> int:
+        """Return how many answers are sampled for a variant at least, where they are."""
+        return self.asked.n_samples
 
-        It is known once the method is; see `prepare`.
-        """
-        return self._reading.n_samples if isinstance(self._reading, Votes) else None
+    @property
+    def samples_answers(self) -> bool:
+        """Say whether answers are sampled; that is known once the method is, see `prepare`."""
+        return isinstance(self._reading, Votes)
 
     def prepare(self, text: TextInput) -> None:
         """Find out what the server can do, by a text that will be asked about anyway."""
@@ -234,8 +236,9 @@ class ApiScorer:
         sample : str
             Some of the text, by whose script the tokens are estimated.
         """
-        provider, template = self.model.provider, self.asked.template
+        provider = self.model.provider
         reading = self._reading or self.asked.reading_expected(provider, self.method)
+        template = reading.template
         around = template.template + (template.system or "")
         markup = CHAT_MARKUP if provider.is_chat else 0
         of_template = len(around) * tokens_per_character(around) + markup

@@ -280,6 +280,8 @@ class Purse:
             if self.prices is not None and spent.cost is not None:
                 spent.cost += self.prices.cost(usage.prompt_tokens, usage.completion_tokens)
         elif answered or may_be_billed:
+            if answered:  # by a service that counts nothing: there is no excess to learn
+                self._excess = self._excess or 0
             spent.unsure_tokens += tokens
             if spent.cost is not None:
                 spent.cost += cost

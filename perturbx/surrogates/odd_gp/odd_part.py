@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
 
 
+NEGLIGIBLE = 1e-6
+"""Noise, in parts of the mean square, with which a scorer still counts as deterministic: what
+little of a label may hide among tokens that are not shown is such."""
+
+
 @dataclass(frozen=True, eq=False)
 class OddPart:
     """The pairs of a table; the first is that of the full and the empty coalition.
@@ -43,8 +48,8 @@ class OddPart:
 
     @property
     def is_noisy(self) -> bool:
-        """Say whether any value is known to hold noise."""
-        return bool(self.noise.any())
+        """Say whether any value is known to hold noise that is worth the name."""
+        return bool(self.noise.max(initial=0.0) > NEGLIGIBLE)
 
 
 def odd_part(table: ScoreTable, name: str) -> OddPart:

@@ -19,6 +19,7 @@ import perturbx as px
 from perturbx.cli.main import app
 from perturbx.exceptions import BudgetExceeded, CutShortWarning, PoorFitWarning
 from perturbx.scorers.api import AnswerCache
+from perturbx.surrogates import OddGP
 
 TEMPLATE = "Review: {text}\nSentiment:"
 LABELS = [" positive", " negative"]
@@ -376,3 +377,73 @@ def test_a_proxy_on_the_command_line(serve):
     assert with_proxy.exit_code == 0, with_proxy.output
     assert "odd_gp+proxy" in with_proxy.stdout
     assert run(*options, "--proxy", "default", "--explainer", "lime").exit_code == 1
+
+
+def test_sampled_answers_of_a_short_text_go_on_with_their_table(serve):
+    server = serve()
+    (found,) = explain(scorer_of(server, method="votes"), ["so good but"])
+    bought = server.stats()["answered"]
+    again = px.ShapleyExplainer(scorer_of(server, method="votes"), random_state=0, progress=False)
+    (same,) = again.explain(["so good but"], tables=[found.table])
+    assert server.stats()["answered"] == bought
+    np.testing.assert_allclose(same.values, found.values)
+
+
+@pytest.mark.parametrize("explainer", ["partition", "lime", "lasso", "occlusion"])
+@pytest.mark.parametrize("text", ["so good but", TEXT])
+@pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
+def test_every_explainer_takes_sampled_answers(serve, explainer, text):
+    server = serve()
+    model = scorer_of(server, method="votes")
+    (found,) = px.explain(model, [text], explainer=explainer, random_state=0, progress=False)
+    assert np.isfinite(found.values).all()
+    assert found.n_calls == server.stats()["answered"]
+
+
+def test_what_is_in_flight_when_a_run_fails_reaches_the_cache(serve):
+    server = serve(latency=0.1)
+    scorer = scorer_of(server, concurrency=4)
+    reading = scorer.reading("so")
+
+    def broken(text, answers):
+        raise px.ScoringError("cannot be read")
+
+    reading.numbers = broken
+    with pytest.raises(px.ScoringError, match="cannot be read"):
+        explain(scorer, budget=100)
+    asked = server.stats()["requests"]
+    assert asked < 20
+    time.sleep(0.3)
+    assert server.stats()["requests"] == asked == len(scorer.model.cache)
+
+
+def test_bounds_too_small_to_matter_count_as_sure():
+    values = np.random.default_rng(0).normal(size=(32, 1))
+    masks = (np.arange(32)[:, None] >> np.arange(5) & 1).astype(bool)
+    some = [0, 31, 1, 30, 2, 29, 4, 27, 9, 22, 5, 26]
+    sure = px.ScoreTable(masks, values, ("y",)).rows(some)
+    hidden = px.ScoreTable(masks, values, ("y",), variances=np.full((32, 1), 1e-9)).rows(some)
+    (one,), (other,) = OddGP().fit([sure]), OddGP().fit([hidden])
+    np.testing.assert_allclose(one.values, other.values)
+    np.testing.assert_allclose(one.std_errors, other.std_errors, atol=1e-4)
+
+
+def test_prompts_are_estimated_with_their_bill(serve):
+    server = serve()
+    model = px.ApiModel("openai:m", base_url=server.base_url, prices=(1.0, 2.0))
+    explainer = px.PromptExplainer(model, labels=[" positive", " negative"], progress=False)
+    estimate = explainer.estimate_cost(["It is awful. It is superb."])
+    assert estimate.most_bill.calls == estimate.most_calls == 4
+    assert estimate.most_bill.cost > 0
+    assert "requests" not in server.stats()
+
+
+def test_options_that_would_be_ignored_are_refused(serve, tmp_path):
+    url = serve().base_url
+    options = ["explain", "-m", "openai:m", "--base-url", url, "--labels", "a,b", TEXT]
+    assert run(*options, "--record-prompts").exit_code == 2
+    files = ["--cache", tmp_path / "c", "--batch-out", tmp_path / "q", "--record", tmp_path / "r"]
+    assert run(*options, *files).exit_code == 2
+    provider = px.ApiModel("openai:m", base_url=url).provider
+    with pytest.raises(px.ArgumentError, match="a Provider has its own"):
+        px.ApiModel(provider, timeout=5.0)

@@ -159,3 +159,21 @@ def test_a_cache_gives_back_what_it_got(asked):
 def test_a_cache_needs_its_folder(tmp_path):
     with pytest.raises(ArgumentError, match=r"^cache: there is no folder"):
         AnswerCache(tmp_path / "none" / "c.sqlite")
+
+
+def test_a_service_that_counts_no_tokens_is_asked_side_by_side(serve):
+    """Under a limit one call goes first, to learn what the service adds; only that one."""
+    purse = Purse(Limits(max_tokens=10_000), None)
+    question = Question("", {}, size=50, max_tokens=1)
+
+    async def run():
+        assert await purse.reserve(question) is None
+        second = asyncio.create_task(purse.reserve(question))
+        await asyncio.sleep(0)
+        assert not second.done()
+        purse.settle(question, (51, 0.0), usage=None, answered=True, may_be_billed=True)
+        assert await second is None
+        assert await asyncio.wait_for(purse.reserve(question), 1.0) is None
+
+    asyncio.run(run())
+    assert purse.spent.unsure_tokens == 51

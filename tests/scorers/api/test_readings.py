@@ -94,6 +94,28 @@ def test_labels_that_begin_alike_are_told_apart(serve, servers, kind):
         assert not scores.variances.any()
 
 
+@pytest.mark.parametrize("kind", ["openai", "openai-completions"])
+def test_a_label_may_be_the_beginning_of_another(serve, servers, kind):
+    weights = {" good": {"": 1.0}, " good enough": {"so": 0.5}, " bad": {"thin": 1.0}}
+    server = serve(model=servers.SimulatedModel(weights))
+    scorer = scorer_of(server, kind, labels=list(weights), method="label_log_probs")
+    scores = scorer.score(Variants(texts=["so", "thin"]))
+    for row, text in enumerate(["so", "thin"]):
+        found = server.model.probabilities(TEMPLATE.format(text=text))
+        expected = [math.log(found[label]) for label in weights]
+        np.testing.assert_allclose(scores.values[row], expected, atol=1e-9)
+    assert not scores.variances.any()
+
+
+def test_what_hides_behind_a_label_is_bounded_by_it():
+    reading = label_reading([" good", " good enough", " bad"])
+    top = {" bad": math.log(0.6), " good": math.log(0.4)}
+    values, variances = reading.numbers("", [answered(Token(" bad", math.log(0.6), top))])
+    np.testing.assert_allclose(np.exp(values[[0, 2]]), [0.4, 0.6])
+    assert variances[[0, 2]].tolist() == [0.0, 0.0]
+    assert (values[1], variances[1]) == pytest.approx((math.log(0.4) - 1.0, 1.0))
+
+
 def test_chat_labels_are_found_in_any_case():
     reading = label_reading(["positive", "negative"])
     top = {"Positive": math.log(0.5), " positive": math.log(0.2), "NEG": math.log(0.25)}
@@ -212,6 +234,14 @@ def test_votes_do_not_guess(said):
     )
 
 
+def test_a_server_without_any_log_probabilities_is_asked_for_them_once(serve):
+    server = serve(faults={"missing_logprobs": 1.0})
+    scorer = scorer_of(server)
+    assert scorer.reading("so").name == "votes"
+    # Fewer of the likeliest tokens are not asked for where none came at all.
+    assert server.stats()["requests"] == 3
+
+
 def test_votes_in_chinese():
     assert votes(["正面", "负面"]).vote(Answer("负面。", None, None, None, "", "", {})) == [
         False,
@@ -304,6 +334,10 @@ def test_a_token_across_the_end_of_the_prompt_is_told_of():
         ({"cache": "/no/such/folder/c.sqlite"}, "^cache: there is no folder"),
         ({"prices": "cheap"}, "^prices: "),
         ({"stop": "x"}, "^stop: "),
+        ({"n_samples": 3, "method": "confidence"}, "^n_samples: is for method='votes'"),
+        ({"seed": 3, "method": "label_log_probs"}, "^seed: is for method='votes'"),
+        ({"reference": "yes"}, "^reference: is for answers"),
+        ({"scalarizers": []}, "^scalarizers: is for answers"),
     ],
 )
 def test_arguments_are_checked(options, said):

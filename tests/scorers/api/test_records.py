@@ -112,8 +112,12 @@ def test_what_cannot_be_recorded_is_told(serve, tmp_path):
     local = explainer_of(lambda texts: [len(text) for text in texts])
     with pytest.raises(ArgumentError, match=r"^explainer: expected one whose model"):
         px.write_record(tmp_path / "r.jsonl", local, local.explain(["so"]), ["so"])
+    explainer = explainer_of(scorer_of(serve()))
+    units = [own.units for own in explainer.explain(["so"])]
+    with pytest.raises(ArgumentError, match=r"^arguments: .* holds an object"):
+        px.write_record(tmp_path / "r.jsonl", explainer, explainer.explain(units), units)
     explainer = explainer_of(scorer_of(serve()), units=lambda text: [(0, len(text))])
-    with pytest.raises(ArgumentError, match=r"^units: .* is an object"):
+    with pytest.raises(ArgumentError, match=r"^units: .* holds an object"):
         px.write_record(tmp_path / "r.jsonl", explainer, explainer.explain(["so"]), ["so"])
 
 
@@ -144,6 +148,7 @@ def test_a_batch_round_by_round(serve, tmp_path, kind):
         assert len(result.failed) == (2 if flawed else 0)
         assert len(result.missing) == (1 if flawed else 0)
         assert result.used.cost > 0
+        assert list(scorer.model.cache.info().by_model) == ["m"]
     assert rounds >= 2
     found = explainer.explain(TEXTS)
     assert server.stats().get("requests", 0) == 0

@@ -49,9 +49,11 @@ class LabelLogProbs(Reading):
     The tokens at the first place that begin a label are its probability. Where several labels
     begin with the same token, the next place tells them apart: that of the same answer if it goes
     on with this token, and of a further call (a model that goes on with a text) or else unknown. A
-    label that is not among the likeliest tokens has at most the probability of the last one that
-    is there, and at most what all of them leave over; what is unknown is taken as uniform
-    between its bounds, which gives the logarithm's mean and variance.
+    token that is a label and the beginning of a longer one counts for the label, but for what the
+    next place, where it is known, gives to the longer. A label that is not among the likeliest
+    tokens has at most the probability of the last one that is there, and at most what all of them
+    leave over. What is unknown is taken as uniform between its bounds, which gives the logarithm's
+    mean and variance.
 
     Parameters
     ----------
@@ -155,6 +157,7 @@ class LabelLogProbs(Reading):
         if here.log_prob is not None:
             top.setdefault(here.text, here.log_prob)
         seen: set[str] = set()
+        shadowed: dict[str, float] = {}
         further: list[_Node] = []
         for token, log_prob in top.items():
             mass = node.mass * exp(min(log_prob, 0.0))
@@ -162,13 +165,18 @@ class LabelLogProbs(Reading):
             whole = [label for label in node.labels if _is_whole(text, label)]
             begun = [label for label in node.labels if token and _is_begun(text, label)]
             seen.update(whole)
+            goes_on = behind if token == here.text else ()
             if whole:
+                longer = mass * _share_that_goes_on(text, begun, goes_on)
                 for label in whole:
-                    masses[label].found += mass
+                    masses[label].found += mass - longer
+                if begun and goes_on:
+                    further.append(_Node(text, mass, tuple(begun), goes_on))
+                elif begun and here.text != token:
+                    shadowed.update(dict.fromkeys(begun, mass))
             elif begun:
                 if _shown(text):  # behind white space a label may begin otherwise as well
                     seen.update(begun)
-                goes_on = behind if token == here.text else ()
                 if len(begun) == 1 and _shown(text):
                     masses[begun[0]].found += mass
                 elif goes_on or not self.provider.is_chat:
@@ -178,11 +186,26 @@ class LabelLogProbs(Reading):
                         masses[label].hidden += mass
         last = exp(min(min(top.values(), default=-inf), 0.0))
         rest = max(0.0, 1.0 - sum(exp(min(own, 0.0)) for own in top.values()))
+        for label, mass in shadowed.items():
+            if label not in seen:  # it may begin with the token that is another label
+                masses[label].hidden += mass
         for label in node.labels:
             if label not in seen:
                 forms = 1 if label[0].isspace() else FORMS
                 masses[label].hidden += node.mass * min(forms * last, rest)
         return further
+
+
+def _share_that_goes_on(text: str, labels: Sequence[str], behind: Sequence[Token]) -> float:
+    """Return how probable it is that a label goes on to be a longer one, by the next place."""
+    if not behind:
+        return 0.0
+    nexts = {**behind[0].top, behind[0].text: behind[0].log_prob or 0.0}
+    return sum(
+        exp(min(log_prob, 0.0))
+        for token, log_prob in nexts.items()
+        if any(_is_whole(text + token, own) or _is_begun(text + token, own) for own in labels)
+    )
 
 
 def _fold(text: str) -> str:
