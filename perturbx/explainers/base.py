@@ -25,7 +25,7 @@ from perturbx.explainers.partition_of_units import table_of_units
 from perturbx.explainers.play_texts import play_texts
 from perturbx.explainers.preparation import cut_texts, encode_texts
 from perturbx.explainers.purchases import TextPurchases
-from perturbx.explainers.repeats import sampled_designs
+from perturbx.explainers.repeats import sampled_designs, samples_of
 from perturbx.explainers.stopping import StoppingRule
 from perturbx.explainers.tables import check_tables
 from perturbx.explainers.word_columns import WordColumns
@@ -181,7 +181,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
     ) -> Explanations:
         """Explain texts that are ready for masking."""
         known = self._known(encodings, tables, scorer, masker)
-        n_samples = self._samples_of(scorer, encodings, known)
+        n_samples = samples_of(scorer, encodings, known)
         seed = self._seed(known, scorer)
         designs = self._designs(encodings)
         budgets = self._budgets(encodings, designs)
@@ -202,29 +202,6 @@ class BaseExplainer(WordColumns, ModelEstimator):
         warn_of_limits(explanations)
         warn_of_poor_fits(explanations)
         return explanations
-
-    def _samples_of(
-        self,
-        scorer: Scorer,
-        encodings: Sequence[Encoding],
-        known: Sequence[ScoreTable | None],
-    ) -> int | None:
-        """Return the answers that are sampled for a mask at least; None where none are.
-
-        A scorer that has to find out what its model can do is let do so, unless an earlier run
-        did.
-        """
-        begun = next((table for table in known if table is not None and len(table)), None)
-        if begun is not None:
-            if begun.samples is None or not isinstance(scorer, PaidScorer):
-                return None
-            return scorer.n_samples
-        if not isinstance(scorer, PaidScorer) or not encodings:
-            return None
-        whole = torch.ones(1, encodings[0].units.n_units, dtype=torch.bool)
-        (text,) = encodings[0].variants(whole).texts or ("",)
-        scorer.prepare(text)
-        return scorer.n_samples if scorer.samples_answers else None
 
     def _explained_link(self, scorer: Scorer, encodings: Sequence[Encoding]) -> Link:
         """Return the scale of the explanation."""

@@ -19,7 +19,7 @@ from perturbx.explainers.prompt_models import (
     api_prompts,
     is_behind_api,
 )
-from perturbx.explainers.prompt_units import Prompt, check_list, units_of_prompt
+from perturbx.explainers.prompt_units import Prompt, check_answers, check_list, units_of_prompt
 from perturbx.explainers.shapley import ShapleyExplainer
 from perturbx.explainers.stopping import check_rule
 from perturbx.explanations import Explanations
@@ -216,7 +216,7 @@ class PromptExplainer(ShapleyExplainer):
         check_list(prompts)
         cut = [self._units_of(number, prompt) for number, prompt in enumerate(prompts)]
         for name, given in (("responses", responses), ("alternatives", alternatives)):
-            self._check_answers(name, given, len(cut))
+            check_answers(name, given, len(cut), are_labels=self.labels is not None)
         scorer = self._scorer()
         masker = self._masker(scorer)
         if self.labels is not None:
@@ -265,20 +265,6 @@ class PromptExplainer(ShapleyExplainer):
             roles=self.roles,
             tokenizer=lambda: self._prompt_model().tokenizer,
         )
-
-    def _check_answers(self, name: str, given: Sequence[str] | None, n_prompts: int) -> None:
-        if given is None:
-            return
-        if self.labels is not None:
-            raise ArgumentError(f"{name}: labels are explained; leave one of them out")
-        if isinstance(given, str) or len(given) != n_prompts:
-            count = "a string" if isinstance(given, str) else len(given)
-            raise ArgumentError(f"{name}: expected one per prompt ({n_prompts}), got {count}")
-        for i, answer in enumerate(given):
-            if not isinstance(answer, str) or not answer:
-                raise ArgumentError(
-                    f"{name}[{i}]: expected a string that is not empty, got {answer!r:.80}"
-                )
 
     def _check_parameters(self) -> None:
         if self.assembly not in ("tokens", "retokenize"):

@@ -24,6 +24,36 @@ def check_list(prompts: Any) -> None:
         )
 
 
+def check_answers(
+    name: str, given: Sequence[str] | None, n_prompts: int, *, are_labels: bool
+) -> None:
+    """Raise an `ArgumentError` for responses that are not one string for each prompt.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    given : sequence of str, optional
+        What came; None is right.
+    n_prompts : int
+        How many prompts there are.
+    are_labels : bool
+        Labels are explained, and no responses.
+    """
+    if given is None:
+        return
+    if are_labels:
+        raise ArgumentError(f"{name}: labels are explained; leave one of them out")
+    if isinstance(given, str) or len(given) != n_prompts:
+        count = "a string" if isinstance(given, str) else len(given)
+        raise ArgumentError(f"{name}: expected one per prompt ({n_prompts}), got {count}")
+    for i, answer in enumerate(given):
+        if not isinstance(answer, str) or not answer:
+            raise ArgumentError(
+                f"{name}[{i}]: expected a string that is not empty, got {answer!r:.80}"
+            )
+
+
 def units_of_prompt(
     number: int,
     prompt: Prompt,

@@ -11,8 +11,9 @@ from perturbx.coalitions import OddPairs
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.explainers.budget import FIRST_LOOK, GROWTH, LAST_LOOK, whole_pairs
 from perturbx.explainers.design import Design
+from perturbx.score_table import ScoreTable
 from perturbx.surrogates import ExactShapley, OddGP
-from perturbx.typing import Encoding
+from perturbx.typing import Encoding, PaidScorer, Scorer
 
 MOST_UNITS_COUNTED = 40
 """Beyond so many units there are always more masks than calls."""
@@ -114,6 +115,24 @@ def with_samples(design: Coalitions, split: VoteSplit) -> Coalitions:
         order = torch.argsort(torch.where(is_end, 2**design.n_units, pair), stable=True)
         samples[order[: split.n_more]] += 1
     return replace(design, samples=samples)
+
+
+def samples_of(
+    scorer: Scorer, encodings: Sequence[Encoding], known: Sequence[ScoreTable | None]
+) -> int | None:
+    """Return the answers that are sampled for a mask at least; None where none are.
+
+    A scorer that has to find out what its model can do is let do so, unless an earlier run did.
+    """
+    if not isinstance(scorer, PaidScorer) or not encodings:
+        return None
+    begun = next((table for table in known if table is not None and len(table)), None)
+    if begun is not None:
+        return None if begun.samples is None else scorer.n_samples
+    whole = torch.ones(1, encodings[0].units.n_units, dtype=torch.bool)
+    (text,) = encodings[0].variants(whole).texts or ("",)
+    scorer.prepare(text)
+    return scorer.n_samples if scorer.samples_answers else None
 
 
 def sampled_designs(

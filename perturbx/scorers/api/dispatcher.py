@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
-from dataclasses import dataclass, field
 from typing import NoReturn, TypeAlias
 
 from perturbx.exceptions import (
@@ -26,6 +24,7 @@ from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question
 from perturbx.scorers.api.rates import RateLimits
 from perturbx.scorers.api.retrying import Retries, TemporaryError
+from perturbx.scorers.api.run import Run
 from perturbx.scorers.api.spending import Purse
 
 Check: TypeAlias = Callable[[Answer], str | None]
@@ -34,36 +33,12 @@ Check: TypeAlias = Callable[[Answer], str | None]
 OUTSTANDING = 2
 """Calls begun and not over, those that wait for their retry included, in parts of the limit."""
 
-MOMENT = 0.5
-"""Seconds to wait for an answer at a time: in between, Ctrl-C is heard on every system."""
-
 GRACE = 30.0
 """Seconds that calls in flight get to come back after Ctrl-C; a second one ends that, too."""
 
 
 class IncompleteError(CapabilityError):
     """A service answers, time and again, without what was asked for."""
-
-
-@dataclass
-class _Run:
-    """One call of `Dispatcher.ask`."""
-
-    out: queue.SimpleQueue[tuple[Question, Answer] | None] = field(
-        default_factory=queue.SimpleQueue
-    )
-    failure: PerturbxError | None = None
-    is_stopped: bool = False
-    is_shared: bool = False
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    in_flight: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def stop(self, failure: PerturbxError | None = None) -> None:
-        """Begin no further call; those in flight come home, and those that wait need not."""
-        self.is_stopped = True
-        self.failure = self.failure or failure
-        for task in self.tasks - self.in_flight - {asyncio.current_task()}:
-            task.cancel()
 
 
 class Dispatcher:
@@ -141,7 +116,7 @@ class Dispatcher:
     def _buy(
         self, pending: list[Question], check: Check | None
     ) -> Iterator[list[tuple[Question, Answer]]]:
-        run = _Run()
+        run = Run()
         self.cache.others_wrote()
         work = start(self._play(pending, check, run))
         interrupt: KeyboardInterrupt | None = None
@@ -149,7 +124,7 @@ class Dispatcher:
         try:
             while True:
                 try:
-                    answers = _gathered(run.out)
+                    answers = run.gathered()
                 except KeyboardInterrupt as error:
                     if interrupt is not None:
                         patience = 0.0
@@ -177,7 +152,7 @@ class Dispatcher:
         if run.failure is not None:
             raise run.failure
 
-    async def _play(self, pending: list[Question], check: Check | None, run: _Run) -> None:
+    async def _play(self, pending: list[Question], check: Check | None, run: Run) -> None:
         """Begin the calls in order, not too many at once, and put the answers out."""
         room = asyncio.Semaphore(OUTSTANDING * self.limit.most)
 
@@ -202,7 +177,7 @@ class Dispatcher:
         finally:
             run.out.put(None)
 
-    async def _call(self, question: Question, check: Check | None, run: _Run) -> None:
+    async def _call(self, question: Question, check: Check | None, run: Run) -> None:
         """Make one call until it is answered, and say in the run what ended it otherwise."""
         try:
             try:
@@ -232,7 +207,7 @@ class Dispatcher:
     def _who(self) -> str:
         return f"{self.provider.name}:{self.provider.model}"
 
-    async def _attempt(self, question: Question, check: Check | None, run: _Run) -> Answer | None:
+    async def _attempt(self, question: Question, check: Check | None, run: Run) -> Answer | None:
         """Make a call once; None where a limit does not allow it, or the run has ended."""
         if run.is_stopped:
             return None
@@ -276,16 +251,14 @@ class Dispatcher:
             self._fail(fault)
         return answer
 
-    def _bought_by_others(
-        self, question: Question, check: Check | None, run: _Run
-    ) -> Answer | None:
+    def _bought_by_others(self, question: Question, check: Check | None, run: Run) -> Answer | None:
         """Return an answer that another process has bought in the meantime."""
         run.is_shared = run.is_shared or self.cache.others_wrote()
         if not run.is_shared:
             return None
         return known_answers(self.provider, self.cache, [question], check).get(question.key)
 
-    async def _sent(self, question: Question, run: _Run) -> tuple[bytes, Fault | None]:
+    async def _sent(self, question: Question, run: Run) -> tuple[bytes, Fault | None]:
         task = asyncio.current_task()
         assert task is not None
         run.in_flight.add(task)
@@ -329,27 +302,6 @@ class Dispatcher:
     def _exceeded(self, limit: str) -> BudgetExceeded:
         most = getattr(self.purse.limits, limit)
         return BudgetExceeded(f"{limit}: {most:,} is reached ({self.purse.spent})", limit=limit)
-
-
-def _gathered(
-    out: queue.SimpleQueue[tuple[Question, Answer] | None],
-) -> list[tuple[Question, Answer]] | None:
-    """Return what has come, after waiting a moment for it; None at the end."""
-    try:
-        first = out.get(timeout=MOMENT)
-    except queue.Empty:
-        return []
-    gathered = []
-    while first is not None:
-        gathered.append(first)
-        try:
-            first = out.get_nowait()
-        except queue.Empty:
-            return gathered
-    if gathered:
-        out.put(None)
-        return gathered
-    return None
 
 
 def known_answers(

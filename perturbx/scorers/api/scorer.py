@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,8 +17,9 @@ from perturbx.scorers.api.estimate import CHAT_MARKUP, Bill, tokens_per_characte
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.provider import Provider
-from perturbx.scorers.api.questions import Answer, Question
+from perturbx.scorers.api.questions import Question
 from perturbx.scorers.api.readings import Reading, Votes
+from perturbx.scorers.api.rows import Row, answered, in_order, scores_of
 from perturbx.scorers.outputs import texts_of
 from perturbx.scorers.scores import Scores
 from perturbx.typing import InputKind, IntArray, TextInput
@@ -184,18 +185,18 @@ class ApiScorer:
             return
         reading = self.reading(texts[0])
         rows = [
-            _Row(number, text, self._questions(reading, text, number, variants.samples))
+            Row(number, text, self._questions(reading, text, number, variants.samples))
             for number, text in enumerate(texts)
         ]
         while rows:
-            further: list[_Row] = []
-            for done in self._answered(rows, reading):
+            further: list[Row] = []
+            for done in answered(rows, self.model, reading):
                 for row in done:
                     row.pending = reading.follow_ups(row.text, row.answers)
                 finished = [row for row in done if not row.pending]
                 further += [row for row in done if row.pending]
                 if finished:
-                    yield _scores(finished, reading)
+                    yield scores_of(finished, reading)
             rows = further
 
     @property
@@ -252,29 +253,6 @@ class ApiScorer:
         if self._reading is None:
             self._reading = choose_reading(self.model, self.asked, self.method, text)
         return self._reading
-
-    def _answered(self, rows: Sequence[_Row], reading: Reading) -> Iterator[list[_Row]]:
-        """Yield the rows of which all pending questions are answered, as that happens."""
-        owners: dict[str, list[_Row]] = {}
-        left: dict[int, int] = {}
-        answers: dict[str, Answer] = {}
-        for row in rows:
-            keys = {question.key for question in row.pending}
-            left[row.number] = len(keys)
-            for key in keys:
-                owners.setdefault(key, []).append(row)
-        questions = [question for row in rows for question in row.pending]
-        for part in self.model.ask(questions, reading.missing):
-            done = []
-            for question, answer in part:
-                answers[question.key] = answer
-                for row in owners.pop(question.key, ()):
-                    left[row.number] -= 1
-                    if not left[row.number]:
-                        row.answers += [answers[own.key] for own in row.pending]
-                        done.append(row)
-            if done:
-                yield done
 
     def calibrate(self, texts: Sequence[TextInput], y: Sequence[str]) -> ApiScorer:
         """Return the scorer with verbalised confidence made a probability.
@@ -345,41 +323,3 @@ class ApiScorer:
 
     def __repr__(self) -> str:
         return f"ApiScorer({self.model_id})"
-
-
-@dataclass
-class _Row:
-    """One variant on its way to a number."""
-
-    number: int
-    text: TextInput
-    pending: list[Question]
-    answers: list[Answer] = field(default_factory=list)
-
-
-def in_order(parts: Sequence[tuple[IntArray, Scores]], n_outputs: int) -> Scores:
-    """Return parts that came in any order as one, in the order of their rows."""
-    if not parts:
-        return Scores(np.empty((0, n_outputs)))
-    order = np.argsort(np.concatenate([rows for rows, _ in parts]))
-    variances = [own.variances for _, own in parts if own.variances is not None]
-    samples = [own.samples for _, own in parts if own.samples is not None]
-    return replace(
-        parts[0][1],
-        values=np.concatenate([own.values for _, own in parts])[order],
-        variances=np.concatenate(variances)[order] if variances else None,
-        samples=np.concatenate(samples)[order] if samples else None,
-    )
-
-
-def _scores(rows: Sequence[_Row], reading: Reading) -> tuple[IntArray, Scores]:
-    numbers = [reading.numbers(row.text, row.answers) for row in rows]
-    variances = [own for _, own in numbers if own is not None]
-    samples = np.array([len(row.answers) for row in rows], dtype=np.int64)
-    return np.array([row.number for row in rows], dtype=np.int64), Scores(
-        np.stack([values for values, _ in numbers]),
-        np.stack(variances) if variances else None,
-        kind=reading.kind,
-        exclusive=reading.exclusive,
-        samples=samples if isinstance(reading, Votes) else None,
-    )

@@ -1,0 +1,66 @@
+"""`Run`: the calls of one `Dispatcher.ask`, between the loop that makes them and who asked."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from dataclasses import dataclass, field
+
+from perturbx.exceptions import PerturbxError
+from perturbx.scorers.api.questions import Answer, Question
+
+MOMENT = 0.5
+"""Seconds to wait for an answer at a time: in between, Ctrl-C is heard on every system."""
+
+
+@dataclass
+class Run:
+    """One call of `Dispatcher.ask`.
+
+    Parameters
+    ----------
+    out : queue.SimpleQueue
+        The answers on their way out; None at the end.
+    failure : PerturbxError, optional
+        What ended it.
+    is_stopped : bool
+        No further call is begun.
+    is_shared : bool
+        Another process writes to the same cache.
+    tasks, in_flight : set of asyncio.Task
+        All calls that are not over, and those that the server has.
+    """
+
+    out: queue.SimpleQueue[tuple[Question, Answer] | None] = field(
+        default_factory=queue.SimpleQueue
+    )
+    failure: PerturbxError | None = None
+    is_stopped: bool = False
+    is_shared: bool = False
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    in_flight: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def stop(self, failure: PerturbxError | None = None) -> None:
+        """Begin no further call; those in flight come home, and those that wait need not."""
+        self.is_stopped = True
+        self.failure = self.failure or failure
+        for task in self.tasks - self.in_flight - {asyncio.current_task()}:
+            task.cancel()
+
+    def gathered(self) -> list[tuple[Question, Answer]] | None:
+        """Return what has come, after waiting a moment for it; None at the end."""
+        try:
+            first = self.out.get(timeout=MOMENT)
+        except queue.Empty:
+            return []
+        gathered = []
+        while first is not None:
+            gathered.append(first)
+            try:
+                first = self.out.get_nowait()
+            except queue.Empty:
+                return gathered
+        if gathered:
+            self.out.put(None)
+            return gathered
+        return None
