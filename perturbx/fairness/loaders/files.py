@@ -1,0 +1,210 @@
+"""Files of tables, read a row at a time, with errors that say what is wrong and what to do."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, Final
+
+from perturbx.exceptions import ArgumentError, MissingExtraError
+
+PathArgument = str | PathLike[str]
+
+_LONGEST_FIELD: Final = 2**24
+"""Texts longer than the csv module's 128 kB are no fault."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A public set: what it is called, its licence, and where it is to be had.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    licence : str
+        Its licence.
+    reference : str
+        Who made it.
+    where : str
+        Where it is to be had.
+    """
+
+    name: str
+    licence: str
+    reference: str
+    where: str
+
+    @property
+    def line(self) -> str:
+        """Licence, makers and place on one line."""
+        return f"{self.licence}; {self.reference}; {self.where}"
+
+    def fault(self, path: PathArgument, what: str) -> ArgumentError:
+        """Return the error that says what is wrong with a file, and where the right one is."""
+        return ArgumentError(f"path: {what} in {fspath(path)}; {self.name} is at {self.where}")
+
+
+def checked_path(path: PathArgument, source: Source, name: str = "path") -> Path:
+    """Return the path of a file that is there.
+
+    Raises
+    ------
+    ArgumentError
+        It is no path, a folder, a pickle, or not there.
+    """
+    if not isinstance(path, str | PathLike):
+        raise ArgumentError(f"{name}: expected the path of a file; got {path!r}")
+    file = Path(path)
+    if file.suffix.lower() in (".pkl", ".pickle", ".p"):
+        raise ArgumentError(
+            f"{name}: {file} is a pickle, and opening one runs whatever code it holds; give a "
+            f".csv, .jsonl or .parquet file ({source.name} is at {source.where})"
+        )
+    if not file.is_file():
+        fault = "is a folder" if file.is_dir() else "does not exist"
+        raise ArgumentError(f"{name}: {file} {fault}; {source.name} is at {source.where}")
+    return file
+
+
+def read_rows(
+    path: PathArgument,
+    source: Source,
+    columns: Sequence[str | tuple[str, ...]],
+    *,
+    delimiter: str = ",",
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a ``.jsonl``, ``.parquet`` or else a CSV file.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    source : Source
+        What it should be.
+    columns : sequence of str, or of tuples of str
+        The columns that are needed; of a tuple any one.
+    delimiter : str, default=","
+        What parts the columns of a CSV file.
+
+    Raises
+    ------
+    ArgumentError
+        The file is not there or no such file, a column is missing, or a row has too many or too
+        few cells.
+    MissingExtraError
+        A Parquet file, and pyarrow is not installed.
+    """
+    file = checked_path(path, source)
+    suffix = file.suffix.lower()
+    if suffix == ".parquet":
+        yield from _parquet_rows(file, source, columns)
+    elif suffix in (".jsonl", ".ndjson", ".json"):
+        yield from _json_rows(file, source, columns)
+    else:
+        yield from _csv_rows(file, source, columns, "\t" if suffix == ".tsv" else delimiter)
+
+
+def named(found: Mapping[str, Any] | Iterable[str], names: Sequence[str]) -> str:
+    """Return the first of `names` that is a column; the first one where none is."""
+    found = set(found)
+    return next((name for name in names if name in found), names[0])
+
+
+def row_texts(
+    path: PathArgument, source: Source, rows: Iterable[Any], name: str
+) -> tuple[str, ...]:
+    """Return a column of texts.
+
+    Raises
+    ------
+    ArgumentError
+        A cell that is no text.
+    """
+    texts = []
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, str):
+            raise source.fault(path, f"record {number}: {name} is {row!r}, no text,")
+        texts.append(row)
+    return tuple(texts)
+
+
+def _check_columns(
+    file: Path,
+    source: Source,
+    columns: Sequence[str | tuple[str, ...]],
+    found: Sequence[str],
+    where: str = "",
+) -> None:
+    for column in columns:
+        choices = (column,) if isinstance(column, str) else column
+        if not set(choices) & set(found):
+            wanted = " or ".join(map(repr, choices))
+            shown = ", ".join(map(repr, found[:20])) or "none"
+            raise source.fault(file, f"{where}no column {wanted} (found: {shown})")
+
+
+def _csv_rows(
+    file: Path, source: Source, columns: Sequence[str | tuple[str, ...]], delimiter: str
+) -> Iterator[dict[str, Any]]:
+    limit = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        # A byte order mark is no part of the first column's name.
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines, delimiter=delimiter)
+            _check_columns(file, source, columns, list(reader.fieldnames or ()))
+            for row in reader:
+                if None in row or None in row.values():
+                    n_cells = sum(value is not None for value in row.values()) + len(
+                        row.get(None, ())
+                    )
+                    raise source.fault(
+                        file,
+                        f"line {reader.line_num}: {n_cells} cells for "
+                        f"{len(reader.fieldnames or ())} columns",
+                    )
+                yield row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise source.fault(file, f"no CSV in UTF-8 ({error})") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _json_rows(
+    file: Path, source: Source, columns: Sequence[str | tuple[str, ...]]
+) -> Iterator[dict[str, Any]]:
+    number = 0
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise source.fault(file, f"line {number}: no JSON object")
+                _check_columns(file, source, columns, list(row), f"line {number}: ")
+                yield row
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise source.fault(file, f"line {number}: no JSON object a line ({error})") from error
+
+
+def _parquet_rows(
+    file: Path, source: Source, columns: Sequence[str | tuple[str, ...]]
+) -> Iterator[dict[str, Any]]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "fairness") from error
+
+    try:
+        with pq.ParquetFile(file) as table:
+            _check_columns(file, source, columns, table.schema_arrow.names)
+            for batch in table.iter_batches():
+                yield from batch.to_pylist()
+    except pa.ArrowInvalid as error:
+        raise source.fault(file, f"no Parquet ({error})") from error
