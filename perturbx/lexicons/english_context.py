@@ -1,0 +1,197 @@
+"""What a term is in an English text, by closed classes of neighbours: rules, no model.
+
+They are heuristics: of her and his, of a noun or an adjective, of *black* people or a *black* car.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from perturbx.lexicons.english_words import (
+    BASE_VERBS,
+    BE,
+    CAUSATIVES,
+    DETERMINERS,
+    DITRANSITIVES,
+    FUNCTION_WORDS,
+    IDENTITY_ADJECTIVES,
+    PERCEPTIONS,
+    PERSON_NOUNS,
+    STATES,
+)
+from perturbx.lexicons.letter_case import begins_sentence
+
+
+def _words(line: str) -> frozenset[str]:
+    return frozenset(line.split())
+
+
+_NEXT: Final = re.compile(r"(\W*?)(\w[\w'’]*(?:-\w+)*)")
+_GAP: Final = re.compile(r"\s+|[-‐‑/]")
+_BEFORE: Final = re.compile(r"(\w[\w'’]*)(\W*)\Z")
+_SINGULAR: Final = _words("a an another one every each")
+_PLURAL: Final = _words("the these those all many most some few both other")
+_AGES: Final = _words(
+    "year years yr yrs month months week weeks day days how decade decades century"
+)
+
+
+def word_after(text: str, stop: int) -> str:
+    """Return the next word of the phrase in lower case; "" where the phrase ends at `stop`."""
+    match = _NEXT.match(text, stop)
+    if match is None or not _GAP.fullmatch(match[1]):
+        return ""
+    return match[2].replace("’", "'").casefold()
+
+
+def words_before(text: str, start: int, n: int = 4) -> list[str]:
+    """Return up to `n` words of the phrase before `start` in lower case, the nearest first."""
+    words: list[str] = []
+    while len(words) < n:
+        match = _BEFORE.search(text[max(0, start - 40) : start])
+        if match is None or not (match[2] == "" or _GAP.fullmatch(match[2])):
+            break
+        words.append(match[1].replace("’", "'").casefold())
+        start -= len(match[0])
+    return words
+
+
+def likeliest(text: str, start: int, stop: int, forms: Sequence[str]) -> int:
+    """Return which of the `forms` a term between these positions has."""
+    if "object" in forms and "possessive" in forms:
+        wanted = "object" if _is_object(text, start, stop) else "possessive"
+    elif "possessive" in forms and "possessive_pronoun" in forms:
+        wanted = "possessive" if _goes_on(text, stop) else "possessive_pronoun"
+    elif "adjective" in forms:
+        wanted = _noun_or_adjective(text, start, stop, forms)
+    elif "plural" in forms:
+        wanted = "plural" if _has(words_before(text, start), _PLURAL) else forms[0]
+    else:
+        wanted = forms[0]
+    return list(forms).index(wanted) if wanted in forms else 0
+
+
+def counts_as_identity(
+    text: str,
+    start: int,
+    stop: int,
+    form: str,
+    *,
+    needs_capital: bool = False,
+    also: frozenset[str] = frozenset(),
+) -> bool:
+    """Return whether a word with another sense names people here.
+
+    It does before a noun for people, before a function word and at the end of a phrase ("murder
+    black", "I am black and proud"); not before another word ("a black car"). A word that needs a
+    capital does wherever it does not owe that to the sentence; a title before a name.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    start, stop : int
+        Where the word stands.
+    form : str
+        Its form; plurals always count.
+    needs_capital : bool
+        Whether the word has its other sense without a capital only ("Polish", "Will").
+    also : frozenset of str
+        Other words with another sense, which it may go together with: "black and white people"
+        is about people.
+    """
+    capital = text[start].isupper()
+    if form == "title":
+        after = text[stop : stop + 2].strip(". ")
+        return capital and after[:1].isupper()
+    if needs_capital:
+        after = text[_end_of_gap(text, stop) :][:1]
+        return (
+            not begins_sentence(text, start)
+            or after.isupper()
+            or (word_after(text, stop) not in DETERMINERS and _is_said_of_people(text, stop, also))
+        )
+    if form == "plural":
+        return True
+    before = words_before(text, start, 2)
+    if before[:1] and before[0] in _AGES:
+        return False
+    return _is_said_of_people(text, stop, also)
+
+
+def _is_said_of_people(text: str, stop: int, also: frozenset[str]) -> bool:
+    after = word_after(text, stop)
+    for _ in range(3):
+        position = _end_of_next(text, stop)
+        if after in ("and", "or", "nor"):
+            other = word_after(text, position)
+            if other not in also:
+                return True
+            stop = _end_of_next(text, position)
+        elif after in IDENTITY_ADJECTIVES and after not in PERSON_NOUNS:
+            stop = position
+        else:
+            break
+        after = word_after(text, stop)
+    head = after.removesuffix("'s").removesuffix("'")
+    return not after or after in FUNCTION_WORDS or head in PERSON_NOUNS or head in FUNCTION_WORDS
+
+
+def _end_of_next(text: str, stop: int) -> int:
+    match = _NEXT.match(text, stop)
+    return stop if match is None else match.end()
+
+
+def _end_of_gap(text: str, stop: int) -> int:
+    match = _GAP.match(text, stop)
+    return stop if match is None else match.end()
+
+
+def _goes_on(text: str, stop: int) -> bool:
+    """Return whether a noun phrase goes on behind `stop`."""
+    after = word_after(text, stop)
+    return bool(after) and (after not in FUNCTION_WORDS or after in ("very", "first", "last"))
+
+
+def _is_object(text: str, start: int, stop: int) -> bool:
+    """Return whether *her* is the object of a verb, not the owner of what follows."""
+    after, before = word_after(text, stop), words_before(text, start, 1)
+    verb = before[0] if before else ""
+    if after == "very":
+        second = word_after(text, _end_of_next(text, stop))
+        return second in FUNCTION_WORDS or second.endswith("ly") or not second
+    if not after or (after in FUNCTION_WORDS and after not in ("first", "last")):
+        return True
+    further = word_after(text, _end_of_next(text, stop))
+    ends = not further or further in FUNCTION_WORDS
+    if verb in CAUSATIVES and after in BASE_VERBS:
+        return True
+    if verb in PERCEPTIONS and after.endswith("ing"):
+        return True
+    if after in STATES and ends and (verb in CAUSATIVES or verb in PERCEPTIONS):
+        return True
+    if verb in DITRANSITIVES and after not in PERSON_NOUNS and further != "to":
+        return ends and after not in ("own", "best", "all")
+    return after.endswith("ly") and after not in ("only", "family", "early", "lovely", "elderly")
+
+
+def _noun_or_adjective(text: str, start: int, stop: int, forms: Sequence[str]) -> str:
+    """Return "adjective" before a noun and where nothing opens a noun phrase."""
+    if _goes_on(text, stop):
+        return "adjective"
+    if word_after(text, stop) in ("and", "or") and not _has(words_before(text, start), _SINGULAR):
+        return "adjective"
+    for word in words_before(text, start):
+        if word in BE or word in FUNCTION_WORDS - DETERMINERS:
+            break
+        if word in _SINGULAR and "noun" in forms:
+            return "noun"
+        if word in _PLURAL and "plural" in forms:
+            return "plural"
+    return "adjective"
+
+
+def _has(words: Sequence[str], wanted: frozenset[str]) -> bool:
+    return any(word in wanted for word in words)
