@@ -1,0 +1,372 @@
+"""The measures of every group with their intervals: fairlearn's numbers, resampled by us."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import scipy.sparse
+
+from perturbx.exceptions import MissingExtraError
+from perturbx.fairness.grouping import EVERYONE, Attribute, with_everyone
+from perturbx.fairness.statistics.auc import AUCS, GroupAucs, generalised_mean
+from perturbx.fairness.statistics.measures import Judged, Measure, measures_of
+from perturbx.fairness.statistics.resampling import (
+    EXACT_ROWS,
+    Resampling,
+    half_rows,
+)
+from perturbx.fairness.statistics.permutation import membership_patterns
+from perturbx.typing import FloatArray, IntArray
+
+OVERALL: Final = ("fped", "fned", *(f"{name}_mean" for name in AUCS))
+"""What sums up all groups: the equality differences of Dixon et al. 2018 ("Measuring and mitigating
+unintended bias in text classification"), sum over groups of |FPR - FPR of the group| and of FNR,
+and the generalised means of the AUCs."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupMeasures:
+    """All measures of the groups of one attribute, for one outcome.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The measures.
+    groups : tuple of str
+        The groups; the last one is everyone.
+    values : numpy.ndarray, (n_measures, n_groups)
+        NaN where a measure has no value, or stands on fewer rows than are enough.
+    draws : numpy.ndarray, (n_measures, n_groups, n_resamples)
+        The same, resampled.
+    n : numpy.ndarray of int64, (n_measures, n_groups)
+        The rows behind each.
+    n_clusters : numpy.ndarray of int64, (n_measures, n_groups), optional
+        The clusters behind each, where rows are clustered.
+    too_few : numpy.ndarray of bool, (n_measures, n_groups)
+        Where fewer rows than are enough stand behind it.
+    overall : mapping of str to (value, draws)
+        What sums up all groups.
+    """
+
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    values: FloatArray
+    draws: FloatArray
+    n: IntArray
+    n_clusters: IntArray | None
+    too_few: np.typing.NDArray[np.bool_]
+    overall: Mapping[str, tuple[float, FloatArray]]
+
+
+def measure_groups(
+    judged: Judged,
+    attribute: Attribute,
+    clusters: IntArray | None,
+    *,
+    n_resamples: int,
+    seed: int,
+    min_group_size: int,
+) -> GroupMeasures:
+    """Return every measure of every group.
+
+    Parameters
+    ----------
+    judged : Judged
+        What the model said, and what is true.
+    attribute : Attribute
+        The groups.
+    clusters : numpy.ndarray of int64, (n_rows,), optional
+        Rows that stand or fall together.
+    n_resamples, seed : int
+        Of the bootstrap.
+    min_group_size : int
+        Below so many rows a measure has no value.
+    """
+    members = with_everyone(attribute.members)
+    groups = (*attribute.groups, EVERYONE)
+    measures = measures_of(judged)
+    few = gathered(judged, members, clusters, n_resamples, seed)
+    values = fairlearn_values(judged, groups, members, measures)
+    below_line = [measure.of_rows(judged)[1] for measure in measures]
+    n = np.stack([np.rint(members.T @ below).astype(np.int64) for below in below_line])
+    draws = _resampled_quotients(measures, few.judged, few.members, few.resampling)
+    used = scipy.sparse.vstack(
+        [members.T.multiply(below[None]).tocsr() for below in below_line], format="csr"
+    )
+    plain = Resampling(clusters, None, n_resamples, seed)
+    n_clusters = plain.n_independent(used).reshape(n.shape)
+    names = tuple(measure.name for measure in measures)
+    enough = n
+    if judged.is_binary:
+        aucs = GroupAucs(judged.scores, _of(judged.labels), _rows_of(members))
+        quick = GroupAucs(
+            few.judged.scores,
+            _of(few.judged.labels),
+            _rows_of(few.members),
+            few.resampling.multiplicity,
+        )
+        rows, rarer = aucs.counts()
+        values = np.concatenate([values, aucs.values().T])
+        draws = np.concatenate([draws, quick.resampled(few.resampling).transpose(1, 0, 2)])
+        n, enough = np.concatenate([n, rows.T]), np.concatenate([n, rarer.T])
+        n_clusters = np.concatenate([n_clusters, np.repeat(n_clusters[:1], 3, axis=0)])
+        names = (*names, *AUCS)
+    too_few = enough < min_group_size
+    values = np.where(too_few, np.nan, values)
+    draws = np.where(too_few[:, :, None], np.nan, draws)
+    return GroupMeasures(
+        names,
+        groups,
+        values,
+        draws,
+        n,
+        None if clusters is None else n_clusters,
+        too_few,
+        _overall(names, values, draws),
+    )
+
+
+def _of(labels: FloatArray | None) -> FloatArray:
+    assert labels is not None
+    return labels
+
+
+def _rows_of(members: scipy.sparse.csr_array) -> list[IntArray]:
+    by_group = members.tocsc()
+    return [
+        by_group.indices[start:stop].astype(np.int64)
+        for start, stop in zip(by_group.indptr[:-1], by_group.indptr[1:], strict=True)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Gathered:
+    judged: Judged
+    members: scipy.sparse.csr_array
+    resampling: Resampling
+
+
+def gathered(
+    judged: Judged,
+    members: scipy.sparse.csr_array,
+    clusters: IntArray | None,
+    n_resamples: int,
+    seed: int,
+) -> _Gathered:
+    """Return rows for resampling: as they are, or many independent ones gathered into few.
+
+    Of a million independent rows, those of equal groups, labels and decisions and of nearly the
+    same score (one of so many quantiles that 50,000 rows are left) count as one, several times
+    over: sums over decisions and labels stay exact, scores become means of neighbours.
+    """
+    n_rows = len(judged)
+    if clusters is not None or n_rows <= EXACT_ROWS:
+        return _Gathered(judged, members, Resampling(clusters, None, n_resamples, seed))
+    key = membership_patterns(members)
+    for column in (judged.labels, judged.decisions):
+        if column is not None and judged.decisions is not None:
+            key = np.unique(
+                np.stack([key, np.nan_to_num(column, nan=-1.0).astype(np.int64)]),
+                axis=1,
+                return_inverse=True,
+            )[1].ravel()
+    n_bins = max(EXACT_ROWS // (int(key.max()) + 1), 16)
+    edges = np.unique(np.quantile(judged.scores, np.linspace(0, 1, n_bins + 1)[1:-1]))
+    bins = np.searchsorted(edges, judged.scores)
+    if judged.decisions is None and judged.labels is not None:
+        # A regression's labels are as many as its scores: both are binned.
+        cuts = np.unique(np.quantile(judged.labels[np.isfinite(judged.labels)], np.linspace(0, 1, 65)[1:-1]))
+        bins = bins * (len(cuts) + 1) + np.searchsorted(cuts, judged.labels)
+    atom, first, number, size = np.unique(
+        key * (int(bins.max()) + 1) + bins,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    number = number.ravel()
+
+    def mean(column: FloatArray | None) -> FloatArray | None:
+        if column is None:
+            return None
+        return np.bincount(number, weights=column, minlength=len(atom)) / size
+
+    scores = mean(judged.scores)
+    assert scores is not None
+    return _Gathered(
+        Judged(scores, mean(judged.decisions), mean(judged.labels), judged.is_probability),
+        members[first].tocsr(),
+        Resampling(None, size.astype(np.int64), n_resamples, seed),
+    )
+
+
+def _resampled_quotients(
+    measures: tuple[Measure, ...],
+    judged: Judged,
+    members: scipy.sparse.csr_array,
+    resampling: Resampling,
+) -> FloatArray:
+    """Return the resampled measures, ``(n_measures, n_groups, n_resamples)``."""
+    by_group = members.T.tocsr().astype(np.float64)
+    size = 1.0 if resampling.multiplicity is None else resampling.multiplicity
+    terms = [[column * size for column in measure.of_rows(judged)] for measure in measures]
+    below_line = [by_group.multiply(below[None]).tocsr() for _, below in terms]
+    above_line = [by_group.multiply(above[None]).tocsr() for above, _ in terms]
+    sums = resampling.sums(scipy.sparse.vstack([*above_line, *below_line], format="csr"))
+    shape = (2, len(measures), by_group.shape[0], resampling.n_resamples)
+    top, bottom = sums.reshape(shape)
+    up, down = half_rows(shape[1] * shape[2], shape[3], resampling.seed + 2).reshape(shape)
+    for number, measure in enumerate(measures):
+        if measure.is_share:
+            per_cluster = _rows_per_cluster(below_line[number], resampling)[:, None]
+            top[number] += up[number] * per_cluster
+            bottom[number] += (up[number] + down[number]) * per_cluster
+    with np.errstate(invalid="ignore", divide="ignore"):
+        quotients: FloatArray = top / bottom
+    return quotients
+
+
+def _rows_per_cluster(used: scipy.sparse.csr_array, resampling: Resampling) -> FloatArray:
+    """Return how many rows an independent cluster has on average, in each group."""
+    if resampling.clusters is None:
+        return np.ones(used.shape[0])
+    clusters = np.maximum(resampling.n_independent(used), 1)
+    return np.maximum(np.asarray(used.sum(axis=1)).ravel() / clusters, 1.0)
+
+
+def fairlearn_values(
+    judged: Judged,
+    groups: tuple[str, ...],
+    members: scipy.sparse.csr_array,
+    measures: tuple[Measure, ...],
+) -> FloatArray:
+    """Return the measures of every group by fairlearn's `MetricFrame`, ``(n_measures, n_groups)``.
+
+    Raises
+    ------
+    MissingExtraError
+        fairlearn is not installed (extra ``fairness``).
+    """
+    try:
+        from fairlearn.metrics import MetricFrame
+    except ImportError as error:
+        raise MissingExtraError("fairlearn", "fairness") from error
+
+    functions = _functions()
+    coo = members.tocoo()
+    row, group = (part.astype(np.int64) for part in coo.coords)
+    truth = judged.scores if judged.labels is None else judged.labels
+    values = np.full((len(measures), len(groups)), np.nan)
+    for of_scores in (False, True):
+        said = judged.scores if of_scores or judged.decisions is None else judged.decisions
+        for of_labels in (False, True):
+            wanted = {
+                m.name: functions[m.name]
+                for m in measures
+                if m.needs_labels == of_labels and (m.name in _OF_SCORES) == of_scores
+            }
+            known = np.isfinite(truth[row]) if of_labels else np.ones(len(row), dtype=bool)
+            if not wanted or not known.any():
+                continue
+            at = row[known]
+            cells = np.stack([group[known], np.nan_to_num(truth[at]), said[at]])
+            weights = np.ones(cells.shape[1])
+            if not of_scores and judged.decisions is not None:
+                # Equal rows count as one, several times over: fairlearn is slow a row.
+                truth_at = cells[1] if of_labels else np.zeros(len(at))
+                cells, weights = np.unique(
+                    np.stack([cells[0], truth_at, cells[2]]), axis=1, return_counts=True
+                )
+            with warnings.catch_warnings():
+                # Of groups without a positive or a negative: they have no value below.
+                warnings.simplefilter("ignore")
+                frame = MetricFrame(
+                    metrics=wanted,
+                    y_true=cells[1],
+                    y_pred=cells[2],
+                    sensitive_features=cells[0].astype(np.int64),
+                    sample_params={name: {"sample_weight": weights} for name in wanted},
+                ).by_group
+            for number, measure in enumerate(measures):
+                if measure.name in wanted:
+                    values[number, frame.index.to_numpy()] = frame[measure.name].to_numpy(float)
+    for number, measure in enumerate(measures):
+        below = members.T @ measure.of_rows(judged)[1]
+        values[number, below == 0] = np.nan
+    return values
+
+
+_OF_SCORES: Final = frozenset(
+    ("mean_score", "calibration", "brier_score", "mean_error", "mean_absolute_error")
+)
+
+
+def _functions() -> dict[str, Callable[..., float]]:
+    """Return fairlearn's and scikit-learn's function for each measure."""
+    from fairlearn import metrics as fairlearn
+    from sklearn import metrics as sklearn
+
+    def of_label(function: Callable[..., float], label: int) -> Callable[..., float]:
+        def share(y_true: Any, y_pred: Any, *, sample_weight: Any) -> float:
+            if label not in y_true:
+                return np.nan
+            return float(function(y_true, y_pred, pos_label=1, sample_weight=sample_weight))
+
+        return share
+
+    def base_rate(y_true: Any, y_pred: Any, *, sample_weight: Any) -> float:
+        return float(fairlearn.mean_prediction(y_pred, y_true, sample_weight=sample_weight))
+
+    def mean_error(y_true: Any, y_pred: Any, *, sample_weight: Any) -> float:
+        said = fairlearn.mean_prediction(y_true, y_pred, sample_weight=sample_weight)
+        return float(said - base_rate(y_true, y_pred, sample_weight=sample_weight))
+
+    def precision(y_true: Any, y_pred: Any, *, sample_weight: Any) -> float:
+        return float(
+            sklearn.precision_score(
+                y_true, y_pred, sample_weight=sample_weight, zero_division=np.nan
+            )
+        )
+
+    return {
+        "selection_rate": fairlearn.selection_rate,
+        "base_rate": base_rate,
+        "tpr": of_label(fairlearn.true_positive_rate, 1),
+        "fpr": of_label(fairlearn.false_positive_rate, 0),
+        "fnr": of_label(fairlearn.false_negative_rate, 1),
+        "precision": precision,
+        "accuracy": sklearn.accuracy_score,
+        "mean_score": fairlearn.mean_prediction,
+        "calibration": mean_error,
+        "mean_error": mean_error,
+        "brier_score": sklearn.mean_squared_error,
+        "mean_absolute_error": sklearn.mean_absolute_error,
+    }
+
+
+def _overall(
+    names: tuple[str, ...], values: FloatArray, draws: FloatArray
+) -> dict[str, tuple[float, FloatArray]]:
+    """Return what sums up all groups, with its resampled values; groups without a value are out."""
+    found: dict[str, tuple[float, FloatArray]] = {}
+    for name, rate in (("fped", "fpr"), ("fned", "fnr")):
+        if rate in names:
+            at = names.index(rate)
+            known = np.isfinite(values[at, :-1])
+            if known.any() and np.isfinite(values[at, -1]):
+                parts = np.abs(values[at, :-1][known] - values[at, -1])
+                spread = np.abs(draws[at, :-1][known] - draws[at, -1])
+                found[name] = (float(parts.sum()), spread.sum(axis=0))
+    for auc in AUCS:
+        if auc in names:
+            at = names.index(auc)
+            known = np.isfinite(values[at, :-1])
+            if known.any():
+                found[f"{auc}_mean"] = (
+                    float(generalised_mean(values[at, :-1][known])),
+                    generalised_mean(draws[at, :-1][known]),
+                )
+    return found

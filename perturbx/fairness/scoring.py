@@ -1,0 +1,173 @@
+"""`TextScores`: whole texts through the model, each distinct one once, and none of them lost."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from perturbx.exceptions import (
+    ArgumentError,
+    Interrupted,
+    ScoringError,
+    SegmentationError,
+    TruncationWarning,
+)
+from perturbx.jobs import Job
+from perturbx.maskers.delete import Delete
+from perturbx.maskers.variants import Variants
+from perturbx.runner import Runner
+from perturbx.typing import IntArray, Scorer, ScoreKind, ScoreMatrix
+from perturbx.units.text_input import as_one_text
+from perturbx.units.units import Units
+
+_AT_ONCE = 20_000
+"""Texts that are made ready at once."""
+
+_KEPT = torch.ones((1, 1), dtype=torch.bool)
+
+
+class TextScores:
+    """The scores of whole texts, remembered by 128 bits of each.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model.
+    batch_tokens : int or "auto"
+        See `Runner`.
+    progress : bool
+        Show a bar.
+    """
+
+    def __init__(
+        self, scorer: Scorer, *, batch_tokens: int | Literal["auto"] = "auto", progress: bool = True
+    ) -> None:
+        self.scorer = scorer
+        self.kind: ScoreKind = "value"
+        self.exclusive = True
+        self._runner = Runner(scorer, batch_tokens=batch_tokens, progress=progress)
+        # Sorted by the first 64 bits, so that a million texts take 16 bytes each beside scores.
+        self._keys = np.empty(0, dtype="i8,i8")
+        self._values: ScoreMatrix = np.empty((0, 0))
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """A name per output; known after the first score."""
+        names = self.scorer.output_names
+        return names or tuple(map(str, range(self._values.shape[1])))
+
+    def of(self, texts: Sequence[str]) -> ScoreMatrix:
+        """Return the scorer's own numbers, ``(n_texts, n_outputs)``.
+
+        Raises
+        ------
+        ScoringError
+            The model failed, or said what is no number; what it said before is remembered, so
+            that the same call goes on from there.
+        Interrupted
+            Ctrl-C; the same.
+        """
+        keys = Variants(texts=list(texts)).keys().view("i8,i8").ravel() if len(texts) else None
+        if keys is None:
+            return np.empty((0, self._values.shape[1]))
+        new, first = np.unique(keys, return_index=True)
+        is_new = self._places(new) < 0
+        wanted = np.sort(first[is_new])
+        for start in range(0, len(wanted), _AT_ONCE):
+            self._score(texts, keys, wanted[start : start + _AT_ONCE])
+        values: ScoreMatrix = self._values[self._places(keys)]
+        return values
+
+    def _score(self, texts: Sequence[str], keys: Any, wanted: IntArray) -> None:
+        jobs = _jobs([texts[i] for i in wanted], self.scorer, wanted)
+        outcome = self._runner.run(jobs)
+        if outcome.n_outputs is not None:
+            scored = np.array([bool(result.scored[0]) for result in outcome.results])
+            values = np.concatenate([result.scores for result in outcome.results])
+            self.kind, self.exclusive = outcome.kind, outcome.exclusive
+            self._remember(keys[wanted[scored]], values[scored])
+        failure = outcome.failure
+        if failure is None:
+            return
+        kept = f"{len(self):,} scores are kept: the same call buys only the others"
+        if isinstance(failure, KeyboardInterrupt):
+            raise Interrupted() from failure
+        if isinstance(failure, ScoringError):
+            raise type(failure)(f"{failure}; {kept}") from failure
+        raise ScoringError(f"model: raised {type(failure).__name__}: {failure}; {kept}") from failure
+
+    def _places(self, keys: Any) -> IntArray:
+        """Return where each key is, -1 where it is not."""
+        if not len(self._keys):
+            return np.full(len(keys), -1)
+        at = np.searchsorted(self._keys, keys)
+        at = np.minimum(at, len(self._keys) - 1)
+        return np.where(self._keys[at] == keys, at, -1)
+
+    def _remember(self, keys: Any, values: ScoreMatrix) -> None:
+        if len(self._values) and self._values.shape[1] != values.shape[1]:
+            raise ScoringError(
+                f"model: returned {values.shape[1]} outputs a text after {self._values.shape[1]} "
+                f"until now; the number must not change"
+            )
+        every = np.concatenate([self._keys, keys])
+        order = np.argsort(every, kind="stable")
+        held = self._values if len(self._values) else np.empty((0, values.shape[1]))
+        self._keys, self._values = every[order], np.concatenate([held, values])[order]
+
+
+def _jobs(texts: Sequence[str], scorer: Scorer, places: IntArray) -> list[Job]:
+    """Return each text as one unit that is kept."""
+    takes_tokens = "tokens" in scorer.accepts
+    tokenizer = getattr(scorer, "tokenizer", None) if takes_tokens else None
+    window = getattr(scorer, "max_tokens", None) if takes_tokens else None
+    masker, jobs, cut = Delete(), [], []
+    for text, place in zip(texts, places, strict=True):
+        units = Units(text, ((0, len(text)),) if text else ())
+        encoding = masker.encode(units, tokenizer, window)
+        if getattr(encoding, "n_truncated", 0):
+            cut.append(int(place))
+        jobs.append(Job(encoding, _KEPT[:, : units.n_units]))
+    if cut:
+        warnings.warn(
+            f"{len(cut)} of {len(texts)} texts are longer than the model's window of {window} "
+            f"tokens; the model does not read what lies beyond: texts {cut[:10]}",
+            TruncationWarning,
+            stacklevel=5,
+        )
+    return jobs
+
+
+def checked_texts(texts: Any) -> list[str]:
+    """Return the texts as a list.
+
+    Raises
+    ------
+    ArgumentError
+        Something is no text.
+    SegmentationError
+        A text holds a lone surrogate.
+    """
+    if isinstance(texts, (str, bytes)) or not hasattr(texts, "__iter__"):
+        raise ArgumentError(
+            f"texts: expected a list of texts, got {type(texts).__name__}; put a single text "
+            f"into a list: [text]"
+        )
+    found = list(texts)
+    for place, text in enumerate(found):
+        if not isinstance(text, str):
+            raise ArgumentError(
+                f"texts[{place}]: expected a string; got {type(text).__name__} {text!r:.60}"
+            )
+        try:
+            as_one_text(text)
+        except SegmentationError as error:
+            raise SegmentationError(f"texts[{place}]: {error}") from error
+    return found

@@ -1,0 +1,1 @@
+"""The arithmetic of an audit: measures as quotients of sums, resampling, AUCs, permutations."""
