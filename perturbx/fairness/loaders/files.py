@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from perturbx.exceptions import ArgumentError, MissingExtraError
 
+T = TypeVar("T")
 PathArgument = str | PathLike[str]
 
 _LONGEST_FIELD: Final = 2**24
@@ -115,22 +116,33 @@ def named(found: Mapping[str, Any] | Iterable[str], names: Sequence[str]) -> str
     return next((name for name in names if name in found), names[0])
 
 
-def row_texts(
-    path: PathArgument, source: Source, rows: Iterable[Any], name: str
-) -> tuple[str, ...]:
-    """Return a column of texts.
+def text_in(row: Mapping[str, Any], column: str, path: PathArgument, source: Source) -> str:
+    """Return a cell that must be a text.
 
     Raises
     ------
     ArgumentError
-        A cell that is no text.
+        It is none.
     """
-    texts = []
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, str):
-            raise source.fault(path, f"record {number}: {name} is {row!r}, no text,")
-        texts.append(row)
-    return tuple(texts)
+    value = row[column]
+    if not isinstance(value, str):
+        raise source.fault(path, f"{column} is {value!r}, no text,")
+    return value
+
+
+def one_of(
+    value: Any, known: Mapping[Any, T], column: str, path: PathArgument, source: Source
+) -> T:
+    """Return what one of a few known cells stands for.
+
+    Raises
+    ------
+    ArgumentError
+        A cell that is not known.
+    """
+    if value not in known:
+        raise source.fault(path, f"{column} is {value!r} (known: {', '.join(map(repr, known))})")
+    return known[value]
 
 
 def _check_columns(

@@ -9,7 +9,13 @@ from typing import Final, Literal
 
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness.labelled_texts import LabelledTexts
-from perturbx.fairness.loaders.files import PathArgument, Source, read_rows
+from perturbx.fairness.loaders.files import (
+    PathArgument,
+    Source,
+    one_of,
+    read_rows,
+    text_in,
+)
 from perturbx.typing import Span
 
 Language = Literal["en", "zh"]
@@ -83,15 +89,9 @@ def load_madlibs(path: PathArgument, language: Language = "en") -> LabelledTexts
         raise ArgumentError(f"language: expected 'en' or 'zh'; got {language!r}")
     text_column, label_column, template_column = _COLUMNS[language]
     texts, labels, templates = [], [], []
-    for number, row in enumerate(read_rows(path, MADLIBS, _COLUMNS[language]), start=1):
-        if row[label_column] not in _LABELS:
-            expected = ", ".join(map(repr, _LABELS))
-            raise MADLIBS.fault(
-                path,
-                f"record {number}: {label_column} {row[label_column]!r} (known: {expected})",
-            )
-        texts.append(row[text_column])
-        labels.append(_LABELS[row[label_column]])
+    for row in read_rows(path, MADLIBS, _COLUMNS[language]):
+        texts.append(text_in(row, text_column, path, MADLIBS))
+        labels.append(one_of(row[label_column], _LABELS, label_column, path, MADLIBS))
         templates.append(row[template_column])
     slots = _slots(texts, templates, language)
     terms = [slot and text[slot[0] : slot[1]] for text, slot in zip(texts, slots, strict=True)]
