@@ -13,6 +13,7 @@ from perturbx.lexicons.english_words import (
     BASE_VERBS,
     BE,
     CAUSATIVES,
+    COLOURED,
     DETERMINERS,
     DITRANSITIVES,
     FUNCTION_WORDS,
@@ -116,7 +117,9 @@ def counts_as_identity(
     if form == "plural":
         return True
     before = words_before(text, start, 2)
-    if before[:1] and before[0] in _AGES:
+    if before and before[0] in _AGES:
+        return False
+    if before and before[0] in COLOURED and word_after(text, stop) not in PERSON_NOUNS:
         return False
     return _is_said_of_people(text, stop, also)
 

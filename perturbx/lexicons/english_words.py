@@ -104,6 +104,11 @@ BASE_VERBS: Final = _words(
     "join carry open close perform apply blush forget remember regret"
 )
 
+COLOURED: Final = _words(
+    "in wear wears wearing wore worn dressed pitch jet painted dyed turned turns went"
+)
+"""Behind these *black* and *white* are colours, if no one follows."""
+
 CAUSATIVES: Final = _words(
     "let lets letting make makes made making help helps helped helping see sees saw seen seeing "
     "hear hears heard hearing watch watches watched watching have had having bid notice noticed "
@@ -130,5 +135,3 @@ DITRANSITIVES: Final = _words(
     "teaches taught teaching lend lent"
 )
 """Verbs behind which *her* is the one who gets something: "gave her advice"."""
-
-NUMBERS: Final = _words("two three four five six seven eight nine ten many few")

@@ -12,7 +12,7 @@ from typing import get_args
 from perturbx.exceptions import ArgumentError
 from perturbx.lexicons.chinese import names_someone
 from perturbx.lexicons.english_context import counts_as_identity, likeliest
-from perturbx.lexicons.entry import Ambiguous, Entry, Mention
+from perturbx.lexicons.entry import Ambiguous, Entry, Kind, Mention
 from perturbx.lexicons.letter_case import could_be
 from perturbx.lexicons.pattern import compile_terms, is_unspaced, normal
 from perturbx.lexicons.reading import entries_of, read_rows
@@ -157,6 +157,27 @@ class Lexicon:
                 mentions.append(mention)
         return tuple(mentions)
 
+    def counterpart(self, mention: Mention, group: str) -> tuple[str, Kind] | None:
+        """Return what stands in for `mention` when it gives way to `group`, or to "neutral".
+
+        Its own row is asked first, then other rows of its form that hold the same spelling.
+
+        Returns
+        -------
+        (str, kind) or None
+            As the lexicon writes it, with the kind of the row; None where there is none.
+        """
+        rows = self._rows.get((mention.form, mention.group, normal(mention.spelling)), ())
+        for entry in (mention.entry, *rows):
+            if (written := entry.counterpart(group)) is not None:
+                return written, entry.kind
+        return None
+
+    def names(self, group: str) -> tuple[str, ...]:
+        """Return the names of people of `group` that may be put in."""
+        cells = [entry.spellings(group) for entry in self.entries if entry.form == "name"]
+        return tuple(cell[0] for cell in cells if cell)
+
     def _whole(self, match: re.Match[str], edges: WordEdges) -> int | None:
         """Return where the longest term that is a word ends, from the start of `match`."""
         text, start = match.string, match.start()
@@ -218,6 +239,15 @@ class Lexicon:
                     ):
                         rows.append((entry, group, spelling))
         return {term: tuple(rows) for term, rows in index.items()}
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str, str], list[Entry]]:
+        rows: dict[tuple[str, str, str], list[Entry]] = {}
+        for entry in self.entries:
+            for group, cell in zip(entry.groups, entry.cells, strict=True):
+                for spelling in cell:
+                    rows.setdefault((entry.form, group, normal(spelling)), []).append(entry)
+        return rows
 
     @cached_property
     def _ambiguous(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ from perturbx.maskers.delete import Delete
 from perturbx.maskers.infill import Infill
 from perturbx.maskers.removal import Removal
 from perturbx.maskers.replace import MaskToken, Replace, UnknownToken
+from perturbx.maskers.swap import Swap
 from perturbx.maskers.text_encoding import TextEncoding
 from perturbx.maskers.token_encoding import TokenEncoding
 from perturbx.maskers.variants import Variants
@@ -15,6 +16,7 @@ __all__ = [
     "MaskToken",
     "Removal",
     "Replace",
+    "Swap",
     "TextEncoding",
     "TokenEncoding",
     "UnknownToken",

@@ -1,16 +1,27 @@
-"""`Filler`: a string that stands in for what is removed, on tokens and in strings alike."""
+"""What stands in for removed units: `StandIn` in strings, `Filler` on tokens, too."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from perturbx.exceptions import MaskingError
 from perturbx.maskers.tokenized import plain_ids
+from perturbx.typing import Span
 
 Per: TypeAlias = Literal["token", "unit"]
 """One replacement for each token of a unit, or one for the unit."""
+
+
+class StandIn(Protocol):
+    """Says what stands in for removed units in a string."""
+
+    def fill(self, text: str, spans: Sequence[Span], tokenizer: Any = None) -> list[str]:
+        """Return what replaces each of the `spans` of `text` while its unit is removed.
+
+        A tokenizer is the sign that the result will be tokenized.
+        """
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,20 @@ class Filler:
         if head and whole[: len(head)] == head:
             return whole[len(head) :]
         return plain_ids(tokenizer, self.text)
+
+    def fill(self, text: str, spans: Sequence[Span], tokenizer: Any = None) -> list[str]:
+        """Return what replaces each of the `spans` of `text`: the white space at its ends stays.
+
+        A span of white space alone has nothing to give way and stays; errors are those of `texts`.
+        """
+        filled = [text[start:stop] for start, stop in spans]
+        with_core = [i for i, kept in enumerate(filled) if kept.strip()]
+        fillings = self.texts([filled[i].strip() for i in with_core], tokenizer)
+        for i, filling in zip(with_core, fillings, strict=True):
+            bare = filled[i].lstrip()
+            lead, tail = len(filled[i]) - len(bare), len(bare.rstrip())
+            filled[i] = filled[i][:lead] + filling + bare[tail:]
+        return filled
 
     def texts(self, cores: Sequence[str], tokenizer: Any = None) -> list[str]:
         """Return what replaces each of the strings `cores`.

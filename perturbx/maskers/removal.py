@@ -1,4 +1,4 @@
-"""`Removal`: what all maskers share, and the rule that decides between tokens and strings."""
+"""What all maskers share, and `Removal`: the rule that decides between tokens and strings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from perturbx.exceptions import MaskingError
-from perturbx.maskers.filler import Filler
+from perturbx.maskers.filler import Filler, StandIn
 from perturbx.maskers.text_encoding import TextEncoding, encode_text
 from perturbx.maskers.token_encoding import TokenEncoding, encode_tokens
 from perturbx.maskers.tokenized import Tokenized, tokenize, window
@@ -16,7 +16,72 @@ from perturbx.maskers.variants import Variants
 from perturbx.units.units import Units
 
 
-class Removal(ABC):
+class Editing(ABC):
+    """A masker that can edit the string: what it puts in the place of a removed unit is fixed."""
+
+    @abstractmethod
+    def filler(self, tokenizer: Any = None) -> StandIn | None:
+        """Return what stands in for removed units; None where nothing does.
+
+        Parameters
+        ----------
+        tokenizer : transformers tokenizer, optional
+            The model's tokenizer.
+
+        Raises
+        ------
+        MaskingError
+            If the tokenizer is needed and does not have it.
+        """
+
+    @abstractmethod
+    def encode(
+        self, units: Units, tokenizer: Any = None, max_tokens: int | None = None
+    ) -> TokenEncoding | TextEncoding:
+        """Return the text ready for masking, as tokens or as strings."""
+
+    def encode_strings(
+        self, units: Units, tokenizer: Any = None, max_tokens: int | None = None
+    ) -> TextEncoding:
+        """Return the text ready for masking as strings, whoever scores them tokenizes them.
+
+        Parameters and errors are those of `encode`.
+        """
+        check_segments(units, tokenizer)
+        if tokenizer is None:
+            return encode_text(units, self.filler())
+        return self._encode_read_text(units, tokenize(units, tokenizer, max_tokens), tokenizer)
+
+    def _encode_read_text(self, units: Units, tokens: Tokenized, tokenizer: Any) -> TextEncoding:
+        return encode_text(
+            units,
+            self.filler(tokenizer),
+            tokenizer,
+            read=window(units, tokens),
+            n_truncated=tokens.n_truncated,
+        )
+
+    def variants(self, units: Units, masks: Any, tokenizer: Any = None) -> Variants:
+        """Return what the model sees for each row of `masks`.
+
+        Parameters
+        ----------
+        units : Units
+            The units of one text, or of a pair.
+        masks : array of bool, (m, n_units)
+            True = kept; a torch tensor on any device, or anything that makes one.
+        tokenizer : transformers tokenizer, optional
+            See `encode`.
+
+        Returns
+        -------
+        Variants
+            The strings, or the token ids on the device of the masks.
+        """
+        return self.encode(units, tokenizer).variants(torch.as_tensor(masks))
+
+
+class Removal(Editing):
     """A masker that leaves a removed unit out or puts a fixed string in its place.
 
     **The rule.** Where a tokenizer is given and every token of the text lies in one unit (or in
@@ -73,13 +138,7 @@ class Removal(ABC):
             If the tokenizer is missing or lacks the token to put in, if the window does not hold
             the special tokens, or if a replacement could make a variant longer than the window.
         """
-        most = getattr(tokenizer, "max_segments", 2)
-        if len(units.segments) > most:
-            raise MaskingError(
-                f"units: a model takes one text or a pair, got {len(units.segments)} segments"
-                if most == 2
-                else f"units: expected at most {most} segments, got {len(units.segments)}"
-            )
+        check_segments(units, tokenizer)
         filler = self.filler(tokenizer)
         if tokenizer is None:
             return encode_text(units, filler)
@@ -88,41 +147,19 @@ class Removal(ABC):
             units, tokens, filler, tokenizer, max_tokens
         ) or self._encode_read_text(units, tokens, tokenizer)
 
-    def encode_strings(
-        self, units: Units, tokenizer: Any = None, max_tokens: int | None = None
-    ) -> TextEncoding:
-        """Return the text ready for masking as strings, whoever scores them tokenizes them.
 
-        Parameters and errors are those of `encode`.
-        """
-        if tokenizer is None:
-            return encode_text(units, self.filler())
-        return self._encode_read_text(units, tokenize(units, tokenizer, max_tokens), tokenizer)
+def check_segments(units: Units, tokenizer: Any = None) -> None:
+    """Raise if a model takes fewer texts than `units` has.
 
-    def _encode_read_text(self, units: Units, tokens: Tokenized, tokenizer: Any) -> TextEncoding:
-        return encode_text(
-            units,
-            self.filler(tokenizer),
-            tokenizer,
-            read=window(units, tokens),
-            n_truncated=tokens.n_truncated,
+    Raises
+    ------
+    MaskingError
+        If it does.
+    """
+    most = getattr(tokenizer, "max_segments", 2)
+    if len(units.segments) > most:
+        raise MaskingError(
+            f"units: a model takes one text or a pair, got {len(units.segments)} segments"
+            if most == 2
+            else f"units: expected at most {most} segments, got {len(units.segments)}"
         )
-
-    def variants(self, units: Units, masks: Any, tokenizer: Any = None) -> Variants:
-        """Return what the model sees for each row of `masks`.
-
-        Parameters
-        ----------
-        units : Units
-            The units of one text, or of a pair.
-        masks : array of bool, (m, n_units)
-            True = kept; a torch tensor on any device, or anything that makes one.
-        tokenizer : transformers tokenizer, optional
-            See `encode`.
-
-        Returns
-        -------
-        Variants
-            The strings, or the token ids on the device of the masks.
-        """
-        return self.encode(units, tokenizer).variants(torch.as_tensor(masks))

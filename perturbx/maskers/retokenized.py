@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from perturbx.maskers.removal import Removal
+from perturbx.maskers.removal import Editing
 from perturbx.maskers.text_encoding import TextEncoding
 from perturbx.units.units import Units
 
@@ -20,7 +20,7 @@ class Retokenized:
 
     Parameters
     ----------
-    masker : Removal
+    masker : Editing
         What a removed unit looks like.
 
     Examples
@@ -32,10 +32,10 @@ class Retokenized:
     'text'
     """
 
-    masker: Removal
+    masker: Editing
 
     def encode(
         self, units: Units, tokenizer: Any = None, max_tokens: int | None = None
     ) -> TextEncoding:
-        """Return the text ready for masking, as strings; see `Removal.encode`."""
+        """Return the text ready for masking, as strings; see `Editing.encode_strings`."""
         return self.masker.encode_strings(units, tokenizer, max_tokens)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from perturbx.maskers.assembly import count
-from perturbx.maskers.filler import Filler
+from perturbx.maskers.filler import StandIn
 from perturbx.maskers.masks import check_masks
 from perturbx.maskers.tokenized import readable
 from perturbx.maskers.variants import Variants
@@ -101,7 +101,7 @@ class TextEncoding:
 
 def encode_text(
     units: Units,
-    filler: Filler | None,
+    filler: StandIn | None,
     tokenizer: Any = None,
     *,
     read: Sequence[Span] = (),
@@ -109,15 +109,15 @@ def encode_text(
 ) -> TextEncoding:
     """Return `units` as strings.
 
-    A removed unit is left out, or all of it but the white space at its ends gives way to the
-    filler: the punctuation that belongs to it goes, too, just as its tokens do. A unit of white
-    space alone has nothing to give way and stays.
+    A removed unit is left out, or gives way to what the filler says. A `Filler` takes all of it
+    but the white space at its ends: the punctuation that belongs to it goes, too, just as its
+    tokens do.
 
     Parameters
     ----------
     units : Units
         The units.
-    filler : Filler, optional
+    filler : StandIn, optional
         What stands in for a removed unit; None deletes it.
     tokenizer : transformers tokenizer, optional
         Counts tokens for a filler that comes once per token; also the sign that the variants will
@@ -132,47 +132,43 @@ def encode_text(
     TextEncoding
     """
     text = units.text if tokenizer is None else readable(units.text)
-    cut = [_cut(units, text, part) for part in read or units.segments]
+    cut = [_cut(units, part) for part in read or units.segments]
     units_read = np.zeros(units.n_units, dtype=np.bool_)
     units_read[[unit for pieces in cut for unit, _ in pieces if unit != FRAME]] = True
     return TextEncoding(
         units=units,
-        segments=tuple(_parts(pieces, filler, tokenizer) for pieces in cut),
+        segments=tuple(_parts(text, pieces, filler, tokenizer) for pieces in cut),
         n_truncated=n_truncated,
         units_read=units_read,
     )
 
 
-def _cut(units: Units, text: str, segment: Span) -> list[tuple[int, str]]:
-    """Return one segment of `text` as ``(owner, string)`` in order."""
+def _cut(units: Units, segment: Span) -> list[tuple[int, Span]]:
+    """Return one segment of the text as ``(owner, span)`` in order."""
     last, end = segment
-    pieces: list[tuple[int, str]] = []
+    pieces: list[tuple[int, Span]] = []
     for (start, stop), unit in zip(units.spans, units.unit_of_span, strict=True):
         start, stop = max(start, last), min(stop, end)
         if start < stop:
             if last < start:
-                pieces.append((FRAME, text[last:start]))
-            pieces.append((unit, text[start:stop]))
+                pieces.append((FRAME, (last, start)))
+            pieces.append((unit, (start, stop)))
             last = stop
     if last < end:
-        pieces.append((FRAME, text[last:end]))
+        pieces.append((FRAME, (last, end)))
     return pieces
 
 
-def _parts(pieces: Sequence[tuple[int, str]], filler: Filler | None, tokenizer: Any) -> Parts:
-    kept = [string for _, string in pieces]
+def _parts(
+    text: str, pieces: Sequence[tuple[int, Span]], filler: StandIn | None, tokenizer: Any
+) -> Parts:
+    kept = [text[start:stop] for _, (start, stop) in pieces]
     owned = [i for i, (unit, _) in enumerate(pieces) if unit != FRAME]
+    spans = [pieces[i][1] for i in owned]
+    filled = [""] * len(spans) if filler is None else filler.fill(text, spans, tokenizer)
     removed = list(kept)
-    if filler is None:
-        for i in owned:
-            removed[i] = ""
-    else:
-        with_core = [i for i in owned if kept[i].strip()]
-        fillings = filler.texts([kept[i].strip() for i in with_core], tokenizer)
-        for i, filling in zip(with_core, fillings, strict=True):
-            bare = kept[i].lstrip()
-            lead, tail = len(kept[i]) - len(bare), len(bare.rstrip())
-            removed[i] = kept[i][:lead] + filling + bare[tail:]
+    for i, string in zip(owned, filled, strict=True):
+        removed[i] = string
     return Parts(
         owners=np.array([unit for unit, _ in pieces], dtype=np.int64),
         kept=np.array(kept, dtype=object),

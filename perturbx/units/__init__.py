@@ -39,6 +39,7 @@ from perturbx.units.custom import Custom, CutFunction
 from perturbx.units.front_door import SegmenterLike, as_segmenter
 from perturbx.units.frozen import Frozen, freeze
 from perturbx.units.hierarchy import group, hierarchy
+from perturbx.units.identity_terms import IdentityTerms
 from perturbx.units.paragraphs import Paragraphs
 from perturbx.units.regex import Regex
 from perturbx.units.segmenter import BaseSegmenter
@@ -59,6 +60,7 @@ __all__ = [
     "Custom",
     "CutFunction",
     "Frozen",
+    "IdentityTerms",
     "Paragraphs",
     "Regex",
     "SegmenterLike",
