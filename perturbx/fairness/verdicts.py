@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from perturbx.fairness.grouping import EVERYONE
+from perturbx.fairness.wording import (
+    MEASURE_OF_GAP,
+    SENTENCES,
+    gap,
+    gap_rank,
+    listed,
+    measured,
+    number,
+    p_value,
+    percent,
+    quoted,
+    unit_of_gap,
+    wording,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,61 +30,23 @@ VerdictKind: TypeAlias = Literal["gap", "no gap", "too few", "counterfactual", "
 ALPHA: Final = 0.05
 """A gap with a smaller adjusted p-value is said to be one."""
 
-_WORDS: Final[Mapping[str, tuple[str, str, bool]]] = {
-    "demographic_parity": ("are given the outcome {outcome}", "selection rate", True),
-    "equal_opportunity": ("that deserve {outcome} are given it", "true positive rate", True),
-    "fpr": ("that do not deserve {outcome} are given it", "false positive rate", True),
-    "fnr": ("that deserve {outcome} are denied it", "false negative rate", True),
-    "accuracy": ("are judged rightly on {outcome}", "accuracy", True),
-    "mean_score": ("score {value} for {outcome} on average", "mean score", False),
-    "subgroup_auc": ("are ranked with an AUC of {value}", "AUC within the group", False),
-    "bpsn_auc": (
-        "that do not deserve {outcome}, beside others that do: AUC {value}",
-        "BPSN AUC",
-        False,
-    ),
-    "bnsp_auc": (
-        "that deserve {outcome}, beside others that do not: AUC {value}",
-        "BNSP AUC",
-        False,
-    ),
-    "mean_error": ("are predicted {value} too high on average", "mean error", False),
-    "mean_absolute_error": ("are off by {value} on average", "mean absolute error", False),
-    "equalized_odds": ("", "larger gap of true and false positive rates", True),
+KINDS: Final[Mapping[VerdictKind, str]] = {
+    "gap": "What differs between groups",
+    "counterfactual": "What swapping identity terms shows",
+    "words": "Because of which words",
+    "advice": "What would help (estimates)",
+    "no gap": "Where no gap was found, and how large a one would have been seen",
+    "too few": "Where there are too few texts to tell",
 }
-"""How each gap is told: of texts, its name, and whether it is one of shares."""
+"""The kinds of verdicts in the order in which they are told, with a heading for each."""
 
-NAMES: Final[Mapping[str, str]] = {
-    "selection_rate": "selection rate",
-    "base_rate": "share of positives",
-    "tpr": "true positive rate",
-    "fpr": "false positive rate",
-    "fnr": "false negative rate",
-    "precision": "precision",
-    "accuracy": "accuracy",
-    "mean_score": "mean score",
-    "calibration": "mean score less share of positives",
-    "brier_score": "Brier score",
-    "mean_error": "mean error",
-    "mean_absolute_error": "mean absolute error",
-    "subgroup_auc": "AUC within the group",
-    "bpsn_auc": "BPSN AUC",
-    "bnsp_auc": "BNSP AUC",
-    "fped": "false positive equality difference",
-    "fned": "false negative equality difference",
-    "subgroup_auc_mean": "generalised mean of AUCs within groups",
-    "bpsn_auc_mean": "generalised mean of BPSN AUCs",
-    "bnsp_auc_mean": "generalised mean of BNSP AUCs",
-    **{gap: words[1] for gap, words in _WORDS.items() if gap not in ("fpr", "fnr", "accuracy")},
-    "demographic_parity": "selection rate",
-    "equal_opportunity": "true positive rate",
-}
-"""The measures in words."""
+_MIRRORED: Final[Mapping[str, str]] = {"fnr": "equal_opportunity"}
+"""Gaps that say what another one says already."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One sentence of a report.
+    """One sentence of a report, or a few.
 
     Parameters
     ----------
@@ -91,177 +67,290 @@ class Verdict:
         return asdict(self)
 
 
-def verdicts_of(facts: Mapping[str, Any], frames: Mapping[str, pd.DataFrame]) -> tuple[Verdict, ...]:
-    """Return the verdicts of a report: of every attribute its clearest gap of each kind, or none."""
-    level = f"{facts.get('level', 0.95):.0%}"
+def verdicts_of(
+    facts: Mapping[str, Any], frames: Mapping[str, pd.DataFrame]
+) -> tuple[Verdict, ...]:
+    """Return the verdicts of a report, those of a kind together, attribute by attribute."""
+    level = percent(facts.get("level", 0.95)).replace(".0%", "%")
     found: list[Verdict] = []
     gaps = frames["gaps"]
     differences = gaps[gaps["kind"] == "difference"]
     for attribute in dict.fromkeys(frames["groups"]["attribute"]):
-        own = differences[differences["attribute"] == attribute]
+        own = _only(differences, attribute=attribute)
         found += _of_gaps(attribute, own, frames["metrics"], level)
-        found += _of_swaps(attribute, frames["counterfactual"])
-        found += _of_words(attribute, frames["categories"], frames["words"], own)
-        found += _of_advice(attribute, frames["advice"])
-    order = {"gap": 0, "counterfactual": 1, "words": 2, "advice": 3, "no gap": 4, "too few": 5}
-    return tuple(sorted(found, key=lambda verdict: order[verdict.kind]))
+        found += _of_no_gaps(attribute, own)
+        found += _of_few(attribute, own, frames, facts.get("min_group_size"))
+        found += _of_swaps(attribute, frames["counterfactual"], level)
+        found += _of_words(attribute, own, frames)
+        found += _of_advice(attribute, own, frames["advice"])
+    order = list(KINDS)
+    return tuple(sorted(found, key=lambda verdict: order.index(verdict.kind)))
+
+
+def _only(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return the rows of a table that hold these values."""
+    for name, value in values.items():
+        table = table[table[name] == value]
+    return table
+
+
+def clearest(rows: pd.DataFrame) -> Any:
+    """Return the gap that is largest beside what chance makes of it."""
+    size = (rows["value"] / rows["detectable"]).abs()
+    return rows.loc[(size if size.notna().any() else rows["value"].abs()).idxmax()]
+
+
+def sure_gaps(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the gaps that are beyond chance, each thing once: in the order they are told."""
+    sure = rows[rows["p_value"] < ALPHA]
+    found = set(zip(sure["outcome"], sure["metric"], strict=True))
+
+    def is_told(outcome: str, metric: str) -> bool:
+        if metric == "equalized_odds":
+            return not {(outcome, "equal_opportunity"), (outcome, "fpr")} & found
+        return (outcome, _MIRRORED.get(metric)) not in found
+
+    told = [is_told(o, m) for o, m in zip(sure["outcome"], sure["metric"], strict=True)]
+    return sure[told].sort_values("metric", key=lambda names: names.map(gap_rank), kind="stable")
 
 
 def _of_gaps(
     attribute: str, own: pd.DataFrame, metrics: pd.DataFrame, level: str
 ) -> Iterator[Verdict]:
-    sure = own[own["p_value"] < ALPHA]
-    sure = sure[sure["metric"] != "equalized_odds"]
-    for (outcome, metric), rows in sure.groupby(["outcome", "metric"], sort=False):
-        worst = rows.loc[(rows["value"] / rows["detectable"]).abs().idxmax()]
-        more = len(rows) - 1
-        text = _sentence(attribute, str(outcome), str(metric), worst, metrics, level)
-        if more:
-            text += f" {_number_word(more).capitalize()} more pair{'s' * (more > 1)} of groups differ in it."
-        yield Verdict("gap", attribute, text)
-    tested = own[own["p_value"].notna()]
-    if len(tested) and not len(sure):
-        seen = tested.groupby("metric", sort=False)["detectable"].min()
-        could = "; ".join(
-            f"{NAMES.get(str(metric), str(metric))} {size:.2g}"
-            for metric, size in seen.items()
-            if metric in ("demographic_parity", "equal_opportunity", "fpr", "mean_score", "mean_error")
+    sure = sure_gaps(own)
+    for outcome in dict.fromkeys(own["outcome"]):
+        of_outcome = _only(sure, outcome=outcome)
+        for metric in dict.fromkeys(of_outcome["metric"]):
+            rows = _only(of_outcome, metric=metric)
+            worst = clearest(rows)
+            text = _sentence(attribute, worst, metrics, level)
+            if (more := len(rows) - 1) > 0:
+                text += (
+                    f" {more} other comparison{'s' * (more > 1)} of groups show{'s' * (more < 2)}"
+                )
+                text += " such a gap, too."
+            yield Verdict("gap", attribute, text)
+
+
+def _sentence(attribute: str, row: Any, metrics: pd.DataFrame, level: str) -> str:
+    metric, outcome = str(row["metric"]), str(row["outcome"])
+    name, unit = wording(metric).name, unit_of_gap(metric)
+    groups, ends = [row["group_a"], row["group_b"]], [row["value"], row["low"], row["high"]]
+    if row["value"] < 0:
+        groups, ends = groups[::-1], [-row["value"], -row["high"], -row["low"]]
+    shown = [
+        measured(_measure_of(metrics, attribute, outcome, metric, group), metric)
+        for group in groups
+    ]
+    if metric in SENTENCES and "–" not in shown:
+        said = SENTENCES[metric].format(
+            o=quoted(outcome), x=shown[0], y=shown[1], a=_within(groups[0]), b=_within(groups[1])
         )
+        head = f"{attribute}, {name}: {said}."
+    else:
+        pair = " and ".join(_named(group) for group in groups)
+        head = f"{attribute}, {name} for {quoted(outcome)}: {pair} differ."
+    value, low, high = (gap(end, metric) for end in ends)
+    p = p_value(row["p_value"])
+    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    return f"{head} The gap is {value}{unit} ({level} interval {low} to {high}; adjusted {p})."
+
+
+def _measure_of(
+    metrics: pd.DataFrame, attribute: str, outcome: str, metric: str, group: str
+) -> float:
+    measure = MEASURE_OF_GAP.get(metric, metric)
+    if group == EVERYONE and measure.endswith("_auc"):
+        measure = "subgroup_auc"
+    cell = _only(metrics, attribute=attribute, outcome=outcome, metric=measure, group=group)
+    return float(cell["value"].iloc[0]) if len(cell) else float("nan")
+
+
+def _within(group: str) -> str:
+    return "among all texts" if group == EVERYONE else f"in the group {quoted(group)}"
+
+
+def _named(group: str) -> str:
+    return "all texts" if group == EVERYONE else quoted(group)
+
+
+def _of_no_gaps(attribute: str, own: pd.DataFrame) -> Iterator[Verdict]:
+    """Say where nothing was found; outcomes of which the same is to be said are one sentence."""
+    tested = own[own["p_value"].notna() & (own["metric"] != "equalized_odds")]
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for outcome in dict.fromkeys(tested["outcome"]):
+        rows = _only(tested, outcome=outcome)
+        sure = set(rows[rows["p_value"] < ALPHA]["metric"])
+        rest = tuple(
+            metric
+            for metric in sorted(set(rows["metric"]) - sure, key=gap_rank)
+            if _MIRRORED.get(metric) not in set(rows["metric"])
+        )
+        if rest:
+            alike.setdefault(rest, []).append(outcome)
+    for rest, outcomes in alike.items():
+        rows = tested[tested["outcome"].isin(outcomes)]
+        could = "; ".join(_detectable(_only(rows, metric=metric), metric) for metric in rest)
         yield Verdict(
             "no gap",
             attribute,
-            f"{attribute}: no gap was found beyond chance. These data would have shown, in 80 of "
-            f"100 cases, gaps of at least: {could}. Smaller ones may exist.",
+            f"{attribute}, {listed(map(quoted, outcomes))}: no gap beyond chance was found in "
+            f"{listed((wording(metric).name for metric in rest), most=12, last='or')}. With such "
+            f"data, 80 of 100 audits would have found gaps of: {could}. Smaller ones may exist.",
         )
-    few = metrics[(metrics["attribute"] == attribute) & (metrics["note"] == "too few")]
-    names = [name for name in dict.fromkeys(few["group"]) if name != EVERYONE]
-    if names:
-        shown = ", ".join(names[:6]) + (f" and {len(names) - 6} others" if len(names) > 6 else "")
+
+
+def _detectable(rows: pd.DataFrame, metric: str) -> str:
+    """Tell the gap that would have been found, for the pair that tells most and the one least."""
+    least, most = (
+        gap(float(end), metric) for end in (rows["detectable"].min(), rows["detectable"].max())
+    )
+    sizes = least if least == most else f"{least} to {most}"
+    return f"{wording(metric).name} {sizes}{unit_of_gap(metric)}"
+
+
+def _of_few(
+    attribute: str, own: pd.DataFrame, frames: Mapping[str, pd.DataFrame], enough: Any
+) -> Iterator[Verdict]:
+    groups = _only(frames["groups"], attribute=attribute)
+    groups = groups[groups["group"] != EVERYONE]
+    if not len(own):
+        held = [quoted(name) for name in groups[groups["n"] > 0]["group"]]
         yield Verdict(
             "too few",
             attribute,
-            f"{attribute}: too few texts to measure everything about {shown}; the cells say so.",
+            f"{attribute}: there was nothing to compare; texts were found of "
+            f"{listed(held) or 'no group'}{' only' * (len(held) == 1)}.",
         )
+        return
+    few = _only(frames["metrics"], attribute=attribute, note="too few")
+    few = few[few["group"] != EVERYONE]
+    known = set(_only(frames["metrics"], attribute=attribute, note="")["group"])
+    names = list(dict.fromkeys(few["group"]))
+    fewer = f"fewer than {enough} texts" if enough else "too few texts"
+    for partly, what in (
+        (False, "nothing is said about"),
+        (True, "some measures are left out for"),
+    ):
+        some = [quoted(name) for name in names if (name in known) == partly]
+        if some:
+            why = f"they would stand on {fewer}" if partly else f"there are {fewer} of each"
+            yield Verdict("too few", attribute, f"{attribute}: {what} {listed(some)}, as {why}.")
 
 
-def _sentence(
-    attribute: str, outcome: str, metric: str, row: Any, metrics: pd.DataFrame, level: str
-) -> str:
-    told, name, is_share = _WORDS[metric]
-    measure = {"demographic_parity": "selection_rate", "equal_opportunity": "tpr"}.get(metric, metric)
-    values = []
-    for group in (row["group_a"], row["group_b"]):
-        wanted = "subgroup_auc" if group == EVERYONE and measure.endswith("_auc") else measure
-        cell = metrics[
-            (metrics["attribute"] == attribute)
-            & (metrics["outcome"] == outcome)
-            & (metrics["metric"] == wanted)
-            & (metrics["group"] == group)
-        ]
-        values.append(float(cell["value"].iloc[0]))
-    shown = [f"{value:.1%}" if is_share else f"{value:.3g}" for value in values]
-    a, b = _of_group(row["group_a"]), _of_group(row["group_b"])
-    quoted = f"“{outcome}”"
-    if is_share:
-        words = told.format(outcome=quoted)
-        head = f"{shown[0]} of texts {a} {words}, against {shown[1]} of texts {b}"
-    else:
-        first = told.format(outcome=quoted, value=shown[0])
-        head = f"texts {a} {first}, texts {b} {shown[1]}"
-    value, low, high = (_points(row[end], is_share) for end in ("value", "low", "high"))
-    unit = " percentage points" if is_share else ""
-    p = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.3f}"
+def _of_swaps(attribute: str, swaps: pd.DataFrame, level: str) -> Iterator[Verdict]:
+    fair = _only(swaps, attribute=attribute, kind="symmetric", term=EVERYONE)
+    fair = fair[fair["n"] > 0]
+    for outcome in dict.fromkeys(fair["outcome"]):
+        rows = _only(fair, outcome=outcome)
+        for _, row in _only(rows, group_a=EVERYONE, group_b=EVERYONE).iterrows():
+            moved = number(row["mean_absolute_shift"])
+            head = (
+                f"{attribute}: with the identity terms of a text swapped for those of another "
+                f"group, and nothing else changed, "
+            )
+            if row["flip_rate"] == row["flip_rate"]:
+                head += (
+                    f"the decision on {quoted(outcome)} changes in {percent(row['flip_rate'])} of "
+                    f"{row['n']:,} swapped texts ({level} interval {percent(row['flip_low'])} to "
+                    f"{percent(row['flip_high'])}); the score moves by {moved} on average"
+                )
+            else:
+                head += (
+                    f"the score for {quoted(outcome)} moves by {moved} on average, over "
+                    f"{row['n']:,} swapped texts"
+                )
+            yield Verdict("counterfactual", attribute, f"{head}.{_of_pair(rows, level)}")
+
+
+def _of_pair(rows: pd.DataFrame, level: str) -> str:
+    """Tell between which groups the score moves most, where that is beyond chance."""
+    pairs = rows[(rows["group_a"] != EVERYONE) & (rows["group_b"] != EVERYONE)]
+    pairs = pairs[(pairs["low"] > 0) | (pairs["high"] < 0)]
+    if not len(pairs):
+        return ""
+    worst = pairs.loc[pairs["mean_shift"].abs().idxmax()]
+    shift, low, high = (number(worst[end], sign="+") for end in ("mean_shift", "low", "high"))
     return (
-        f"{attribute}, {name}: {head}. The gap is {value}{unit} ({level} interval {low} to {high}; "
-        f"{p}, adjusted for all gaps tested)."
+        f" It moves most from {quoted(worst['group_a'])} to {quoted(worst['group_b'])}: by {shift} "
+        f"({level} interval {low} to {high}; {worst['n']:,} swapped texts)."
     )
-
-
-def _of_group(group: str) -> str:
-    return "of all groups together" if group == EVERYONE else f"of the group “{group}”"
-
-
-def _points(value: float, is_share: bool) -> str:
-    return f"{100 * value:+.1f}" if is_share else f"{value:+.3g}"
-
-
-def _number_word(number: int) -> str:
-    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-    return words[number] if number < len(words) else str(number)
-
-
-def _of_swaps(attribute: str, swaps: pd.DataFrame) -> Iterator[Verdict]:
-    own = swaps[
-        (swaps["attribute"] == attribute)
-        & (swaps["term"] == EVERYONE)
-        & (swaps["group_a"] == EVERYONE)
-        & (swaps["kind"] == "symmetric")
-    ]
-    for _, row in own.iterrows():
-        yield Verdict(
-            "counterfactual",
-            attribute,
-            f"{attribute}: with the identity terms of a text swapped for those of another group, "
-            f"and nothing else, the decision on “{row['outcome']}” changes in "
-            f"{row['flip_rate']:.1%} of {row['n']:,} texts (interval {row['flip_low']:.1%} to "
-            f"{row['flip_high']:.1%}); the score moves by {row['mean_absolute_shift']:.3g} on "
-            f"average.",
-        )
 
 
 def _of_words(
-    attribute: str, categories: pd.DataFrame, words: pd.DataFrame, gaps: pd.DataFrame
+    attribute: str, own: pd.DataFrame, frames: Mapping[str, pd.DataFrame]
 ) -> Iterator[Verdict]:
-    sure = gaps[(gaps["metric"] == "mean_score") & (gaps["p_value"] < ALPHA)]
-    if not len(sure):
-        return
-    worst = sure.loc[(sure["value"] / sure["detectable"]).abs().idxmax()]
-    about = {name: worst[name] for name in ("outcome", "group_a", "group_b")}
+    sure = _only(own[own["p_value"] < ALPHA], metric="mean_score")
+    for outcome in dict.fromkeys(sure["outcome"]):
+        worst = clearest(_only(sure, outcome=outcome))
+        about = {"attribute": attribute} | {
+            name: worst[name] for name in ("outcome", "group_a", "group_b")
+        }
+        kinds = _only(frames["categories"], **about)
+        if not len(kinds):
+            continue
+        total = float(kinds["contribution"].sum())
+        sides = (worst["group_a"], worst["group_b"])
+        sign = -1 if total < 0 else 1
+        high, low = map(_named, sides[::sign])
+        parts = [
+            f"{name.strip('()') if name.startswith('(') else name} {number(sign * value, sign='+')}"
+            for name, value in _by_size(kinds["category"], kinds["contribution"])
+        ]
+        words = _only(frames["words"], **about)
+        words = words[~words["word"].str.startswith("(")]
+        words = words[(words["low"] > 0) | (words["high"] < 0)]
+        top = [
+            f"{quoted(word)} {number(sign * value, sign='+')}"
+            for word, value in _by_size(words["word"], words["contribution"])[:5]
+        ]
+        tail = f" Single words that weigh most: {', '.join(top)}." if top else ""
+        yield Verdict(
+            "words",
+            attribute,
+            f"{attribute}: the mean score for {quoted(outcome)} is {number(abs(total))} higher in "
+            f"{high} than in {low}. By kinds of words, this adds up from: "
+            f"{'; '.join(parts[:4])}{f'; {len(parts) - 4} more' * (len(parts) > 4)}.{tail}",
+        )
 
-    def of_pair(table: pd.DataFrame) -> pd.DataFrame:
-        own = table[table["attribute"] == attribute]
-        for name, value in about.items():
-            own = own[own[name] == value]
-        return own
 
-    kinds, own = of_pair(categories), of_pair(words)
-    own = own[~own["word"].str.startswith("(")]
-    if not len(kinds) or not len(own):
-        return
-    named = kinds[~kinds["category"].str.startswith("(")]
-    parts = "; ".join(
-        f"{row['category']} {row['contribution']:+.3g}"
-        for _, row in named.reindex(named["contribution"].abs().sort_values(ascending=False).index)
-        .head(3)
-        .iterrows()
+def _by_size(names: Iterable[str], values: Iterable[float]) -> list[tuple[str, float]]:
+    return sorted(zip(names, values, strict=True), key=lambda pair: -abs(pair[1]))
+
+
+def _of_advice(attribute: str, own: pd.DataFrame, advice: pd.DataFrame) -> Iterator[Verdict]:
+    known = advice[(advice["attribute"] == attribute) & advice["gap_after"].notna()]
+    for outcome in dict.fromkeys(known["outcome"]):
+        rows = _only(known, outcome=outcome)
+        better = rows[rows["gap_high"] < rows["gap_before"]]
+        if not len(better):
+            if (_only(own, outcome=outcome)["p_value"] < ALPHA).any():
+                tried = listed(map(quoted, dict.fromkeys(rows["remedy"])))
+                yield Verdict(
+                    "advice",
+                    attribute,
+                    f"{attribute}, {quoted(outcome)}: of what was tried on these texts ({tried}), "
+                    f"nothing narrows the largest gap beyond doubt.",
+                )
+            continue
+        yield Verdict(
+            "advice", attribute, _remedy(attribute, better.loc[better["gap_after"].idxmin()])
+        )
+
+
+def _remedy(attribute: str, best: Any) -> str:
+    metric, accuracy = best["metric"], ""
+    before, after, low, high = (
+        gap(best[f"gap_{end}"], metric) for end in ("before", "after", "low", "high")
     )
-    top = own[(own["low"] > 0) | (own["high"] < 0)].head(5)
-    listed = ", ".join(f"“{row['word']}” {row['contribution']:+.3g}" for _, row in top.iterrows())
-    tail = f" Single words: {listed}." if listed else ""
-    yield Verdict(
-        "words",
-        attribute,
-        f"{attribute}: of the gap of {worst['value']:+.3g} in mean score between "
-        f"“{about['group_a']}” and “{about['group_b']}”, words account as follows: {parts}.{tail}",
-    )
-
-
-def _of_advice(attribute: str, advice: pd.DataFrame) -> Iterator[Verdict]:
-    own = advice[(advice["attribute"] == attribute) & advice["gap_after"].notna()]
-    own = own[own["gap_high"] < own["gap_before"]]
-    if not len(own):
-        return
-    best = own.loc[own["gap_after"].idxmin()]
-    accuracy = ""
     if best["accuracy_after"] == best["accuracy_after"]:
         accuracy = (
-            f", and accuracy from {best['accuracy_before']:.1%} to {best['accuracy_after']:.1%}"
+            f", with accuracy going from {percent(best['accuracy_before'])} to "
+            f"{percent(best['accuracy_after'])}"
         )
-    yield Verdict(
-        "advice",
-        attribute,
-        f"{attribute}: what would help most, by estimate: {best['remedy']} would bring the largest "
-        f"gap in {NAMES.get(best['metric'], best['metric'])} from {best['gap_before']:.3g} to "
-        f"{best['gap_after']:.3g} (interval {best['gap_low']:.3g} to {best['gap_high']:.3g})"
-        f"{accuracy}.",
+    return (
+        f"{attribute}, {quoted(best['outcome'])}: {quoted(best['remedy'])} is estimated to bring "
+        f"the largest gap in {wording(metric).name} from {before} to {after}{unit_of_gap(metric)} "
+        f"(interval {low} to {high}){accuracy}. Estimated on {best['n']:,} of these texts; "
+        f"measure again after any change."
     )
