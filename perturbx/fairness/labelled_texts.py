@@ -183,7 +183,16 @@ class LabelledTexts:
         columns |= self.groups
         if self.clusters is not None:
             columns["cluster"] = self.clusters
-        return pd.DataFrame({k: _array(v) for k, v in (columns | dict(self.extra)).items()})
+        columns |= self.extra
+        # Numbers are numbers; all else stays as it is: tuples, None, and strings that no encoding
+        # takes, which pandas' own kind of string could not hold.
+        kinds = {k: set(map(type, v)) or {str} for k, v in columns.items()}
+        return pd.DataFrame(
+            {
+                k: pd.Series(list(v), dtype=None if kinds[k] <= {int, float} else object)
+                for k, v in columns.items()
+            }
+        )
 
 
 def _column(name: str, values: Any, n_texts: int | None) -> tuple[Any, ...]:
@@ -238,17 +247,6 @@ def _chosen(indices: Iterable[int] | slice, n_texts: int) -> list[int]:
         if not -n_texts <= row < n_texts:
             raise ArgumentError(f"indices: row {row} of {n_texts} texts")
     return [int(row) for row in chosen]
-
-
-def _array(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[Any]]:
-    """Return numbers as numbers and all else as it is: tuples stay tuples, None stays None."""
-    kinds = set(map(type, values))
-    if kinds and kinds <= {int, float}:
-        return np.array(values)
-    column = np.empty(len(values), dtype=object)
-    for row, value in enumerate(values):
-        column[row] = value
-    return column
 
 
 def _shown(value: object) -> str:

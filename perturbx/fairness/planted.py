@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import combinations
@@ -10,6 +10,7 @@ from math import comb, isfinite
 from typing import Final, Literal
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit
 
 from perturbx.exceptions import ArgumentError
@@ -23,6 +24,9 @@ Link = Literal["identity", "logistic"]
 
 _MAX_TOGETHER: Final = 16
 """At most so many words may hang together by terms of several words: 2^n subsets are summed."""
+
+_LARGEST: Final = 50.0
+"""The largest effect on the log-odds that is tried."""
 
 _TOLERANCE: Final = 1e-9
 """Beyond the bounds of a probability by less than this is rounding."""
@@ -140,13 +144,12 @@ class PlantedBias:
         """
         if len(texts) != len(groups):
             raise ArgumentError(f"groups: {len(groups)} entries for {len(texts)} texts")
-        scores = self.true_scores(texts)
         means = []
         for name, group in (("a", a), ("b", b)):
-            rows = [row for row, g in enumerate(groups) if g == group]
-            if not rows:
+            theirs = [text for text, g in zip(texts, groups, strict=True) if g == group]
+            if not theirs:
                 raise ArgumentError(f"{name}: no text of group {group!r}")
-            means.append(scores[rows].mean())
+            means.append(self.true_scores(theirs).mean())
         return np.float64(means[0] - means[1])
 
     def true_contributions(self, text: TextInput | Units) -> FloatArray:
@@ -304,29 +307,27 @@ def planted_scorer(
             effects, words or {}, base=start, link=link, noise=noise, random_state=random_state
         )
 
-    found = WholeWords(terms)
-    n_found = sum(len(found.find(text)) for text in texts)
-    if not n_found:
+    plain = scorer(0.0)._sums(texts)
+    n_found = scorer(1.0)._sums(texts) - plain
+    if not n_found.sum() > 0.5:
         raise ArgumentError(f"labelled_texts: none of {terms[:5]} is a word of a {group} text")
-    plain = float(scorer(0.0).true_scores(texts).mean())
     if link == "identity":
-        model = scorer(_number("gap", gap) * len(texts) / n_found)
+        model = scorer(_number("gap", gap) / float(n_found.mean()))
     else:
-        model = scorer(_solved(scorer, texts, plain + _number("gap", gap)))
+        model = scorer(_logistic_effect(plain, n_found, _number("gap", gap)))
     model([text for text, name in zip(labelled_texts.texts, groups, strict=True) if name])
     return model
 
 
-def _solved(scorer: Callable[[float], PlantedBias], texts: Sequence[str], mean: float) -> float:
-    """Return the effect that gives the texts this mean score, which grows with the effect."""
-    from scipy.optimize import brentq
+def _logistic_effect(plain: FloatArray, n_found: FloatArray, gap: float) -> float:
+    """Return the effect that moves the mean probability by `gap`; the mean grows with it."""
 
     def beyond(effect: float) -> float:
-        return float(scorer(effect).true_scores(texts).mean()) - mean
+        return float(expit(plain + effect * n_found).mean() - expit(plain).mean()) - gap
 
-    if not beyond(-50.0) < 0 < beyond(50.0):
-        raise ArgumentError(f"gap: no effect of the terms moves the mean score to {mean:.3g}")
-    return float(brentq(beyond, -50.0, 50.0, xtol=1e-12))
+    if not beyond(-_LARGEST) < 0 < beyond(_LARGEST):
+        raise ArgumentError(f"gap: no effect of the terms moves the mean probability by {gap:.3g}")
+    return float(brentq(beyond, -_LARGEST, _LARGEST, xtol=1e-12))
 
 
 def _worth(

@@ -50,17 +50,15 @@ class WholeWords:
     def __init__(self, terms: Iterable[str]) -> None:
         self._keys = frozenset(map(normal_form, terms))
         self._longest = max(map(len, self._keys), default=0)
-        parts = (re.escape(key).replace(r"\ ", r"[\s\-‐‑]+") for key in sorted(self._keys))
-        self._hint = re.compile("|".join(parts).replace("'", "['’ʼ＇]"), re.IGNORECASE)
+        self._hint = re.compile("|".join(map(re.escape, sorted(self._keys))))
 
     def candidates(self, text: str) -> list[tuple[int, int, str]]:
         """Return ``(start, stop, term)`` of every term at a boundary, overlapping ones too.
 
         In the order of their starts, the longest first.
         """
-        # Most texts hold no term at all, and a search is far cheaper than ICU. Only where case
-        # folding is plain may it decide.
-        if not self._keys or (text.isascii() and not self._hint.search(text)):
+        # Most texts hold no term at all, and a search is far cheaper than ICU.
+        if not self._keys or not self._hint.search(normal_form(text)):
             return []
         words = _words(text)
         found = []

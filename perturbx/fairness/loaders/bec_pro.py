@@ -30,17 +30,17 @@ def load_bec_pro(path: PathArgument) -> LabelledTexts:
     -------
     LabelledTexts
         No labels. Attributes: ``gender`` of the person word, and ``profession_gender``: which
-        gender most of those in the profession have ("male", "female", "balanced"). Clusters: template
-        and profession, so that texts of a cluster differ in the person word only. Extra columns:
-        ``person`` (as it stands in the template, without an article), ``profession``,
-        ``template``, and the masked sentences where the file has them.
+        gender most of those in the profession have ("male", "female", "balanced"). Clusters:
+        template and profession, so that texts of a cluster differ in the person word only. Extra
+        columns: ``person`` (without an article), ``profession``, ``template``, and the masked
+        sentences where the file has them.
 
     Raises
     ------
     ArgumentError
         Another file, a column that is missing, or an unknown gender.
     """
-    rows = list(read_rows(path, BEC_PRO, _COLUMNS, delimiter="\t"))
+    rows = list(read_rows(path, BEC_PRO, _COLUMNS))
     known = {name: name for name in ("male", "female")}
     kinds = known | {"balanced": "balanced"}
     masked = [name for name in _MASKED if rows and name in rows[0]]

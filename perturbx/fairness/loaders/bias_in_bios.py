@@ -73,9 +73,10 @@ def load_bias_in_bios(path: PathArgument) -> LabelledTexts:
     ----------
     path : path
         A CSV, ``.jsonl`` or ``.parquet`` file: columns ``hard_text`` (or ``bio``, ``text``: the
-        biography without its first sentence), ``profession`` (or ``title``, ``p``; a name, or a number from
-        0 to 27) and ``gender`` (or ``g``; m and f, or 0 for male and 1 for female). A pickle, as
-        which the set is handed on too, is refused: opening one runs whatever code it holds.
+        biography without its first sentence), ``profession`` (or ``title``, ``p``; a name, or a
+        number from 0 to 27) and ``gender`` (or ``g``; m and f, or 0 for male and 1 for female). A
+        pickle, as which the set is handed on too, is refused: opening one runs whatever code it
+        holds.
 
     Returns
     -------

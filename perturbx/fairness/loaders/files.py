@@ -76,10 +76,10 @@ def read_rows(
     path: PathArgument,
     source: Source,
     columns: Sequence[str | tuple[str, ...]],
-    *,
-    delimiter: str = ",",
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a ``.jsonl``, ``.parquet`` or else a CSV file.
+    """Yield the rows of a ``.jsonl`` or ``.parquet`` file, or else of one of CSV.
+
+    The columns of CSV are parted by tabs where there is one in the first line, else by commas.
 
     Parameters
     ----------
@@ -89,8 +89,6 @@ def read_rows(
         What it should be.
     columns : sequence of str, or of tuples of str
         The columns that are needed; of a tuple any one.
-    delimiter : str, default=","
-        What parts the columns of a CSV file.
 
     Raises
     ------
@@ -107,7 +105,7 @@ def read_rows(
     elif suffix in (".jsonl", ".ndjson", ".json"):
         yield from _json_rows(file, source, columns)
     else:
-        yield from _csv_rows(file, source, columns, "\t" if suffix == ".tsv" else delimiter)
+        yield from _csv_rows(file, source, columns)
 
 
 def named(found: Mapping[str, Any] | Iterable[str], names: Sequence[str]) -> str:
@@ -161,24 +159,22 @@ def _check_columns(
 
 
 def _csv_rows(
-    file: Path, source: Source, columns: Sequence[str | tuple[str, ...]], delimiter: str
+    file: Path, source: Source, columns: Sequence[str | tuple[str, ...]]
 ) -> Iterator[dict[str, Any]]:
     limit = csv.field_size_limit(_LONGEST_FIELD)
     try:
         # A byte order mark is no part of the first column's name.
         with file.open(encoding="utf-8-sig", newline="") as lines:
+            delimiter = "\t" if "\t" in lines.readline() else ","
+            lines.seek(0)
             reader = csv.DictReader(lines, delimiter=delimiter)
             _check_columns(file, source, columns, list(reader.fieldnames or ()))
             for row in reader:
                 if None in row or None in row.values():
-                    n_cells = sum(value is not None for value in row.values()) + len(
-                        row.get(None, ())
-                    )
-                    raise source.fault(
-                        file,
-                        f"line {reader.line_num}: {n_cells} cells for "
-                        f"{len(reader.fieldnames or ())} columns",
-                    )
+                    beyond = row.pop(None, [])
+                    n_cells = len(beyond) + sum(value is not None for value in row.values())
+                    what = f"line {reader.line_num}: {n_cells} cells for {len(row)} columns"
+                    raise source.fault(file, what)
                 yield row
     except (UnicodeDecodeError, csv.Error) as error:
         raise source.fault(file, f"no CSV in UTF-8 ({error})") from error

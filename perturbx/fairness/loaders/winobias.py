@@ -54,8 +54,8 @@ def load_winobias(path: PathArgument | Sequence[PathArgument]) -> LabelledTexts:
     ----------
     path : path, or two paths
         A file (``anti_stereotyped_type1.txt.dev`` or the like: whether it is pro or anti is read
-        from its name), or the pro and the anti file of one type: then the two sentences of a number are
-        a pair.
+        from its name), or the pro and the anti file of one type: then the two sentences of a
+        number are a pair.
 
     Returns
     -------
@@ -63,8 +63,8 @@ def load_winobias(path: PathArgument | Sequence[PathArgument]) -> LabelledTexts:
         Texts without brackets and numbers; no labels. Attributes: ``gender`` of the pronoun, and
         ``stereotype``: whether it agrees with the stereotype of the occupation ("pro", "anti").
         Clusters: the number of the sentence. Extra columns: ``pronoun``, ``entity`` (whom it
-        means). Rows without both in brackets are kept, and `notes` counts them, as it does pairs whose
-        sentences differ in more than the pronoun.
+        means). Rows without both in brackets are kept, and `notes` counts them, as it does pairs
+        whose sentences differ in more than the pronoun.
 
     Raises
     ------
