@@ -16,10 +16,13 @@ from perturbx.lexicons.english_words import (
     COLOURED,
     DETERMINERS,
     DITRANSITIVES,
+    ESCORTS,
     FUNCTION_WORDS,
     IDENTITY_ADJECTIVES,
+    OF_LANGUAGES,
     PERCEPTIONS,
     PERSON_NOUNS,
+    PRONOUNS,
     STATES,
 )
 from perturbx.lexicons.letter_case import begins_sentence
@@ -64,7 +67,8 @@ def likeliest(text: str, start: int, stop: int, forms: Sequence[str]) -> int:
     if "object" in forms and "possessive" in forms:
         wanted = "object" if _is_object(text, start, stop) else "possessive"
     elif "possessive" in forms and "possessive_pronoun" in forms:
-        wanted = "possessive" if _goes_on(text, stop) else "possessive_pronoun"
+        # By the rule for *her*, so that a swap can be taken back.
+        wanted = "possessive_pronoun" if _is_object(text, start, stop) else "possessive"
     elif "adjective" in forms:
         wanted = _noun_or_adjective(text, start, stop, forms)
     elif "plural" in forms:
@@ -72,6 +76,12 @@ def likeliest(text: str, start: int, stop: int, forms: Sequence[str]) -> int:
     else:
         wanted = forms[0]
     return list(forms).index(wanted) if wanted in forms else 0
+
+
+def names_a_language(text: str, start: int, stop: int) -> bool:
+    """Return whether an adjective that is written with a capital names a language ("in French")."""
+    before = words_before(text, start, 1)
+    return bool(before) and before[0] in OF_LANGUAGES and not _goes_on(text, stop)
 
 
 def counts_as_identity(
@@ -112,14 +122,19 @@ def counts_as_identity(
         return (
             not begins_sentence(text, start)
             or after.isupper()
-            or (word_after(text, stop) not in DETERMINERS and _is_said_of_people(text, stop, also))
+            or (
+                word_after(text, stop) not in DETERMINERS | PRONOUNS
+                and _is_said_of_people(text, stop, also)
+            )
         )
     if form == "plural":
         return True
     before = words_before(text, start, 2)
     if before and before[0] in _AGES:
         return False
-    if before and before[0] in COLOURED and word_after(text, stop) not in PERSON_NOUNS:
+    # "Hearing" is a verb more often than not.
+    is_doubtful = text[start:stop].endswith("ing") or (before and before[0] in COLOURED)
+    if is_doubtful and not _is_person(word_after(text, stop)):
         return False
     return _is_said_of_people(text, stop, also)
 
@@ -138,8 +153,11 @@ def _is_said_of_people(text: str, stop: int, also: frozenset[str]) -> bool:
         else:
             break
         after = word_after(text, stop)
-    head = after.removesuffix("'s").removesuffix("'")
-    return not after or after in FUNCTION_WORDS or head in PERSON_NOUNS or head in FUNCTION_WORDS
+    return not after or after in FUNCTION_WORDS or _is_person(after)
+
+
+def _is_person(word: str) -> bool:
+    return word.removesuffix("'s").removesuffix("'") in PERSON_NOUNS
 
 
 def _end_of_next(text: str, stop: int) -> int:
@@ -158,25 +176,40 @@ def _goes_on(text: str, stop: int) -> bool:
     return bool(after) and (after not in FUNCTION_WORDS or after in ("very", "first", "last"))
 
 
+def _shares_noun(text: str, stop: int) -> bool:
+    """Return whether a possessive shares its noun with another: "his or her dog"."""
+    joint = _end_of_next(text, stop)
+    other = _end_of_next(text, joint)
+    return (
+        word_after(text, stop) in ("and", "or")
+        and word_after(text, joint) in ("my", "your", "his", "her", "their", "our")
+        and _goes_on(text, other)
+    )
+
+
 def _is_object(text: str, start: int, stop: int) -> bool:
     """Return whether *her* is the object of a verb, not the owner of what follows."""
     after, before = word_after(text, stop), words_before(text, start, 1)
     verb = before[0] if before else ""
-    if after == "very":
-        second = word_after(text, _end_of_next(text, stop))
-        return second in FUNCTION_WORDS or second.endswith("ly") or not second
-    if not after or (after in FUNCTION_WORDS and after not in ("first", "last")):
-        return True
     further = word_after(text, _end_of_next(text, stop))
     ends = not further or further in FUNCTION_WORDS
-    if verb in CAUSATIVES and after in BASE_VERBS:
-        return True
-    if verb in PERCEPTIONS and after.endswith("ing"):
-        return True
-    if after in STATES and ends and (verb in CAUSATIVES or verb in PERCEPTIONS):
+    if after == "very":
+        return ends or further.endswith("ly")
+    if after in ("first", "last", "better"):
+        return ends and verb not in BE
+    if after == "all":
+        return ends and bool(further)
+    if not after or after in FUNCTION_WORDS:
+        return not _shares_noun(text, stop)
+    if (
+        (verb in CAUSATIVES and after in BASE_VERBS)
+        or (verb in PERCEPTIONS and after.endswith("ing"))
+        or (verb in CAUSATIVES | PERCEPTIONS and after in STATES and ends)
+        or (verb in ESCORTS and after == "home" and ends)
+    ):
         return True
     if verb in DITRANSITIVES and after not in PERSON_NOUNS and further != "to":
-        return ends and after not in ("own", "best", "all")
+        return ends and after not in ("own", "best")
     return after.endswith("ly") and after not in ("only", "family", "early", "lovely", "elderly")
 
 

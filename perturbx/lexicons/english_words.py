@@ -34,7 +34,7 @@ PREPOSITIONS: Final = _words(
 
 CONJUNCTIONS: Final = _words(
     "and or but nor so yet because although though while whereas if unless when whenever where "
-    "wherever whether once lest & n't"
+    "wherever whether once lest why how & n't"
 )
 
 AUXILIARIES: Final = _words(
@@ -130,8 +130,21 @@ STATES: Final = _words(
 )
 """What *her* is made, kept or found: "made her happy"."""
 
+ESCORTS: Final = _words(
+    "follow follows followed following drive drives drove walk walks walked take takes took taken "
+    "send sends sent bring brings brought see saw escort escorted invite invited carry carried"
+)
+"""Verbs behind which *home* is where she is taken: "followed her home"."""
+
 DITRANSITIVES: Final = _words(
     "give gives gave given giving hand handed offer offers offered offering owe owes owed teach "
     "teaches taught teaching lend lent"
 )
 """Verbs behind which *her* is the one who gets something: "gave her advice"."""
+
+OF_LANGUAGES: Final = _words(
+    "in into speak speaks speaking spoke spoken learn learns learning learned study studies "
+    "studying studied translate translated understand understands understood taught teach teaches "
+    "fluent"
+)
+"""Behind these *French* is a language, if nothing follows that it could be said of."""

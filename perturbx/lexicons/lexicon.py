@@ -11,7 +11,11 @@ from typing import get_args
 
 from perturbx.exceptions import ArgumentError
 from perturbx.lexicons.chinese import names_someone
-from perturbx.lexicons.english_context import counts_as_identity, likeliest
+from perturbx.lexicons.english_context import (
+    counts_as_identity,
+    likeliest,
+    names_a_language,
+)
 from perturbx.lexicons.entry import Ambiguous, Entry, Kind, Mention
 from perturbx.lexicons.letter_case import could_be
 from perturbx.lexicons.pattern import compile_terms, is_unspaced, normal
@@ -153,8 +157,9 @@ class Lexicon:
                 continue
             position = stop
             mention = self._mention(text, start, stop, ambiguous, edges)
-            if mention is not None:
-                mentions.append(mention)
+            if mention is None or (mentions and _is_surname(text, mention, mentions[-1])):
+                continue
+            mentions.append(mention)
         return tuple(mentions)
 
     def counterpart(self, mention: Mention, group: str) -> tuple[str, Kind] | None:
@@ -206,6 +211,9 @@ class Lexicon:
             entry, group, spelling = choices[
                 likeliest(text, start, stop, [entry.form for entry, _, _ in choices])
             ]
+        is_proper = entry.form == "adjective" and spelling[0].isupper() and not spelling.isupper()
+        if self.language == "en" and is_proper and names_a_language(text, start, stop):
+            return None
         if spelling in entry.ambiguous and ambiguous != "always":
             if ambiguous == "never":
                 return None
@@ -256,6 +264,12 @@ class Lexicon:
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         return compile_terms(self._index)
+
+
+def _is_surname(text: str, mention: Mention, before: Mention) -> bool:
+    """Return whether a name is that of a family: it stands right behind another one."""
+    are_names = mention.form == before.form == "name"
+    return are_names and text[before.stop : mention.start] == " "
 
 
 def find_mentions(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
+from typing import Final
+
+_PARTICLES: Final = frozenset("的是在说也都家俩会不就要对有和跟想去")
+"""What ICU's dictionary joins to a pronoun: it has 他的 and 她在 as words."""
 
 
 class WordEdges:
@@ -33,7 +37,8 @@ class WordEdges:
     def holds(self, start: int, stop: int) -> bool:
         """Return whether a term between these positions can be a word of the text.
 
-        One character must be a word of its own (他 is none in 其他). Two must not tear a word
+        One character must be a word of its own, but for a particle behind it (他 is one in 他的,
+        and none in 其他). Two must not tear a word
         apart (先生 in 首先|生产), but may lie within a longer one (老人 in 老人家), as ICU's
         dictionary knows compounds. Three or more are taken as they stand: where ICU cuts them, it
         is ICU that errs (做法|国人).
@@ -51,7 +56,8 @@ class WordEdges:
         if start in edges and stop in edges:
             return True
         if stop - start < 2:
-            return False
+            after = self.text[stop : stop + 1]
+            return start in edges and stop + 1 in edges and after in _PARTICLES and after != ""
         return any(a <= start and stop <= b for a, b in pairwise(self.edges))
 
     def word_after(self, position: int) -> str:

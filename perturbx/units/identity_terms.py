@@ -24,10 +24,10 @@ _SPACE: Final = re.compile(r"[^\S\n]+")
 class IdentityTerms(BaseSegmenter):
     """Makes each identity term of a text a unit; all else is frozen.
 
-    A term owns the white space that follows it on its line, and an indefinite article right before it that
-    one of its counterparts would change (an American, a German): so each unit can be swapped
-    whatever becomes of the others. Words that are tied to a group but never swapped (*pregnant*)
-    are no units. A text without identity terms has no units.
+    A term owns the white space that follows it on its line, and an indefinite article right before
+    it that one of its counterparts would change (an American, a German): so each unit can be
+    swapped whatever becomes of the others. Words that are tied to a group but never swapped
+    (*pregnant*) are no units. A text without identity terms has no units.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from perturbx.exceptions import MaskingError
-from perturbx.maskers import Delete, MaskToken, Replace, UnknownToken
+from perturbx.maskers import Delete, MaskToken, Replace, Swap, UnknownToken
 from perturbx.maskers.text_encoding import encode_text
 from perturbx.typing import Encoding, Masker
 from perturbx.units.units import Units
@@ -27,6 +27,9 @@ MASKERS = [
     Replace("[MASK]"),
     Replace("something unaffable, (really)"),
     Replace("☃ 你好", per="token"),
+    Swap("gender"),
+    Swap(["zh_gender", "religion"], {"female": "male", "muslim": "jewish"}, ambiguous="never"),
+    Swap(to="neutral"),
 ]
 SPECIAL = {
     "unk_token": "[UNK]",
@@ -64,6 +67,7 @@ def tokenizer(request):
 
 CHARACTERS = st.sampled_from("abgoT,.(é你好😀ก्ß\u200d\x00[#▁")
 WORDS = st.one_of(
+    st.sampled_from(["she", "An", "actress", "Muslims", "她的"]),
     st.sampled_from(["the", "good", "unaffable", "Good,", "[MASK]", "[UNK]", "don't", "##ing"]),
     st.text(CHARACTERS, min_size=1, max_size=5),
     st.text(min_size=1, max_size=4).filter(lambda word: not any(c.isspace() for c in word)),

@@ -17,6 +17,7 @@ from perturbx.units import (
     BagOfWords,
     Characters,
     Custom,
+    IdentityTerms,
     Paragraphs,
     Regex,
     Sentences,
@@ -72,6 +73,8 @@ SEGMENTERS: list[Segmenter] = [
     Custom(Words(), frozen=re.compile("[.].")),
     Spans([]),
     BagOfWords(),
+    IdentityTerms(),
+    IdentityTerms(["zh_gender", "gender"], frozen="[aeiou ]+"),
     WholeTexts(),
 ]
 
@@ -83,6 +86,7 @@ SAMPLES = [
     "I don't know a well-known 3.14 - see me@x.org, https://a.b/c?d=e#f.",
     "def f(x):\n    return {'a': [x + 1]}  # done\r\n",
     "# Title\n\n- **bold** _it_ `code`\n- [link](http://a.b)\n\n> quote",
+    "She said: an American woman isn't her sister.",
     "中文分词其实很难，我喜欢“北京”。第二句！",
     "私は東京で「日本語」を勉強しています。",
     "ฉันชอบกินข้าวผัดกับไก่",
