@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from perturbx.explainers.shapley import ShapleyExplainer
     from perturbx.explanation import Explanation
     from perturbx.explanations import Explanations
+    from perturbx.fairness.audit import FairnessAudit
+    from perturbx.fairness.labelled_texts import LabelledTexts
+    from perturbx.fairness.report import FairnessReport
     from perturbx.score_table import ScoreTable
     from perturbx.scorers.api.model import ApiModel
     from perturbx.scorers.api.scorer import ApiScorer
@@ -83,6 +86,9 @@ _HOME = {
     "CostEstimate": "perturbx.explainers.cost",
     "Explanation": "perturbx.explanation",
     "Explanations": "perturbx.explanations",
+    "FairnessAudit": "perturbx.fairness.audit",
+    "FairnessReport": "perturbx.fairness.report",
+    "LabelledTexts": "perturbx.fairness.labelled_texts",
     "LassoExplainer": "perturbx.explainers.lasso",
     "LimeExplainer": "perturbx.explainers.lime",
     "OcclusionExplainer": "perturbx.explainers.occlusion",
@@ -117,7 +123,10 @@ __all__ = [
     "CutShortWarning",
     "Explanation",
     "Explanations",
+    "FairnessAudit",
+    "FairnessReport",
     "Interrupted",
+    "LabelledTexts",
     "LassoExplainer",
     "LimeExplainer",
     "MaskingError",

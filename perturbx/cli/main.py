@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from perturbx._version import __version__
+from perturbx.cli import audit as audits
 from perturbx.cli import cache
+from perturbx.cli import compare as comparisons
 from perturbx.cli import explain_prompt as prompts
 from perturbx.cli import replay as records
 from perturbx.cli.explain import EXAMPLES, explain
@@ -44,6 +46,8 @@ def perturbx(
 
 
 app.command("explain", epilog=EXAMPLES)(explain)
+app.command("audit", epilog=audits.EXAMPLES)(audits.audit)
+app.command("compare", epilog=comparisons.EXAMPLES)(comparisons.compare)
 app.command("replay", epilog=records.EXAMPLES)(records.replay)
 app.add_typer(cache.app)
 app.command("explain-prompt", epilog=prompts.EXAMPLES)(prompts.explain_prompt)

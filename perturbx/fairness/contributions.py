@@ -230,7 +230,9 @@ def decompose(
     order = np.argsort(-np.abs(values), kind="stable")
     seen = [i for i in order if in_words[0][i] or in_words[1][i]]
     words = [
-        row(*found.words[i], values[i], errors[i], (in_words[0][i], in_words[1][i])) for i in seen
+        row(word, category, values[i], errors[i], (in_words[0][i], in_words[1][i]))
+        for i in seen
+        for word, category in found.words[i : i + 1]
     ]
     gathered, gathered_errors = parts(*found.category_values)
     categories = [
@@ -245,7 +247,7 @@ def _column(values: FloatArray) -> scipy.sparse.csr_array:
 
 
 def _sums(values: scipy.sparse.csr_array) -> FloatArray:
-    return np.asarray(values.sum(axis=1)).ravel()
+    return np.asarray(values.sum(axis=1), dtype=np.float64).ravel()
 
 
 def _difference(

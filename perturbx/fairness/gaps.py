@@ -39,7 +39,7 @@ MEASURE_OF_GAP: Final[Mapping[str, str]] = {
 """A gap is the difference, or the quotient, of this measure in two groups."""
 
 EQUALIZED_ODDS: Final = "equalized_odds"
-"""The larger of the gaps in TPR and FPR (Hardt et al. 2016, as fairlearn takes it), without sign."""
+"""The larger of the gaps in TPR and FPR, without its sign (Hardt et al. 2016, as in fairlearn)."""
 
 NO_RATIO: Final = frozenset(("mean_error",))
 
@@ -157,9 +157,7 @@ def gap_rows(
     null = null.reshape(len(hypotheses), -1)
     plain, adjusted = adjusted_p_values(observed, np.where(np.isnan(null), np.inf, np.abs(null)))
     known = null[np.isfinite(observed)]
-    critical = (
-        float(np.quantile(np.nanmax(np.abs(known), axis=0), level)) if len(known) else np.nan
-    )
+    critical = float(np.quantile(np.nanmax(np.abs(known), axis=0), level)) if len(known) else np.nan
     rows = []
     for i, hypothesis in enumerate(hypotheses):
         detectable = (critical + norm.ppf(POWER)) * scales[i] if scales[i] > 0 else np.nan
@@ -189,7 +187,11 @@ def _hypotheses(comparison: Comparison, n_permutations: int, seed: int) -> list[
         for a, b in comparison.pairs:
             found.append(
                 _Hypothesis(
-                    comparison, gap, (a, b), values[a] - values[b], draws[a] - draws[b],
+                    comparison,
+                    gap,
+                    (a, b),
+                    values[a] - values[b],
+                    draws[a] - draws[b],
                     null[a] - null[b],
                 )
             )
@@ -200,7 +202,11 @@ def _hypotheses(comparison: Comparison, n_permutations: int, seed: int) -> list[
             spread = null[:-1][known]
             found.append(
                 _Hypothesis(
-                    comparison, gap, (a, b), values[a] - values[b], draws[a] - draws[b],
+                    comparison,
+                    gap,
+                    (a, b),
+                    values[a] - values[b],
+                    draws[a] - draws[b],
                     spread.max(axis=0) - spread.min(axis=0),
                 )
             )
@@ -212,7 +218,7 @@ def _permuted(comparison: Comparison, n: int, seed: int) -> dict[str, FloatArray
     judged, members = comparison.judged, with_everyone(comparison.attribute.members)
     own = comparison.attribute.members
     wanted = [m for m in measures_of(judged) if m.name in MEASURE_OF_GAP.values()]
-    found = {}
+    found: dict[str, FloatArray] = {}
     for given_labels in (False, True):
         some = [m for m in wanted if m.given_labels == given_labels]
         if not some:
@@ -234,13 +240,11 @@ def _centred(draws: FloatArray, n: int) -> FloatArray:
     if not draws.shape[1]:
         return np.full((len(draws), n), np.nan)
     with np.errstate(invalid="ignore"):
-        moved = draws - draws.mean(axis=1, keepdims=True)
+        moved: FloatArray = draws - draws.mean(axis=1, keepdims=True)
     return moved[:, np.arange(n) % draws.shape[1]]
 
 
-def _equalized_odds(
-    comparison: Comparison, found: Sequence[_Hypothesis]
-) -> list[_Hypothesis]:
+def _equalized_odds(comparison: Comparison, found: Sequence[_Hypothesis]) -> list[_Hypothesis]:
     by_gap = {
         (own.metric, own.pair): own for own in found if own.metric in ("equal_opportunity", "fpr")
     }
@@ -273,12 +277,12 @@ def _rows_of(
     at = [measured.names.index(name) for name in names]
     few = bool(measured.too_few[at][:, [a, b]].any())
     p_value, plain, detectable = tested
-    about = {
+    about: dict[str, Any] = {
         "attribute": comparison.attribute.name,
         "outcome": comparison.outcome,
         "metric": hypothesis.metric,
     }
-    rest = {
+    rest: dict[str, Any] = {
         "n_a": int(measured.n[at, a].sum()),
         "n_b": int(measured.n[at, b].sum()),
         "note": "too few" if few else "" if np.isfinite(hypothesis.value) else "no value",
@@ -308,7 +312,7 @@ def _limits_of(
     measured = hypothesis.comparison.measured
     a, b = hypothesis.pair
     ends = []
-    for number, own in enumerate(at):
+    for own in at:
         reference = own
         if b == len(measured.groups) - 1 and measured.names[own] in AUCS:
             reference = measured.names.index("subgroup_auc")

@@ -14,12 +14,12 @@ from perturbx.exceptions import MissingExtraError
 from perturbx.fairness.grouping import EVERYONE, Attribute, with_everyone
 from perturbx.fairness.statistics.auc import AUCS, GroupAucs, generalised_mean
 from perturbx.fairness.statistics.measures import Judged, Measure, measures_of
+from perturbx.fairness.statistics.permutation import membership_patterns
 from perturbx.fairness.statistics.resampling import (
     EXACT_ROWS,
     Resampling,
     half_rows,
 )
-from perturbx.fairness.statistics.permutation import membership_patterns
 from perturbx.typing import FloatArray, IntArray
 
 OVERALL: Final = ("fped", "fned", *(f"{name}_mean" for name in AUCS))
@@ -179,7 +179,9 @@ def gathered(
     bins = np.searchsorted(edges, judged.scores)
     if judged.decisions is None and judged.labels is not None:
         # A regression's labels are as many as its scores: both are binned.
-        cuts = np.unique(np.quantile(judged.labels[np.isfinite(judged.labels)], np.linspace(0, 1, 65)[1:-1]))
+        cuts = np.unique(
+            np.quantile(judged.labels[np.isfinite(judged.labels)], np.linspace(0, 1, 65)[1:-1])
+        )
         bins = bins * (len(cuts) + 1) + np.searchsorted(cuts, judged.labels)
     atom, first, number, size = np.unique(
         key * (int(bins.max()) + 1) + bins,
@@ -192,7 +194,8 @@ def gathered(
     def mean(column: FloatArray | None) -> FloatArray | None:
         if column is None:
             return None
-        return np.bincount(number, weights=column, minlength=len(atom)) / size
+        means: FloatArray = np.bincount(number, weights=column, minlength=len(atom)) / size
+        return means
 
     scores = mean(judged.scores)
     assert scores is not None

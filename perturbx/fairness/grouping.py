@@ -159,37 +159,21 @@ def _from_numbers(
     )
 
 
-def attributes_of_columns(sensitive_features: Any, n_rows: int) -> list[Attribute]:
-    """Return an attribute per column of what the user gave.
+def columns_of(sensitive_features: Any) -> dict[str, Any]:
+    """Return the columns that the user gave, by name.
 
     Parameters
     ----------
-    sensitive_features : None, mapping, DataFrame, Series, or sequence
+    sensitive_features : mapping, DataFrame, Series, or sequence
         A mapping or data frame from names to columns; a single column of any kind is called
         "group", or by the name of the series.
-    n_rows : int
-        The rows that there must be.
 
     Raises
     ------
     ArgumentError
-        A column is of another length, or holds what is no group.
+        It is none of these.
     """
-    if sensitive_features is None:
-        return []
-    columns = _columns(sensitive_features)
-    found = []
-    for name, values in columns.items():
-        rows = list(values)
-        if len(rows) != n_rows:
-            raise ArgumentError(
-                f"sensitive_features[{name!r}]: has {len(rows)} rows for {n_rows} texts"
-            )
-        found.append(attribute(name, rows))
-    return found
-
-
-def _columns(given: Any) -> dict[str, Any]:
+    given = sensitive_features
     if isinstance(given, Mapping):
         return {str(name): values for name, values in given.items()}
     if hasattr(given, "columns"):
@@ -202,6 +186,24 @@ def _columns(given: Any) -> dict[str, Any]:
             f"{type(given).__name__} {given!r:.60}"
         )
     return {str(getattr(given, "name", None) or "group"): given}
+
+
+def joined(parts: Sequence[Attribute]) -> Attribute:
+    """Return one attribute of the rows of several, one after another; groups by name."""
+    groups = tuple(sorted({group for part in parts for group in part.groups}))
+    if parts[0].origin == "text":
+        groups = parts[0].groups
+    place = {group: number for number, group in enumerate(groups)}
+    moved = []
+    for part in parts:
+        to = np.array([place[group] for group in part.groups], dtype=np.int32)
+        own = part.members
+        indices = to[own.indices] if len(to) else own.indices
+        shape = (own.shape[0], len(groups))
+        moved.append(scipy.sparse.csr_array((own.data, indices, own.indptr), shape=shape))
+    return replace(
+        parts[0], groups=groups, members=scipy.sparse.vstack(moved, format="csr").astype(bool)
+    )
 
 
 def attributes_in_texts(texts: Sequence[str], lexicons: Sequence[Lexicon]) -> list[Attribute]:
@@ -271,10 +273,12 @@ def _crossed(
     other = two.indices[two.indptr[rows[at]] + offset]
     columns = groups[at].astype(np.int64) * width + other
     data = np.ones(len(at), dtype=bool)
-    return scipy.sparse.csr_array((data, (rows[at], columns)), shape=(n_rows, first.shape[1] * width))
+    return scipy.sparse.csr_array(
+        (data, (rows[at], columns)), shape=(n_rows, first.shape[1] * width)
+    )
 
 
 def with_everyone(members: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
     """Return the members with one more group, of all rows."""
     everyone = scipy.sparse.csr_array(np.ones((members.shape[0], 1), dtype=bool))
-    return scipy.sparse.hstack([members, everyone], format="csr")
+    return scipy.sparse.csr_array(scipy.sparse.hstack([members, everyone]))

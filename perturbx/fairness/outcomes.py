@@ -63,7 +63,8 @@ class Outcome:
             return None
         if self.threshold is not None:
             return (scores >= self.threshold).astype(np.float64)
-        return (raw.argmax(axis=1) == self.column).astype(np.float64)
+        decided: FloatArray = (raw.argmax(axis=1) == self.column).astype(np.float64)
+        return decided
 
     def labels(self, y: Sequence[Any] | None) -> FloatArray | None:
         """Return 1.0 for its labels, 0.0 for others, NaN for none; of a regression the numbers."""
@@ -107,7 +108,10 @@ def distinct_labels(y: Sequence[Any] | None) -> list[Any]:
     if y is None:
         return []
     found = {plain(value) for value in y if not is_missing(value)}
-    kinds = {str if isinstance(v, str) else float if isinstance(v, (int, float)) else type(v) for v in found}
+    kinds = {
+        str if isinstance(v, str) else float if isinstance(v, (int, float)) else type(v)
+        for v in found
+    }
     if kinds - {str, float} or len(kinds) > 1:
         shown = ", ".join(sorted({type(value).__name__ for value in found}))
         raise ArgumentError(
@@ -159,8 +163,9 @@ def choose_outcomes(
     if link == "auto":
         link = "probability" if is_probability else "identity"
     # An explicit link to log-odds, say, leaves no probability.
-    is_probability = is_probability and (link == "probability" or (link == "identity" and (
-        kind == "probability" or in_unit)))
+    is_probability = is_probability and (
+        link == "probability" or (link == "identity" and (kind == "probability" or in_unit))
+    )
     chosen = _chosen(names, positive, is_single=len(names) == 1, link=link)
     if task == "auto":
         task = _task(names, labels, positive, threshold, is_probability)
@@ -189,8 +194,7 @@ def _chosen(
     unknown = [name for name in wanted if name not in names]
     if unknown or not wanted:
         raise ArgumentError(
-            f"positive: expected one or more of the model's outputs {list(names)}; got "
-            f"{positive!r}"
+            f"positive: expected one or more of the model's outputs {list(names)}; got {positive!r}"
         )
     return wanted
 

@@ -35,8 +35,9 @@ class FairnessReport:
 
     Attributes
     ----------
-    metrics, gaps, words, categories, identity_terms, false_positives, counterfactual, worst_cases, \
-representatives, advice, reweighing, groups : pandas.DataFrame
+    groups, metrics, gaps, words, categories, identity_terms, false_positives : pandas.DataFrame
+        The tables by name.
+    counterfactual, worst_cases, representatives, advice, reweighing : pandas.DataFrame
         The tables by name.
     """
 

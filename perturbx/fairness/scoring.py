@@ -20,7 +20,7 @@ from perturbx.jobs import Job
 from perturbx.maskers.delete import Delete
 from perturbx.maskers.variants import Variants
 from perturbx.runner import Runner
-from perturbx.typing import IntArray, Scorer, ScoreKind, ScoreMatrix
+from perturbx.typing import IntArray, ScoreKind, ScoreMatrix, Scorer
 from perturbx.units.text_input import as_one_text
 from perturbx.units.units import Units
 
@@ -100,8 +100,11 @@ class TextScores:
         if isinstance(failure, KeyboardInterrupt):
             raise Interrupted() from failure
         if isinstance(failure, ScoringError):
-            raise type(failure)(f"{failure}; {kept}") from failure
-        raise ScoringError(f"model: raised {type(failure).__name__}: {failure}; {kept}") from failure
+            failure.args = (f"{failure}; {kept}",)
+            raise failure
+        raise ScoringError(
+            f"model: raised {type(failure).__name__}: {failure}; {kept}"
+        ) from failure
 
     def _places(self, keys: Any) -> IntArray:
         """Return where each key is, -1 where it is not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -138,7 +138,7 @@ def one_of(
     ArgumentError
         A cell that is not known.
     """
-    if value not in known:
+    if not isinstance(value, Hashable) or value not in known:
         raise source.fault(path, f"{column} is {value!r} (known: {', '.join(map(repr, known))})")
     return known[value]
 

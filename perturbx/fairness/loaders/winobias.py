@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Final, Literal
 
 from perturbx.exceptions import ArgumentError
@@ -21,6 +20,7 @@ WINOBIAS: Final = Source(
 )
 _LINE: Final = re.compile(r"(?P<number>\d+)\s+(?P<sentence>\S.*)")
 _BRACKETS: Final = re.compile(r"\[([^\]]*)\]")
+_SIDE: Final = re.compile(r"(?<![a-z])(?:pro|anti)(?![a-z])")
 _GENDER: Final = dict.fromkeys(("he", "him", "his", "himself"), "male") | dict.fromkeys(
     ("she", "her", "hers", "herself"), "female"
 )
@@ -107,7 +107,8 @@ def load_winobias(path: PathArgument | Sequence[PathArgument]) -> LabelledTexts:
 
 def _read(path: PathArgument) -> list[_Sentence]:
     file = checked_path(path, WINOBIAS)
-    sides: list[Literal["pro", "anti"]] = [s for s in ("pro", "anti") if s in Path(file).name]
+    named = set(_SIDE.findall(file.name.lower()))
+    sides: list[Literal["pro", "anti"]] = [side for side in ("pro", "anti") if side in named]
     if len(sides) != 1:
         raise WINOBIAS.fault(path, "neither 'pro' nor 'anti' (or both) in the name of the file")
     sentences = []

@@ -80,7 +80,9 @@ class GroupAucs:
 
         An AUC tells as little as the fewer of its positives and negatives do.
         """
-        size = np.ones(len(self.labels), np.int64) if self.multiplicity is None else self.multiplicity
+        size = (
+            np.ones(len(self.labels), np.int64) if self.multiplicity is None else self.multiplicity
+        )
         positive, negative = size * (self.labels == 1), size * (self.labels == 0)
         own_p = np.array([int(positive[rows].sum()) for rows in self.members])
         own_n = np.array([int(negative[rows].sum()) for rows in self.members])
@@ -101,7 +103,8 @@ class GroupAucs:
         up, down = half_rows(draws.shape[0] * 3, draws.shape[2], resampling.seed + 1)
         up, down = up.reshape(draws.shape), down.reshape(draws.shape)
         with np.errstate(invalid="ignore"):
-            return (fewer * draws + up) / (fewer + up + down)
+            mixed: FloatArray = (fewer * draws + up) / (fewer + up + down)
+        return mixed
 
     def _of(self, weights: FloatArray) -> FloatArray:
         """Return the AUCs for each column of weights, ``(n_groups, 3, n)``."""
@@ -111,7 +114,7 @@ class GroupAucs:
         every_p = _Sorted.of(positive, self.scores)
         every_n = _Sorted.of(negative, self.scores)
         sums_p, sums_n = _cumulated(weights, every_p.rows), _cumulated(weights, every_n.rows)
-        found = np.full((len(self.members), 3, weights.shape[1]), np.nan)
+        found: FloatArray = np.full((len(self.members), 3, weights.shape[1]), np.nan)
         for number, rows in enumerate(self.members):
             own_p = _Sorted.of(rows[self.labels[rows] == 1], self.scores)
             own_n = _Sorted.of(rows[self.labels[rows] == 0], self.scores)
@@ -128,12 +131,13 @@ class GroupAucs:
                 found[number, 2] = (negatives_lose - own) / _rest(sums_n, total_n) / total_p
         found[~np.isfinite(found)] = np.nan
         # Differences of sums can leave the interval by a rounding error.
-        return np.clip(found, 0.0, 1.0)
+        clipped: FloatArray = np.clip(found, 0.0, 1.0)
+        return clipped
 
 
 def _rest(sums: FloatArray, own: FloatArray) -> FloatArray:
     """Return the weight of the background; a rounding error of it is none."""
-    rest = sums[-1] - own
+    rest: FloatArray = sums[-1] - own
     return np.where(rest > 1e-9 * np.maximum(sums[-1], 1e-300), rest, np.nan)
 
 
@@ -150,7 +154,7 @@ def generalised_mean(values: FloatArray, power: float = GENERALISED_MEAN_POWER) 
     Examples
     --------
     >>> round(float(generalised_mean(np.array([0.9, 0.9, 0.5]))), 3)
-    0.612
+    0.61
     """
     known = np.isfinite(values)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -35,12 +35,12 @@ class Judged:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def rows(self, at: object) -> Judged:
+    def rows(self, at: Any) -> Judged:
         """Return some of the rows."""
         return Judged(
-            self.scores[at],  # type: ignore[index]
-            None if self.decisions is None else self.decisions[at],  # type: ignore[index]
-            None if self.labels is None else self.labels[at],  # type: ignore[index]
+            self.scores[at],
+            None if self.decisions is None else self.decisions[at],
+            None if self.labels is None else self.labels[at],
             self.is_probability,
         )
 

@@ -1,0 +1,457 @@
+"""`FairnessAudit`: what a model says about groups, by how much it differs, and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from perturbx._version import __version__
+from perturbx.exceptions import ArgumentError, MissingExtraError
+from perturbx.explainers.budget import resolve_seed
+from perturbx.explainers.estimator import ModelEstimator
+from perturbx.fairness.audit_cost import AuditCost, estimate_audit
+from perturbx.fairness.audit_rows import collect_rows
+from perturbx.fairness.explaining import audit_explainer
+from perturbx.fairness.frames import FRAMES, frame
+from perturbx.fairness.labelled_texts import LabelledTexts
+from perturbx.fairness.outcomes import Task, choose_outcomes, distinct_labels
+from perturbx.fairness.plan import AuditPlan
+from perturbx.fairness.report import FairnessReport
+from perturbx.fairness.scoring import TextScores, checked_texts
+from perturbx.fairness.stages import (
+    Audited,
+    Closer,
+    Tables,
+    advice_tables,
+    counterfactual_tables,
+    group_tables,
+    word_tables,
+)
+from perturbx.fairness.text_source import TextFile, TextsInMemory, TextSource
+from perturbx.lexicons import Lexicon, LexiconsLike, as_lexicons
+from perturbx.scorers import as_scorer
+from perturbx.typing import Link, RandomState, Scorer
+from perturbx.units.scripts import guess_locale
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class FairnessAudit(ModelEstimator):
+    """Audits a text model that can only be called for differences between groups.
+
+    Parameters
+    ----------
+    model : object
+        What is audited; any form that `ShapleyExplainer` takes.
+    groups : lexicons, optional
+        By which words it is told which groups a text is about, beside or instead of the
+        `sensitive_features` of `fit`: "gender", "all", a `Lexicon`, the path of one, or several.
+        A text may be about several groups, or none.
+    positive : str or sequence of str, optional
+        The output of the model whose decisions are audited. By default the last of two, and each
+        of more than two against the rest.
+    positive_label : object, optional
+        The label (or labels) in `y` that is this outcome, where it has another name.
+    threshold : float, optional
+        The score from which on the model decides for the outcome. By default 0.5 for
+        probabilities, 0 for margins, and with more than two outputs the highest score.
+    explainer : None, str or BaseExplainer, default=None
+        What splits scores into words. None: Shapley values of words, 5 calls a unit.
+    lexicons : lexicons or None, default="auto"
+        Whose terms are swapped, neutralised and told apart as categories of words. "auto": all
+        that are shipped for the language of the texts, and those of `groups`. None: nothing is
+        swapped.
+    link : {"auto", "identity", "probability", "log_prob", "log_odds"}, default="auto"
+        The scale of scores; "auto" is the probability where there is one.
+    task : {"auto", "classification", "regression"}, default="auto"
+        What the model does. "auto": a single output that is no probability, or comes with more
+        than two different labels, is a regression.
+    intersections : bool, default=False
+        Combinations of the groups of two attributes are audited, too.
+    compare : {"auto", "pairs", "all"}, str or mapping, default="auto"
+        Each group with each other ("pairs"), each with all texts ("all"), the former up to 6 groups
+        ("auto"), or each with the group named (or, by attribute, one of a mapping).
+    min_group_size : int, default=10
+        With fewer rows behind it (the rarer of positives and negatives, for an AUC) a cell says
+        "too few" instead of a number.
+    level : float, default=0.95
+        The confidence of intervals.
+    n_resamples, n_permutations : int, default=1000
+        Of the bootstrap and of the permutation tests.
+    n_explained : int, default=300
+        Texts that are explained word by word, of every kind some; 0: none.
+    n_swaps : int, default=2000
+        Texts with swapped terms at most, and texts that are read with terms neutralised; 0: none.
+    random_state : int, numpy Generator or RandomState, or None, default=None
+        An int makes runs equal.
+    device, dtype, batch_tokens, output_names, progress
+        See `BaseExplainer`.
+
+    Attributes
+    ----------
+    report_ : FairnessReport
+        What was found: data frames ``metrics``, ``gaps``, ``words``, ``counterfactual``,
+        ``worst_cases`` and others, and ``verdicts`` in words.
+
+    Notes
+    -----
+    Group metrics are fairlearn's. Intervals come from the Bayesian bootstrap over rows, or over
+    `clusters` where rows are not independent; p-values from permutations of the groups, adjusted
+    over all gaps (Westfall & Young 1993). Words account for a gap by their Shapley values, which
+    add up to it.
+
+    Examples
+    --------
+    >>> import perturbx as px
+    >>> def kind(texts):
+    ...     return [0.9 if text.startswith("She") else 0.4 for text in texts]
+    >>> texts = [f"{who} is at work, day {day}." for day in range(20) for who in ("She", "He")]
+    >>> audit = px.FairnessAudit(kind, groups="gender", random_state=0, progress=False)
+    >>> gaps = audit.fit(texts).report_.gaps
+    >>> gaps[gaps.metric == "mean_score"][["group_a", "group_b", "value"]].round(2).values.tolist()
+    [['female', 'male', 0.5], ['female', 'male', 2.25]]
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        groups: LexiconsLike | None = None,
+        positive: str | Sequence[str] | None = None,
+        positive_label: Any = None,
+        threshold: float | None = None,
+        explainer: Any = None,
+        lexicons: LexiconsLike | None = "auto",
+        link: Link | Literal["auto"] = "auto",
+        task: Task = "auto",
+        intersections: bool = False,
+        compare: str | Mapping[str, str] = "auto",
+        min_group_size: int = 10,
+        level: float = 0.95,
+        n_resamples: int = 1000,
+        n_permutations: int = 1000,
+        n_explained: int = 300,
+        n_swaps: int = 2000,
+        random_state: RandomState = None,
+        device: Any = None,
+        dtype: Any = None,
+        batch_tokens: int | Literal["auto"] = "auto",
+        output_names: Sequence[str] | None = None,
+        progress: bool = True,
+    ) -> None:
+        self.model = model
+        self.groups = groups
+        self.positive = positive
+        self.positive_label = positive_label
+        self.threshold = threshold
+        self.explainer = explainer
+        self.lexicons = lexicons
+        self.link = link
+        self.task = task
+        self.intersections = intersections
+        self.compare = compare
+        self.min_group_size = min_group_size
+        self.level = level
+        self.n_resamples = n_resamples
+        self.n_permutations = n_permutations
+        self.n_explained = n_explained
+        self.n_swaps = n_swaps
+        self.random_state = random_state
+        self.device = device
+        self.dtype = dtype
+        self.batch_tokens = batch_tokens
+        self.output_names = output_names
+        self.progress = progress
+
+    def fit(
+        self,
+        texts: Sequence[str] | LabelledTexts,
+        y: Sequence[Any] | None = None,
+        sensitive_features: Any = None,
+        *,
+        clusters: Sequence[Any] | None = None,
+    ) -> Self:
+        """Audit the model on texts in memory.
+
+        Parameters
+        ----------
+        texts : sequence of str, or LabelledTexts
+            The texts; `LabelledTexts` bring labels, groups and clusters along.
+        y : sequence, (n_texts,), optional
+            What is true of them; None or NaN where it is not known. Without labels, selection
+            rates and scores are compared only.
+        sensitive_features : mapping, DataFrame, Series or sequence, (n_texts,), optional
+            The group of each text, for one attribute or several; None or NaN: no group.
+        clusters : sequence, (n_texts,), optional
+            What texts have in common (a template, an author): texts of a cluster are not
+            independent of each other.
+
+        Returns
+        -------
+        FairnessAudit
+            Itself, with `report_`.
+
+        Raises
+        ------
+        ArgumentError
+            A parameter, a text or a column is not what it should be.
+        ScoringError, Interrupted
+            The model failed. What it said is kept: `fit` on the same texts goes on from there.
+        MissingExtraError
+            fairlearn or pandas is not installed (extra ``fairness``).
+        """
+        if isinstance(texts, LabelledTexts):
+            given = {"y": y, "sensitive_features": sensitive_features, "clusters": clusters}
+            doubled = [name for name, value in given.items() if value is not None]
+            if doubled:
+                raise ArgumentError(f"{doubled[0]}: LabelledTexts have their own; leave it out")
+            source = TextsInMemory(
+                texts.texts, texts.labels, dict(texts.groups) or None, texts.clusters, texts.name
+            )
+            return self._fit(source, notes=list(texts.notes))
+        return self._fit(TextsInMemory(texts, y, sensitive_features, clusters))
+
+    def fit_file(
+        self,
+        path: str | PathLike[str],
+        *,
+        text: str = "text",
+        label: str | None = None,
+        groups: Sequence[str] = (),
+        cluster: str | None = None,
+    ) -> Self:
+        """Audit the model on a CSV, TSV, JSON-lines or Parquet file that is read in pieces.
+
+        Of each row some bytes are kept (scores, label, groups), of the texts only those that are
+        explained or swapped, so that a million rows take little memory.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; it is read again for the texts that are looked at more closely.
+        text, label, cluster : str
+            The columns of texts, labels and clusters; an empty label is none.
+        groups : sequence of str
+            The columns of the sensitive features.
+
+        Returns
+        -------
+        FairnessAudit
+            Itself, with `report_`.
+
+        Raises
+        ------
+        ArgumentError
+            The file is not there or lacks a column.
+        ScoringError, Interrupted, MissingExtraError
+            See `fit`.
+        """
+        return self._fit(TextFile(path, text, label, tuple(groups), cluster))
+
+    def estimate_cost(self, texts: Sequence[str]) -> AuditCost:
+        """Return how many texts the model would be asked about; it is not called.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            What would be audited.
+        """
+        found = checked_texts(texts)
+        plan, scorer = self._plan(), self._scorer()
+        return estimate_audit(found, plan, scorer, self.explainer, self._lexicons(found[:200]))
+
+    def estimate_cost_of_file(
+        self,
+        path: str | PathLike[str],
+        *,
+        text: str = "text",
+        label: str | None = None,
+        groups: Sequence[str] = (),
+        cluster: str | None = None,
+    ) -> AuditCost:
+        """Return the same for a file; its texts are all held for it. See `fit_file`."""
+        source = TextFile(path, text, label, tuple(groups), cluster)
+        return self.estimate_cost([own for piece in source.pieces() for own in piece.texts])
+
+    def to_html(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the report as one HTML page, and write it to `path` where given."""
+        return self._fitted().to_html(path)
+
+    def to_json(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the report as JSON, and write it to `path` where given."""
+        return self._fitted().to_json(path)
+
+    def to_markdown(self, path: str | PathLike[str] | None = None) -> str:
+        """Return the report as Markdown, and write it to `path` where given."""
+        return self._fitted().to_markdown(path)
+
+    def to_pandas(self) -> dict[str, pd.DataFrame]:
+        """Return the tables of the report by name."""
+        return self._fitted().to_pandas()
+
+    def _fitted(self) -> FairnessReport:
+        from sklearn.exceptions import NotFittedError
+
+        if not hasattr(self, "report_"):
+            raise NotFittedError("This FairnessAudit is not fitted yet; call `fit` first.")
+        report: FairnessReport = self.report_
+        return report
+
+    def _plan(self) -> AuditPlan:
+        return AuditPlan(
+            self.compare,
+            self.level,
+            self.min_group_size,
+            self.n_resamples,
+            self.n_permutations,
+            self.n_explained,
+            self.n_swaps,
+            2 if self.intersections else 1,
+            resolve_seed(self.random_state),
+        )
+
+    def _scorer(self) -> Scorer:
+        """Return the scorer of `model`; a model is loaded once, until a parameter changes."""
+        key = (id(self.model), self.device, self.dtype, tuple(self.output_names or ()))
+        held: tuple[Any, Scorer, TextScores] | None = self.__dict__.get("_loaded")
+        if held is None or held[0] != key:
+            scorer = as_scorer(
+                self.model, device=self.device, dtype=self.dtype, output_names=self.output_names
+            )
+            scores = TextScores(scorer, batch_tokens=self.batch_tokens, progress=self.progress)
+            held = self._loaded = (key, scorer, scores)
+        return held[1]
+
+    def _scores(self) -> TextScores:
+        """Return what the model said so far."""
+        self._scorer()
+        scores: TextScores = self._loaded[2]
+        return scores
+
+    def _lexicons(self, texts: Sequence[str]) -> tuple[Lexicon, ...]:
+        """Return the lexicons whose terms are swapped and told apart."""
+        if self.lexicons is None:
+            return ()
+        if isinstance(self.lexicons, str) and self.lexicons == "auto":
+            own = self._group_lexicons(texts)
+            held = {lexicon.name for lexicon in own}
+            named = as_lexicons("all", language=_language(texts))
+            return (*own, *(lexicon for lexicon in named if lexicon.name not in held))
+        return as_lexicons(self.lexicons, language=_language(texts))
+
+    def _group_lexicons(self, texts: Sequence[str]) -> tuple[Lexicon, ...]:
+        return () if self.groups is None else as_lexicons(self.groups, language=_language(texts))
+
+    def _fit(self, source: TextSource, *, notes: Sequence[str] = ()) -> Self:
+        _require_extra()
+        began = time.perf_counter()
+        plan, scores = self._plan(), self._scores()
+        first = next(iter(source.pieces()), None)
+        texts = [] if first is None else first.texts[:200]
+        lexicons = self._lexicons(texts)
+        with tqdm(
+            total=5, desc="audit", unit="stage", leave=False, disable=not self.progress
+        ) as bar:
+            rows = collect_rows(
+                source, scores, lexicons=self._group_lexicons(texts), depth=plan.depth
+            )
+            outcomes = choose_outcomes(
+                rows.raw,
+                rows.kind,
+                rows.exclusive,
+                rows.output_names,
+                labels=distinct_labels(rows.labels),
+                positive=self.positive,
+                positive_label=self.positive_label,
+                threshold=self.threshold,
+                link=self.link,
+                task=self.task,
+            )
+            judged = tuple(rows.judge(outcome) for outcome in outcomes)
+            audited = Audited(rows, outcomes, judged, plan)
+            bar.update()
+            tables: Tables = {name: [] for name in FRAMES}
+            found, comparisons = group_tables(audited)
+            tables |= found
+            bar.update()
+            n_calls = n_swapped = 0
+            explainer = None
+            if plan.n_explained:
+                explainer = audit_explainer(
+                    self.explainer,
+                    self._scorer(),
+                    outcomes,
+                    batch_tokens=self.batch_tokens,
+                    random_state=plan.seed,
+                    progress=self.progress,
+                )
+                found, n_calls = word_tables(
+                    audited, comparisons, source, scores, explainer, lexicons
+                )
+                tables |= found
+            bar.update()
+            closer = Closer.of(audited, source) if plan.n_swaps else None
+            if closer is not None and lexicons:
+                found, n_swapped = counterfactual_tables(audited, closer, scores, lexicons)
+                tables |= found
+            bar.update()
+            tables |= advice_tables(audited, closer, scores, lexicons, self.model)
+            bar.update()
+        facts = {
+            "perturbx": __version__,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - began, 1),
+            "dataset": source.name,
+            "model": scores.scorer.model_id,
+            "n_texts": len(rows),
+            "n_labelled": 0 if rows.labels is None else sum(v is not None for v in rows.labels),
+            "n_calls": len(scores) + n_calls,
+            "task": "classification" if outcomes[0].decides else "regression",
+            "outcomes": [
+                {
+                    "name": outcome.name,
+                    "threshold": outcome.threshold,
+                    "link": outcome.link,
+                    "is_probability": outcome.is_probability,
+                    "positive_labels": list(outcome.positive_labels),
+                }
+                for outcome in outcomes
+            ],
+            "level": plan.level,
+            "min_group_size": plan.min_group_size,
+            "n_resamples": plan.n_resamples,
+            "n_permutations": plan.n_permutations,
+            "compare": self.compare if isinstance(self.compare, str) else dict(self.compare),
+            "clusters": rows.clusters is not None,
+            "n_clusters": None if rows.clusters is None else int(np.max(rows.clusters)) + 1,
+            "lexicons": [lexicon.name for lexicon in lexicons],
+            "n_explained": min(plan.n_explained, len(rows)),
+            "n_swapped_texts": n_swapped,
+            "explainer": None if explainer is None else type(explainer).__name__,
+            "masker": None if explainer is None else str(explainer.masker),
+            "seed": plan.seed,
+            "notes": list(notes),
+        }
+        self.report_ = FairnessReport(facts, {name: frame(name, tables[name]) for name in FRAMES})
+        return self
+
+
+def _language(texts: Sequence[str]) -> str:
+    """Return "zh" for Chinese texts and "en" for all others."""
+    return "zh" if guess_locale("".join(texts)) == "zh" else "en"
+
+
+def _require_extra() -> None:
+    """Fail before the model is asked where a package is missing."""
+    for package in ("pandas", "fairlearn"):
+        try:
+            __import__(package)
+        except ImportError as error:
+            raise MissingExtraError(package, "fairness") from error

@@ -1,0 +1,188 @@
+"""`AuditRows`: every row scored, in few bytes; the texts themselves are not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from perturbx.exceptions import ArgumentError
+from perturbx.fairness.grouping import (
+    Attribute,
+    attribute,
+    attributes_in_texts,
+    intersections,
+    joined,
+)
+from perturbx.fairness.outcomes import Outcome, is_missing
+from perturbx.fairness.scoring import TextScores
+from perturbx.fairness.statistics.measures import Judged
+from perturbx.fairness.text_source import TextSource
+from perturbx.lexicons import Lexicon
+from perturbx.typing import IntArray, ScoreKind, ScoreMatrix
+
+
+@dataclass(frozen=True, eq=False)
+class AuditRows:
+    """What is known of every row.
+
+    Parameters
+    ----------
+    raw : numpy.ndarray, (n_rows, n_outputs)
+        The scorer's own numbers.
+    kind, exclusive
+        What they are; see `Scores`.
+    output_names : tuple of str
+        The model's outputs.
+    labels : list, optional
+        The label of each row; None where it has none.
+    attributes : tuple of Attribute
+        The groups.
+    clusters : numpy.ndarray of int64, (n_rows,), optional
+        What rows stand or fall together with, 0, 1, ...
+    """
+
+    raw: ScoreMatrix
+    kind: ScoreKind
+    exclusive: bool
+    output_names: tuple[str, ...]
+    labels: list[Any] | None
+    attributes: tuple[Attribute, ...]
+    clusters: IntArray | None
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def judge(self, outcome: Outcome) -> Judged:
+        """Return scores, decisions and labels for one outcome."""
+        return outcome.judge(self.raw, self.kind, self.exclusive, self.labels)
+
+
+def collect_rows(
+    source: TextSource,
+    scores: TextScores,
+    *,
+    lexicons: Sequence[Lexicon],
+    depth: int,
+) -> AuditRows:
+    """Score every row of a source, piece by piece, and find its groups.
+
+    Parameters
+    ----------
+    source : TextSource
+        The rows.
+    scores : TextScores
+        The model, and what it said before.
+    lexicons : sequence of Lexicon
+        By which groups are found in the texts.
+    depth : int
+        Attributes are crossed so many at a time; 1: they are not.
+
+    Raises
+    ------
+    ArgumentError
+        There is no row, or no group, or labels and columns that are none.
+    ScoringError, Interrupted
+        The model failed; what it said is kept in `scores`.
+    """
+    raw: list[ScoreMatrix] = []
+    labels: list[Any] = []
+    parts: dict[str, list[Attribute]] = {}
+    clusters = _Numbers()
+    is_labelled = False
+    for piece in source.pieces():
+        # What is wrong with the columns is said before the model is asked.
+        own = [attribute(name, values) for name, values in piece.columns.items()]
+        taken = [a.name for a in own]
+        for found in attributes_in_texts(piece.texts, lexicons):
+            name = f"{found.name} (in the text)" if found.name in taken else found.name
+            own.append(Attribute(name, found.groups, found.members, found.origin))
+        raw.append(scores.of(piece.texts))
+        for found in own:
+            parts.setdefault(found.name, []).append(found)
+        if piece.labels is not None:
+            is_labelled = True
+            labels += [None if is_missing(label) else label for label in piece.labels]
+        if piece.clusters is not None:
+            clusters.add(piece.clusters)
+    if not sum(map(len, raw)):
+        raise ArgumentError("texts: expected at least one text, got none")
+    attributes = [_without_empty(joined(found)) for found in parts.values()]
+    attributes = [found for found in attributes if found.groups]
+    if not attributes:
+        raise ArgumentError(
+            "groups: no row belongs to any group; give sensitive_features, or name lexicons by "
+            "which groups are found in the texts (groups='gender')"
+        )
+    if depth > 1:
+        attributes += intersections(tuple(attributes), depth)
+    return AuditRows(
+        np.concatenate(raw),
+        scores.kind,
+        scores.exclusive,
+        scores.output_names,
+        as_numbers(labels) if is_labelled else None,
+        tuple(attributes),
+        clusters.numbers(),
+    )
+
+
+def _without_empty(found: Attribute) -> Attribute:
+    """Return an attribute without the groups of no row."""
+    kept = np.flatnonzero(found.sizes)
+    if len(kept) == len(found.groups):
+        return found
+    members = scipy.sparse.csr_array(found.members[:, kept])
+    return Attribute(found.name, tuple(found.groups[i] for i in kept), members, found.origin)
+
+
+def as_numbers(labels: list[Any]) -> list[Any]:
+    """Return labels as numbers where all of them are written as such, else as they are.
+
+    Examples
+    --------
+    >>> as_numbers(["1", "0", None]), as_numbers(["1", "x"])
+    ([1, 0, None], ['1', 'x'])
+    """
+    read: dict[str, Any] = {}
+    for label in labels:
+        if label is None or label in read:
+            continue
+        if not isinstance(label, str):
+            return labels
+        try:
+            number = float(label)
+        except ValueError:
+            return labels
+        if not np.isfinite(number):
+            return labels
+        read[label] = int(number) if number.is_integer() else number
+    return [None if label is None else read[label] for label in labels]
+
+
+class _Numbers:
+    """Numbers clusters in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._place: dict[Hashable, int] = {}
+        self._parts: list[IntArray] = []
+
+    def add(self, clusters: Sequence[Any]) -> None:
+        """Give numbers to some rows; a row without a cluster is one of its own."""
+        found = np.empty(len(clusters), dtype=np.int64)
+        for row, name in enumerate(clusters):
+            key = ("", len(self._place)) if is_missing(name) or name == "" else name
+            try:
+                found[row] = self._place.setdefault(key, len(self._place))
+            except TypeError:
+                raise ArgumentError(
+                    f"clusters: expected strings or numbers; got {type(name).__name__}"
+                ) from None
+        self._parts.append(found)
+
+    def numbers(self) -> IntArray | None:
+        """Return the numbers of all rows, None where no clusters were given."""
+        return np.concatenate(self._parts) if self._parts else None

@@ -1,0 +1,102 @@
+"""The word attributions of an audit: some texts explained, in one stream."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from perturbx.exceptions import ArgumentError, PoorFitWarning
+from perturbx.explainers.base import BaseExplainer
+from perturbx.explainers.explain import make_explainer
+from perturbx.explanations import Explanations
+from perturbx.fairness.outcomes import Outcome
+from perturbx.fairness.scoring import TextScores
+from perturbx.score_table import ScoreTable
+from perturbx.typing import PaidScorer, Scorer
+from perturbx.units.units import Units
+
+
+def audit_explainer(
+    explainer: Any,
+    scorer: Scorer,
+    outcomes: Sequence[Outcome],
+    *,
+    batch_tokens: Any,
+    random_state: int,
+    progress: bool,
+) -> BaseExplainer:
+    """Return the explainer that an audit uses, set to its outcomes and their scale.
+
+    Parameters
+    ----------
+    explainer : None, str, or BaseExplainer
+        None: Shapley values of words at 5 calls a unit. A name of `make_explainer`, or an explainer
+        of which `outputs` and `link` are set to those of the audit.
+    scorer : Scorer
+        The model.
+    outcomes : sequence of Outcome
+        What is audited.
+
+    Raises
+    ------
+    ArgumentError
+        It is none of these.
+    """
+    settings = {
+        "outputs": [outcome.name for outcome in outcomes],
+        "link": outcomes[0].link,
+    }
+    if explainer is None or isinstance(explainer, str):
+        # Over hundreds of texts the errors of single ones average out.
+        return make_explainer(
+            "shapley" if explainer is None else explainer,
+            scorer,
+            budget="fast",
+            random_state=random_state,
+            batch_tokens=batch_tokens,
+            progress=progress,
+            **settings,
+        )
+    if not isinstance(explainer, BaseExplainer):
+        raise ArgumentError(
+            f"explainer: expected None, a name, or an explainer such as ShapleyExplainer(model); "
+            f"got {explainer!r:.80}"
+        )
+    chosen: BaseExplainer = explainer.__sklearn_clone__()
+    own = {"device": None, "dtype": None, "output_names": None}
+    chosen.set_params(model=scorer, **own, **settings)
+    return chosen
+
+
+def explain_texts(
+    explainer: BaseExplainer, texts: Sequence[str], scores: TextScores
+) -> Explanations:
+    """Explain texts whose scores are known already: those are not bought again."""
+    scorer, masker, encodings = explainer._prepared(texts)
+    source = {"model": scorer.model_id, "masker": repr(masker)}
+    known = None
+    if not (isinstance(scorer, PaidScorer) and scorer.samples_answers):
+        raw = scores.of(texts)
+        known = [
+            _known(encoding.units, row, scores, source)
+            for encoding, row in zip(encodings, raw, strict=True)
+        ]
+    with warnings.catch_warnings():
+        # The fit of single texts is told in the report; a warning a run says nothing of gaps.
+        warnings.simplefilter("ignore", PoorFitWarning)
+        return explainer._explain_encoded(encodings, known, scorer, masker)
+
+
+def _known(units: Units, row: Any, scores: TextScores, source: dict[str, Any]) -> ScoreTable:
+    return ScoreTable(
+        masks=np.ones((1, units.n_units), dtype=bool),
+        scores=row[None],
+        output_names=scores.output_names,
+        units=units,
+        kind=scores.kind,
+        exclusive=scores.exclusive,
+        provenance=source,
+    )
