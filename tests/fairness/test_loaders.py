@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, MissingExtraError
 from perturbx.fairness import loaders
 from perturbx.fairness.loaders import (
     load_audit_set,
@@ -185,6 +186,7 @@ def test_winobias(folder):
         ({"pro.txt": "no number"}, "line 1: no number with a sentence, 'no number'"),
         ({"pro.txt": "\n"}, "no sentence in"),
         ({"other.txt": "1 [The cook] said [he] left."}, "neither 'pro' nor 'anti'"),
+        ({"anti_pro.txt": "1 [The cook] said [he] left."}, "or both"),
         ({"pro_1.txt": "1 [A] [he].", "pro_2.txt": "1 [A] [she]."}, "of one side"),
         ({"pro.txt": "1 [A] [he].", "anti.txt": "2 [A] [she]."}, "other numbers"),
     ],
@@ -198,7 +200,7 @@ def test_winobias_files_that_are_none(tmp_path, files, message):
 
 
 def test_winobias_keeps_odd_rows(tmp_path):
-    path = tmp_path / "pro.txt"
+    path = tmp_path / "antilope_pro_1.txt"
     path.write_text("1 [The cook] said [he] left.\n\n2 Nobody left.\n", encoding="utf-8")
     data = load_winobias(path)
     assert data.texts == ("The cook said he left.", "Nobody left.")
@@ -380,6 +382,8 @@ def test_bbq(tmp_path, form):
 def test_bbq_labels_are_answers(tmp_path):
     with pytest.raises(ArgumentError, match=r"label is 3 \(known: 0, 1, 2\)"):
         load_bbq(write_jsonl(tmp_path / "x.jsonl", [question(label=3)]))
+    with pytest.raises(ArgumentError, match=r"label is \[1\]"):
+        load_bbq(write_jsonl(tmp_path / "x.jsonl", [question(label=[1])]))
 
 
 ALL = {name: getattr(loaders, name) for name in loaders.__all__}
@@ -444,6 +448,13 @@ def test_a_byte_order_mark_and_long_cells_are_read(tmp_path):
     path.write_text(f"\ufeffText,Label,Template\n{text},BAD,t\n", encoding="utf-8")
     assert load_madlibs(path).texts == (text,)
     assert csv.field_size_limit() == 131072
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
+    path = write_parquet(tmp_path / "x.parquet", COMMENTS)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"perturbx\[fairness\]"):
+        load_civil_comments(path)
 
 
 def test_bad_choices_are_named(tmp_path):

@@ -56,7 +56,7 @@ def test_what_is_planted_in_one_attribute_is_in_no_other(audit_set):
 
 
 def test_without_effects_a_template_has_one_score(audit_set):
-    model = PlantedBias(words={"great": 0.1, "idiot": -0.2, "好": 0.1, "白痴": -0.2})
+    model = PlantedBias(words={"great": 0.1, "idiot": -0.2, "好": 0.1, "蠢": -0.2})
     assert len(set(model(audit_set.texts))) > 1
     for attribute in ATTRIBUTES:
         groups = audit_set.groups_of(attribute)
