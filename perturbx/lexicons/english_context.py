@@ -95,8 +95,9 @@ def counts_as_identity(
 ) -> bool:
     """Return whether a word with another sense names people here.
 
-    It does before a noun for people, before a function word and at the end of a phrase ("murder
-    black", "I am black and proud"); not before another word ("a black car"). A word that needs a
+    It does before a noun for people ("a black language teacher"), before a function word and at
+    the end of a phrase ("murder black", "I am black and proud"); not before another word ("a black
+    car"). A word that needs a
     capital does wherever it does not owe that to the sentence; a title before a name.
 
     Parameters
@@ -153,7 +154,17 @@ def _is_said_of_people(text: str, stop: int, also: frozenset[str]) -> bool:
         else:
             break
         after = word_after(text, stop)
-    return not after or after in FUNCTION_WORDS or _is_person(after)
+    if not after or after in FUNCTION_WORDS or _is_person(after):
+        return True
+    # "A young language teacher": the noun that counts is the last one.
+    for _ in range(2):
+        stop = _end_of_next(text, stop)
+        after = word_after(text, stop)
+        if not after or after in FUNCTION_WORDS:
+            return False
+        if _is_person(after):
+            return True
+    return False
 
 
 def _is_person(word: str) -> bool:

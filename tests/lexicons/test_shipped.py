@@ -3,6 +3,7 @@
 import csv
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,10 @@ def test_the_targets_of_hatecheck_are_found(shared):
     for target in targets:
         for text in (target, f"All {target} like that", f"{target[0].upper()}{target[1:]}!"):
             assert find_mentions(lexicons, text), text
+
+
+def test_the_lexicons_lie_among_the_data_sets():
+    link = Path(__file__).resolve().parents[2] / "datasets" / "lexicons"
+    if not link.is_dir():
+        pytest.skip("this checkout has no symbolic links")
+    assert sorted(path.stem for path in link.glob("*.csv")) == sorted(NAMES)
