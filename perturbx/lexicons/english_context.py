@@ -19,6 +19,7 @@ from perturbx.lexicons.english_words import (
     ESCORTS,
     FUNCTION_WORDS,
     IDENTITY_ADJECTIVES,
+    NAMING,
     OF_LANGUAGES,
     PERCEPTIONS,
     PERSON_NOUNS,
@@ -79,7 +80,7 @@ def likeliest(text: str, start: int, stop: int, forms: Sequence[str]) -> int:
 
 
 def names_a_language(text: str, start: int, stop: int) -> bool:
-    """Return whether an adjective that is written with a capital names a language ("in French")."""
+    """Return whether a word that is written with a capital names a language ("in French")."""
     before = words_before(text, start, 1)
     return bool(before) and before[0] in OF_LANGUAGES and not _goes_on(text, stop)
 
@@ -217,6 +218,7 @@ def _is_object(text: str, start: int, stop: int) -> bool:
         or (verb in PERCEPTIONS and after.endswith("ing"))
         or (verb in CAUSATIVES | PERCEPTIONS and after in STATES and ends)
         or (verb in ESCORTS and after == "home" and ends)
+        or (verb in NAMING and text[_end_of_gap(text, stop) :][:1].isupper() and ends)
     ):
         return True
     if verb in DITRANSITIVES and after not in PERSON_NOUNS and further != "to":
@@ -226,12 +228,14 @@ def _is_object(text: str, start: int, stop: int) -> bool:
 
 def _noun_or_adjective(text: str, start: int, stop: int, forms: Sequence[str]) -> str:
     """Return "adjective" before a noun and where nothing opens a noun phrase."""
+    if text[stop : stop + 2] in ("'s", "’s") and "noun" in forms:
+        return "noun"
     if _goes_on(text, stop):
         return "adjective"
     if word_after(text, stop) in ("and", "or") and not _has(words_before(text, start), _SINGULAR):
         return "adjective"
     for word in words_before(text, start):
-        if word in BE or word in FUNCTION_WORDS - DETERMINERS:
+        if word in BE or word in FUNCTION_WORDS - DETERMINERS or word in PERSON_NOUNS:
             break
         if word in _SINGULAR and "noun" in forms:
             return "noun"

@@ -190,6 +190,9 @@ ESCORTS: Final = _words(
 )
 """Verbs behind which *home* is where she is taken: "followed her home"."""
 
+NAMING: Final = _words("call calls called calling name names named naming")
+"""Verbs behind which *her* gets a name: "called her Mary"."""
+
 DITRANSITIVES: Final = _words(
     "give gives gave given giving hand handed offer offers offered offering owe owes owed teach "
     "teaches taught teaching lend lent"

@@ -29,7 +29,9 @@ def could_be(text: str, start: int, term: str, spelling: str, entry: Entry) -> b
     """
     if spelling == spelling.lower() or (entry.form != "name" and spelling not in entry.ambiguous):
         return True
-    return term == spelling or (term.isupper() and (len(term) > 2 or term == spelling))
+    if spelling.startswith("the "):
+        term, spelling = term[4:], spelling[4:]
+    return term == spelling or (term.isupper() and len(term) > 2)
 
 
 def in_case_of(replacement: str, term: str, spelling: str, *, first: bool) -> str:

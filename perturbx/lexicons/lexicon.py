@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -211,7 +212,8 @@ class Lexicon:
             entry, group, spelling = choices[
                 likeliest(text, start, stop, [entry.form for entry, _, _ in choices])
             ]
-        is_proper = entry.form == "adjective" and spelling[0].isupper() and not spelling.isupper()
+        is_word = entry.form in ("adjective", "noun")
+        is_proper = is_word and spelling[0].isupper() and not spelling.isupper()
         if self.language == "en" and is_proper and names_a_language(text, start, stop):
             return None
         if spelling in entry.ambiguous and ambiguous != "always":
@@ -284,6 +286,12 @@ def find_mentions(
     found = [mention for lexicon in lexicons for mention in lexicon.find(text, ambiguous=ambiguous)]
     chosen: list[Mention] = []
     for mention in sorted(found, key=lambda one: one.start - one.stop):
-        if all(mention.stop <= other.start or other.stop <= mention.start for other in chosen):
-            chosen.append(mention)
-    return tuple(sorted(chosen, key=lambda mention: mention.start))
+        place = bisect(chosen, mention.start, key=_start)
+        free_before = place == 0 or chosen[place - 1].stop <= mention.start
+        if free_before and (place == len(chosen) or mention.stop <= chosen[place].start):
+            chosen.insert(place, mention)
+    return tuple(chosen)
+
+
+def _start(mention: Mention) -> int:
+    return mention.start

@@ -179,7 +179,7 @@ def _edits(
     edits = [Edit(start, stop, replacement, number, "term")]
     article = ARTICLE_BEFORE.search(text[max(0, start - 12) : start])
     if article is not None and indefinite_article(mention.term) == article[1].lower():
-        new = indefinite_article(replacement or text[stop:])
+        new = indefinite_article(replacement or text[stop : stop + 40])
         if new and new != article[1].lower():
             shift = max(0, start - 12)
             written = in_case(new, article[1], shouted=mention.term[1:].isupper())

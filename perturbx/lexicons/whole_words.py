@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, pairwise
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
 from typing import Final
 
 _PARTICLES: Final = frozenset("的是在说也都家俩会不就要对有和跟想去")
@@ -52,24 +53,21 @@ class WordEdges:
         """
         if stop - start > 2:
             return True
-        edges = set(self.edges)
-        if start in edges and stop in edges:
+        left, right = bisect_right(self.edges, start) - 1, bisect_left(self.edges, stop)
+        opens, closes = self.edges[left] == start, self.edges[right] == stop
+        if opens and closes:
             return True
-        if stop - start < 2:
-            after = self.text[stop : stop + 1]
-            return start in edges and stop + 1 in edges and after in _PARTICLES and after != ""
-        return any(a <= start and stop <= b for a, b in pairwise(self.edges))
+        if stop - start > 1:
+            return right == left + 1
+        is_particle = self.text[stop : stop + 1] in _PARTICLES
+        return opens and is_particle and self.edges[right] == stop + 1
 
     def word_after(self, position: int) -> str:
         """Return the word that begins at `position` (or the rest of it); "" at the end."""
-        for edge in self.edges:
-            if edge > position:
-                return self.text[position:edge]
-        return ""
+        after = bisect_right(self.edges, position)
+        return self.text[position : self.edges[after]] if after < len(self.edges) else ""
 
     def word_before(self, position: int) -> str:
         """Return the word that ends at `position` (or its beginning); "" at the start."""
-        for edge in reversed(self.edges):
-            if edge < position:
-                return self.text[edge:position]
-        return ""
+        before = bisect_left(self.edges, position) - 1
+        return self.text[self.edges[before] : position] if before >= 0 else ""

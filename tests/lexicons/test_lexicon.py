@@ -33,7 +33,7 @@ def terms(text, what="all", **options):
         ("African-American, african american", ["African-American", "african american"]),
         ("Yes, ma’am!", ["ma’am"]),
         ("我是gay，不是straight。", ["gay", "straight"]),
-        ("Help us in the US.", ["US"]),
+        ("Help us in the US.", ["the US"]),
         ("A Pole polished the pole.", ["Pole"]),
         ("Will he? Will Smith will.", ["he", "Will"]),
         ("I miss Miss Jones.", ["Miss"]),

@@ -63,6 +63,7 @@ The nurse's daughter lost her keys. | The nurse's son lost his keys.
 We thanked her warmly. | We thanked him warmly.
 Her children love her. | His children love him.
 Give her back her ring. | Give him back his ring.
+They named her Alice. | They named him Henry.
 I find her attractive. | I find him attractive.
 He's proud of his daughter. | She's proud of her son.
 """
