@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-import numpy as np
-from tqdm.auto import tqdm
-
-from perturbx._version import __version__
 from perturbx.exceptions import ArgumentError, MissingExtraError
 from perturbx.explainers.budget import resolve_seed
 from perturbx.explainers.estimator import ModelEstimator
 from perturbx.fairness.audit_cost import AuditCost, estimate_audit
-from perturbx.fairness.audit_rows import collect_rows
-from perturbx.fairness.explaining import audit_explainer
-from perturbx.fairness.frames import FRAMES, frame
+from perturbx.fairness.audit_run import AuditRun, Choices
 from perturbx.fairness.labelled_texts import LabelledTexts
-from perturbx.fairness.outcomes import Task, choose_outcomes, distinct_labels
+from perturbx.fairness.outcomes import Task
 from perturbx.fairness.plan import AuditPlan
 from perturbx.fairness.report import FairnessReport
 from perturbx.fairness.scoring import TextScores, checked_texts
-from perturbx.fairness.stages import (
-    Audited,
-    Closer,
-    Tables,
-    advice_tables,
-    counterfactual_tables,
-    group_tables,
-    word_tables,
-)
 from perturbx.fairness.text_source import TextFile, TextsInMemory, TextSource
 from perturbx.lexicons import Lexicon, LexiconsLike, as_lexicons
 from perturbx.scorers import as_scorer
@@ -41,6 +24,9 @@ from perturbx.units.scripts import guess_locale
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SAMPLE_FOR_LANGUAGE: Final = 200
+"""By so many texts the language of lexicons is told."""
 
 
 class FairnessAudit(ModelEstimator):
@@ -265,7 +251,9 @@ class FairnessAudit(ModelEstimator):
         """
         found = checked_texts(texts)
         plan, scorer = self._plan(), self._scorer()
-        return estimate_audit(found, plan, scorer, self.explainer, self._lexicons(found[:200]))
+        return estimate_audit(
+            found, plan, scorer, self.explainer, self._lexicons(found[:SAMPLE_FOR_LANGUAGE])
+        )
 
     def estimate_cost_of_file(
         self,
@@ -351,95 +339,29 @@ class FairnessAudit(ModelEstimator):
 
     def _fit(self, source: TextSource, *, notes: Sequence[str] = ()) -> Self:
         _require_extra()
-        began = time.perf_counter()
-        plan, scores = self._plan(), self._scores()
+        plan, scorer, scores = self._plan(), self._scorer(), self._scores()
         first = next(iter(source.pieces()), None)
-        texts = [] if first is None else first.texts[:200]
-        lexicons = self._lexicons(texts)
-        with tqdm(
-            total=5, desc="audit", unit="stage", leave=False, disable=not self.progress
-        ) as bar:
-            rows = collect_rows(
-                source, scores, lexicons=self._group_lexicons(texts), depth=plan.depth
-            )
-            outcomes = choose_outcomes(
-                rows.raw,
-                rows.kind,
-                rows.exclusive,
-                rows.output_names,
-                labels=distinct_labels(rows.labels),
-                positive=self.positive,
-                positive_label=self.positive_label,
-                threshold=self.threshold,
-                link=self.link,
-                task=self.task,
-            )
-            judged = tuple(rows.judge(outcome) for outcome in outcomes)
-            audited = Audited(rows, outcomes, judged, plan)
-            bar.update()
-            tables: Tables = {name: [] for name in FRAMES}
-            found, comparisons = group_tables(audited)
-            tables |= found
-            bar.update()
-            n_calls = n_swapped = 0
-            explainer = None
-            if plan.n_explained:
-                explainer = audit_explainer(
-                    self.explainer,
-                    self._scorer(),
-                    outcomes,
-                    batch_tokens=self.batch_tokens,
-                    random_state=plan.seed,
-                    progress=self.progress,
-                )
-                found, n_calls = word_tables(
-                    audited, comparisons, source, scores, explainer, lexicons
-                )
-                tables |= found
-            bar.update()
-            closer = Closer.of(audited, source) if plan.n_swaps else None
-            if closer is not None and lexicons:
-                found, n_swapped = counterfactual_tables(audited, closer, scores, lexicons)
-                tables |= found
-            bar.update()
-            tables |= advice_tables(audited, closer, scores, lexicons, self.model)
-            bar.update()
-        facts = {
-            "perturbx": __version__,
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - began, 1),
-            "dataset": source.name,
-            "model": scores.scorer.model_id,
-            "n_texts": len(rows),
-            "n_labelled": 0 if rows.labels is None else sum(v is not None for v in rows.labels),
-            "n_calls": len(scores) + n_calls,
-            "task": "classification" if outcomes[0].decides else "regression",
-            "outcomes": [
-                {
-                    "name": outcome.name,
-                    "threshold": outcome.threshold,
-                    "link": outcome.link,
-                    "is_probability": outcome.is_probability,
-                    "positive_labels": list(outcome.positive_labels),
-                }
-                for outcome in outcomes
-            ],
-            "level": plan.level,
-            "min_group_size": plan.min_group_size,
-            "n_resamples": plan.n_resamples,
-            "n_permutations": plan.n_permutations,
-            "compare": self.compare if isinstance(self.compare, str) else dict(self.compare),
-            "clusters": rows.clusters is not None,
-            "n_clusters": None if rows.clusters is None else int(np.max(rows.clusters)) + 1,
-            "lexicons": [lexicon.name for lexicon in lexicons],
-            "n_explained": min(plan.n_explained, len(rows)),
-            "n_swapped_texts": n_swapped,
-            "explainer": None if explainer is None else type(explainer).__name__,
-            "masker": None if explainer is None else str(explainer.masker),
-            "seed": plan.seed,
-            "notes": list(notes),
-        }
-        self.report_ = FairnessReport(facts, {name: frame(name, tables[name]) for name in FRAMES})
+        texts = [] if first is None else first.texts[:SAMPLE_FOR_LANGUAGE]
+        choices = Choices(
+            positive=self.positive,
+            positive_label=self.positive_label,
+            threshold=self.threshold,
+            link=self.link,
+            task=self.task,
+        )
+        run = AuditRun(
+            self.model,
+            scorer,
+            scores,
+            plan,
+            choices,
+            groups=self._group_lexicons(texts),
+            lexicons=self._lexicons(texts),
+            explainer=self.explainer,
+            batch_tokens=self.batch_tokens,
+            progress=self.progress,
+        )
+        self.report_ = run.report(source, notes)
         return self
 
 

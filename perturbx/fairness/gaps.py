@@ -160,7 +160,8 @@ def gap_rows(
     critical = float(np.quantile(np.nanmax(np.abs(known), axis=0), level)) if len(known) else np.nan
     rows = []
     for i, hypothesis in enumerate(hypotheses):
-        detectable = (critical + norm.ppf(POWER)) * scales[i] if scales[i] > 0 else np.nan
+        seen = scales[i] > 0 and np.isfinite(values[i])
+        detectable = (critical + norm.ppf(POWER)) * scales[i] if seen else np.nan
         tested = (float(adjusted[i]), float(plain[i]), float(detectable))
         rows += _rows_of(hypothesis, level, tested)
     return rows
@@ -327,7 +328,12 @@ def _limits_of(
             if not (first > 0 and second > 0) or np.any(over <= 0) or np.any(under <= 0):
                 return np.nan, np.nan, np.nan
             value, draws = np.log(first / second), np.log(over / under)
-        low, high = limits(draws[None], np.array([value]), level, clusters)
+        bound = np.inf
+        if kind == "difference":
+            bound = float(measured.bounds[own, 1] - measured.bounds[own, 0])
+        low, high = limits(
+            draws[None], np.array([value]), level, clusters, smallest=-bound, largest=bound
+        )
         ends.append((float(value), float(low[0]), float(high[0])))
     if hypothesis.metric == EQUALIZED_ODDS:
         # Without a sign: the largest of both, from 0 where an interval holds no difference.

@@ -104,9 +104,10 @@ class Gate:
             where = f" of {self.attribute!r}" if self.attribute is not None else ""
             pairs = zip(gaps["metric"], gaps["kind"], strict=True)
             there = sorted({f"{metric}_{kind}" for metric, kind in pairs})
+            of = ", ".join(map(repr, dict.fromkeys(gaps["attribute"])))
             raise ArgumentError(
                 f"gate: the report has no {self.metric}_{self.kind}{where}; it has "
-                f"{', '.join(there) or 'no gaps'} of {', '.join(map(repr, dict.fromkeys(gaps['attribute']))) or 'no attribute'}"
+                f"{', '.join(there) or 'no gaps'} of {of or 'no attribute'}"
             )
         meets = _OPERATORS[self.comparison]
         lines = []

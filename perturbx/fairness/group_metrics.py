@@ -46,6 +46,8 @@ class GroupMeasures:
         The rows behind each.
     n_clusters : numpy.ndarray of int64, (n_measures, n_groups), optional
         The clusters behind each, where rows are clustered.
+    bounds : numpy.ndarray, (n_measures, 2)
+        What each can be at least and at most.
     too_few : numpy.ndarray of bool, (n_measures, n_groups)
         Where fewer rows than are enough stand behind it.
     overall : mapping of str to (value, draws)
@@ -58,6 +60,7 @@ class GroupMeasures:
     draws: FloatArray
     n: IntArray
     n_clusters: IntArray | None
+    bounds: FloatArray
     too_few: np.typing.NDArray[np.bool_]
     overall: Mapping[str, tuple[float, FloatArray]]
 
@@ -125,9 +128,18 @@ def measure_groups(
         draws,
         n,
         None if clusters is None else n_clusters,
+        np.array([_bounds(name, measures, judged) for name in names]),
         too_few,
         _overall(names, values, draws),
     )
+
+
+def _bounds(name: str, measures: tuple[Measure, ...], judged: Judged) -> tuple[float, float]:
+    """Return what a measure can be at least and at most."""
+    shares = {measure.name for measure in measures if measure.is_share} | set(AUCS)
+    if name in shares or (judged.is_probability and name in ("mean_score", "brier_score")):
+        return 0.0, 1.0
+    return (-1.0, 1.0) if name == "calibration" else (-np.inf, np.inf)
 
 
 def _of(labels: FloatArray | None) -> FloatArray:

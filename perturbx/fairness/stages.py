@@ -31,7 +31,7 @@ from perturbx.fairness.statistics.measures import Judged
 from perturbx.fairness.statistics.resampling import limits
 from perturbx.fairness.swaps import make_swaps, swap_tables
 from perturbx.fairness.text_source import TextSource
-from perturbx.lexicons import Lexicon, find_mentions
+from perturbx.lexicons import Lexicon
 from perturbx.maskers.delete import Delete
 from perturbx.maskers.swap import Swap
 from perturbx.typing import FloatArray
@@ -127,7 +127,14 @@ def _group_rows(attribute: Attribute, labelled: Any) -> Rows:
 def _metric_rows(
     attribute: Attribute, outcome: Outcome, measured: GroupMeasures, level: float
 ) -> Rows:
-    low, high = limits(measured.draws, measured.values, level, measured.n_clusters)
+    low, high = limits(
+        measured.draws,
+        measured.values,
+        level,
+        measured.n_clusters,
+        smallest=measured.bounds[:, :1],
+        largest=measured.bounds[:, 1:],
+    )
     rows = []
     for i, metric in enumerate(measured.names):
         for j, group in enumerate(measured.groups):
@@ -190,7 +197,7 @@ def word_tables(
         tables["representatives"] += _representatives(audited, outcome, found, texts)
         for comparison in comparisons:
             if comparison.outcome == outcome.name:
-                _split_gaps(tables, comparison, found, plan.level)
+                _split_gaps(tables, comparison, found, plan.level, plan.min_group_size)
     return tables, explanations.n_calls - len(explanations)
 
 
@@ -198,12 +205,17 @@ def _categories(lexicons: Sequence[Lexicon]) -> Callable[[str], list[tuple[int, 
     def spans(text: str) -> list[tuple[int, int, str]]:
         if not lexicons:
             return []
-        return [(m.start, m.stop, m.attribute) for m in find_mentions(lexicons, text)]
+        found = [mention for lexicon in lexicons for mention in lexicon.find(text)]
+        # What is a term of one lexicon may be a hint of another one's group.
+        found.sort(key=lambda mention: (not mention.is_swappable, mention.start - mention.stop))
+        return [(mention.start, mention.stop, mention.attribute) for mention in found]
 
     return spans
 
 
-def _split_gaps(tables: Tables, comparison: Comparison, found: Contributions, level: float) -> None:
+def _split_gaps(
+    tables: Tables, comparison: Comparison, found: Contributions, level: float, least: int
+) -> None:
     """Add the words behind every gap of one attribute and outcome to the tables."""
     at = found.sample.rows
     members = comparison.attribute.members[at].toarray()
@@ -215,7 +227,8 @@ def _split_gaps(tables: Tables, comparison: Comparison, found: Contributions, le
     measured = comparison.measured
     mean = measured.names.index("mean_score")
     for a, b in comparison.pairs:
-        if measured.too_few[mean, [a, b]].any() or not members[:, [a, b]].any(axis=0).all():
+        explained = members[:, [a, b]].sum(axis=0)
+        if measured.too_few[mean, [a, b]].any() or explained.min() < least:
             continue
         about = {
             "attribute": comparison.attribute.name,
@@ -237,7 +250,7 @@ def _split_gaps(tables: Tables, comparison: Comparison, found: Contributions, le
         for row in parts["categories"]:
             own = {k: row[k] for k in ("category", "contribution", "low", "high")}
             tables["categories"].append(about | own)
-        if wrong is not None and all((wrong & members[:, side]).sum() > 1 for side in (a, b)):
+        if wrong is not None and all((wrong & members[:, side]).sum() >= least for side in (a, b)):
             driven = decompose(found, wrong & members[:, a], wrong & members[:, b], level=level)
             tables["false_positives"] += [about | row for row in driven["words"]]
     groups = [(name, members[:, i]) for i, name in enumerate(measured.groups)]

@@ -35,7 +35,7 @@ KINDS: Final[Mapping[VerdictKind, str]] = {
     "counterfactual": "What swapping identity terms shows",
     "words": "Because of which words",
     "advice": "What would help (estimates)",
-    "no gap": "Where no gap was found, and how large a one would have been seen",
+    "no gap": "Where no gap was found, and what size would have been seen",
     "too few": "Where there are too few texts to tell",
 }
 """The kinds of verdicts in the order in which they are told, with a heading for each."""
@@ -111,7 +111,7 @@ def sure_gaps(rows: pd.DataFrame) -> pd.DataFrame:
         return (outcome, _MIRRORED.get(metric)) not in found
 
     told = [is_told(o, m) for o, m in zip(sure["outcome"], sure["metric"], strict=True)]
-    return sure[told].sort_values("metric", key=lambda names: names.map(gap_rank), kind="stable")
+    return sure.loc[told].sort_values("metric", key=lambda names: names.map(gap_rank), kind="stable")
 
 
 def _of_gaps(
@@ -234,7 +234,8 @@ def _of_few(
     ):
         some = [quoted(name) for name in names if (name in known) == partly]
         if some:
-            why = f"they would stand on {fewer}" if partly else f"there are {fewer} of each"
+            each = "each" if len(some) > 1 else "it"
+            why = f"they would stand on {fewer}" if partly else f"there are {fewer} of {each}"
             yield Verdict("too few", attribute, f"{attribute}: {what} {listed(some)}, as {why}.")
 
 

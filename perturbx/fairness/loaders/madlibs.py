@@ -75,10 +75,10 @@ def load_madlibs(path: PathArgument, language: Language = "en") -> LabelledTexts
     -------
     LabelledTexts
         Label 1 is toxic ("BAD"). Attributes: ``identity`` and ``occupation``, the term in the slot
-        (None in the rows of the other); clusters: the template. Every row is kept; rows whose term
-        could not be told have None in both, and `notes` counts them, as it does texts that come
-        twice. Extra columns: ``frame`` is the text with the term left out, "_" in its place:
-        texts of one frame differ in their term only.
+        (None in the rows of the other); clusters: the text with the term left out ("_" in its
+        place), as texts of one such frame differ in their term only. Every row is kept; rows whose
+        term could not be told have None in both, and `notes` counts them, as it does texts that
+        come twice. Extra columns: ``frame``, and ``template``, the kind of sentence.
 
     Raises
     ------
@@ -95,6 +95,10 @@ def load_madlibs(path: PathArgument, language: Language = "en") -> LabelledTexts
         templates.append(row[template_column])
     slots = _slots(texts, templates, language)
     terms = [slot and text[slot[0] : slot[1]] for text, slot in zip(texts, slots, strict=True)]
+    frames = [
+        slot and f"{text[: slot[0]]}_{text[slot[1] :]}"
+        for text, slot in zip(texts, slots, strict=True)
+    ]
     is_work = [template == _OCCUPATION for template in templates]
     return LabelledTexts(
         texts,
@@ -103,15 +107,10 @@ def load_madlibs(path: PathArgument, language: Language = "en") -> LabelledTexts
             "identity": [None if w else t for t, w in zip(terms, is_work, strict=True)],
             "occupation": [t if w else None for t, w in zip(terms, is_work, strict=True)],
         },
-        clusters=templates,
+        clusters=[frame or template for frame, template in zip(frames, templates, strict=True)],
         name=f"madlibs ({language})",
         licence=MADLIBS.line,
-        extra={
-            "frame": [
-                slot and f"{text[: slot[0]]}_{text[slot[1] :]}"
-                for text, slot in zip(texts, slots, strict=True)
-            ]
-        },
+        extra={"frame": frames, "template": templates},
         notes=_notes(texts, terms),
     )
 

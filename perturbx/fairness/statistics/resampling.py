@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse
+from scipy.stats import norm
 from scipy.stats import t as student_t
 
 from perturbx.typing import FloatArray, IntArray
@@ -24,7 +25,7 @@ HELD_AT_ONCE = 4_000_000
 EXACT_ROWS = 50_000
 """Up to so many independent rows each gets its own weight; more are gathered, see `gathered`."""
 
-NORMAL_QUANTILE = 1.959963984540054
+FEW_CLUSTERS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,13 @@ def half_rows(n: int, n_resamples: int, seed: int) -> FloatArray:
 
 
 def limits(
-    draws: FloatArray, values: FloatArray, level: float, n_clusters: IntArray | None = None
+    draws: FloatArray,
+    values: FloatArray,
+    level: float,
+    n_clusters: IntArray | None = None,
+    *,
+    largest: FloatArray | float = np.inf,
+    smallest: FloatArray | float = -np.inf,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the ends of equal-tailed intervals that hold the values themselves.
 
@@ -131,8 +138,11 @@ def limits(
     level : float
         The confidence level.
     n_clusters : numpy.ndarray of int, (...), optional
-        How many clusters stand behind each: few of them tell less of their own spread, so that
-        the distance from the median is stretched by Student's t over the normal quantile.
+        How many clusters stand behind each. Below 30, resampled values are too few to tell more
+        than their spread, which tells too little itself: the interval is the value and Student's t
+        times the standard error; above, ends are moved out by the same ratio.
+    largest, smallest : float or numpy.ndarray, (...)
+        What no value can exceed; the ends are cut there.
 
     Returns
     -------
@@ -145,10 +155,16 @@ def limits(
     ends[:, known] = np.quantile(draws[known], tails, axis=-1)
     if n_clusters is not None:
         count = np.maximum(n_clusters, 2)
-        normal = float(student_t.ppf(tails[1], 1e9))
-        stretch = student_t.ppf(tails[1], count - 1) / normal * np.sqrt((count + 1) / (count - 1))
-        middle = np.full(values.shape, np.nan)
+        # The variance of a Bayesian bootstrap of C clusters is (C - 1) / (C + 1) of the unbiased.
+        factor = student_t.ppf(tails[1], count - 1) * np.sqrt((count + 1) / (count - 1))
+        spread, middle = np.full((2, *values.shape), np.nan)
+        spread[known] = draws[known].std(axis=-1)
         middle[known] = np.median(draws[known], axis=-1)
-        ends = middle + (ends - middle) * stretch
+        ends = np.where(
+            count < FEW_CLUSTERS,
+            np.stack([values - factor * spread, values + factor * spread]),
+            middle + (ends - middle) * factor / norm.ppf(tails[1]),
+        )
         ends[:, n_clusters < 2] = np.nan
-    return np.fmin(ends[0], values), np.fmax(ends[1], values)
+    low = np.maximum(np.fmin(ends[0], values), smallest)
+    return low, np.minimum(np.fmax(ends[1], values), largest)

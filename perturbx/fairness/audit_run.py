@@ -1,0 +1,177 @@
+"""`AuditRun`: one audit from the rows to the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from perturbx._version import __version__
+from perturbx.fairness.audit_rows import AuditRows, collect_rows
+from perturbx.fairness.explaining import audit_explainer
+from perturbx.fairness.frames import FRAMES, frame
+from perturbx.fairness.outcomes import Outcome, Task, choose_outcomes, distinct_labels
+from perturbx.fairness.plan import AuditPlan
+from perturbx.fairness.report import FairnessReport
+from perturbx.fairness.scoring import TextScores
+from perturbx.fairness.stages import (
+    Audited,
+    Closer,
+    Tables,
+    advice_tables,
+    counterfactual_tables,
+    group_tables,
+    word_tables,
+)
+from perturbx.fairness.text_source import TextSource
+from perturbx.lexicons import Lexicon
+from perturbx.typing import Link, Scorer
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is audited of the model; see `FairnessAudit`."""
+
+    positive: str | Sequence[str] | None
+    positive_label: Any
+    threshold: float | None
+    link: Link | Literal["auto"]
+    task: Task
+
+
+@dataclass(frozen=True, eq=False)
+class AuditRun:
+    """One audit; the parameters are those of `FairnessAudit`, made ready.
+
+    Parameters
+    ----------
+    model : object
+        The model as it was given, for training anew.
+    scorer : Scorer
+        The model as it is asked.
+    scores : TextScores
+        What it said before.
+    plan : AuditPlan
+        The numbers to go by.
+    choices : Choices
+        What is audited.
+    groups, lexicons : sequence of Lexicon
+        By which groups are found, and whose terms are swapped and told apart.
+    explainer : None, str, or BaseExplainer
+        What splits scores into words.
+    batch_tokens, progress
+        See `Runner`.
+    """
+
+    model: Any
+    scorer: Scorer
+    scores: TextScores
+    plan: AuditPlan
+    choices: Choices
+    groups: Sequence[Lexicon]
+    lexicons: Sequence[Lexicon]
+    explainer: Any
+    batch_tokens: int | Literal["auto"]
+    progress: bool
+
+    def report(self, source: TextSource, notes: Sequence[str]) -> FairnessReport:
+        """Audit the rows of a source, stage by stage."""
+        began = time.perf_counter()
+        plan = self.plan
+        tables: Tables = {name: [] for name in FRAMES}
+        facts: dict[str, Any] = {"n_explained": 0, "explainer": None, "masker": None}
+        facts |= {"n_swapped_texts": 0}
+        n_calls = 0
+        with tqdm(
+            total=5, desc="audit", unit="stage", leave=False, disable=not self.progress
+        ) as bar:
+            rows = collect_rows(source, self.scores, lexicons=self.groups, depth=plan.depth)
+            outcomes = self._outcomes(rows)
+            judged = tuple(rows.judge(outcome) for outcome in outcomes)
+            audited = Audited(rows, outcomes, judged, plan)
+            bar.update()
+            found, comparisons = group_tables(audited)
+            tables |= found
+            bar.update()
+            if plan.n_explained:
+                explainer = audit_explainer(
+                    self.explainer,
+                    self.scorer,
+                    outcomes,
+                    batch_tokens=self.batch_tokens,
+                    random_state=plan.seed,
+                    progress=self.progress,
+                )
+                found, n_calls = word_tables(
+                    audited, comparisons, source, self.scores, explainer, self.lexicons
+                )
+                tables |= found
+                facts["n_explained"] = min(plan.n_explained, len(rows))
+                facts["explainer"] = type(explainer).__name__
+                facts["masker"] = str(explainer.masker)
+            bar.update()
+            closer = Closer.of(audited, source) if plan.n_swaps else None
+            if closer is not None and self.lexicons:
+                found, facts["n_swapped_texts"] = counterfactual_tables(
+                    audited, closer, self.scores, self.lexicons
+                )
+                tables |= found
+            bar.update()
+            tables |= advice_tables(audited, closer, self.scores, self.lexicons, self.model)
+            bar.update()
+        facts |= self._facts(source, audited, n_calls)
+        facts |= {"seconds": round(time.perf_counter() - began, 1), "notes": list(notes)}
+        return FairnessReport(facts, {name: frame(name, tables[name]) for name in FRAMES})
+
+    def _outcomes(self, rows: AuditRows) -> tuple[Outcome, ...]:
+        chosen = self.choices
+        return choose_outcomes(
+            rows.raw,
+            rows.kind,
+            rows.exclusive,
+            rows.output_names,
+            labels=distinct_labels(rows.labels),
+            positive=chosen.positive,
+            positive_label=chosen.positive_label,
+            threshold=chosen.threshold,
+            link=chosen.link,
+            task=chosen.task,
+        )
+
+    def _facts(self, source: TextSource, audited: Audited, n_calls: int) -> dict[str, Any]:
+        """Return how the report came about, as JSON values."""
+        plan, rows = self.plan, audited.rows
+        return {
+            "perturbx": __version__,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "dataset": source.name,
+            "model": self.scorer.model_id,
+            "n_texts": len(rows),
+            "n_labelled": 0 if rows.labels is None else sum(v is not None for v in rows.labels),
+            "n_calls": len(self.scores) + n_calls,
+            "task": "classification" if audited.outcomes[0].decides else "regression",
+            "outcomes": [
+                {
+                    "name": outcome.name,
+                    "threshold": outcome.threshold,
+                    "link": outcome.link,
+                    "is_probability": outcome.is_probability,
+                    "positive_labels": list(outcome.positive_labels),
+                }
+                for outcome in audited.outcomes
+            ],
+            "level": plan.level,
+            "min_group_size": plan.min_group_size,
+            "n_resamples": plan.n_resamples,
+            "n_permutations": plan.n_permutations,
+            "compare": plan.compare if isinstance(plan.compare, str) else dict(plan.compare),
+            "clusters": rows.clusters is not None,
+            "n_clusters": None if rows.clusters is None else int(np.max(rows.clusters)) + 1,
+            "lexicons": [lexicon.name for lexicon in self.lexicons],
+            "seed": plan.seed,
+        }
