@@ -223,7 +223,7 @@ def _is_object(text: str, start: int, stop: int) -> bool:
         return True
     if verb in DITRANSITIVES and after not in PERSON_NOUNS and further != "to":
         return ends and after not in ("own", "best")
-    return after.endswith("ly") and after not in ("only", "family", "early", "lovely", "elderly")
+    return ends and after.endswith("ly") and after not in ("family", "ally")
 
 
 def _noun_or_adjective(text: str, start: int, stop: int, forms: Sequence[str]) -> str:

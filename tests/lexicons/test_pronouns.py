@@ -60,6 +60,8 @@ I saw her first. | I saw him first.
 It was her first. | It was his first.
 They kept her waiting. | They kept him waiting.
 The nurse's daughter lost her keys. | The nurse's son lost his keys.
+We met his disorderly students. | We met her disorderly students.
+They met her family. | They met his family.
 We thanked her warmly. | We thanked him warmly.
 Her children love her. | His children love him.
 Give her back her ring. | Give him back his ring.
