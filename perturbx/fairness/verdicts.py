@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from perturbx.fairness.grouping import EVERYONE
 from perturbx.fairness.wording import (
     MEASURE_OF_GAP,
+    NO_WORDS,
     SENTENCES,
     gap,
     gap_rank,
@@ -111,7 +112,9 @@ def sure_gaps(rows: pd.DataFrame) -> pd.DataFrame:
         return (outcome, _MIRRORED.get(metric)) not in found
 
     told = [is_told(o, m) for o, m in zip(sure["outcome"], sure["metric"], strict=True)]
-    return sure.loc[told].sort_values("metric", key=lambda names: names.map(gap_rank), kind="stable")
+    return sure.loc[told].sort_values(
+        "metric", key=lambda names: names.map(gap_rank), kind="stable"
+    )
 
 
 def _of_gaps(
@@ -167,7 +170,7 @@ def _measure_of(
 
 
 def _within(group: str) -> str:
-    return "among all texts" if group == EVERYONE else f"in the group {quoted(group)}"
+    return "overall" if group == EVERYONE else f"in the group {quoted(group)}"
 
 
 def _named(group: str) -> str:
@@ -295,7 +298,7 @@ def _of_words(
         sign = -1 if total < 0 else 1
         high, low = map(_named, sides[::sign])
         parts = [
-            f"{name.strip('()') if name.startswith('(') else name} {number(sign * value, sign='+')}"
+            f"{NO_WORDS.get(name, name)} {number(sign * value, sign='+')}"
             for name, value in _by_size(kinds["category"], kinds["contribution"])
         ]
         words = _only(frames["words"], **about)

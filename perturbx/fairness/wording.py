@@ -111,14 +111,18 @@ MEASURES: Final[Mapping[str, Wording]] = {
 
 _OF_GAPS: Final[Mapping[str, Wording]] = {
     "demographic_parity": Wording(
-        "selection rate", "demographic parity: no gap in selection rates", True
+        "selection rate",
+        "no gap in selection rates: the model decides for the outcome as often",
+        True,
     ),
     "equal_opportunity": Wording(
-        "true positive rate", "equal opportunity: no gap in true positive rates", True
+        "true positive rate",
+        "no gap in true positive rates: texts labelled with it are found as often",
+        True,
     ),
     "equalized_odds": Wording(
         "equalized odds",
-        "the larger of the gaps in true and in false positive rates, without a sign",
+        "no gap in true and in false positive rates; the larger one is shown, without a sign",
         True,
     ),
 }
@@ -164,6 +168,13 @@ MEASURE_OF_GAP: Final[Mapping[str, str]] = {
     "equal_opportunity": "tpr",
 }
 """The measure that a gap is one of, where it has another name."""
+
+NO_WORDS: Final[Mapping[str, str]] = {
+    "(base value)": "score of texts without words",
+    "(not explained)": "not explained by words",
+    "(sampling)": "all texts less those explained",
+}
+"""What the parts of a gap are called that come from no word."""
 
 
 def wording(metric: str) -> Wording:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, Final
 
 from perturbx.fairness.grouping import EVERYONE
-from perturbx.fairness.wording import number
+from perturbx.fairness.wording import NO_WORDS, number
 from perturbx.reports.audit_charts import Axis, bar, dot
 from perturbx.reports.audit_groups import by_outcome, group_name, interval, pair_name
 from perturbx.reports.audit_tables import Column, Row, chart_column, folded, name, table
@@ -23,13 +23,6 @@ from perturbx.reports.audit_view import (
 from perturbx.reports.safe_text import one_line
 
 _PAIRS_SHOWN: Final = 2
-
-_NO_WORDS: Final = {
-    "(base value)": "texts without any of their words",
-    "(not explained)": "not explained by words",
-    "(sampling)": "all texts less those explained",
-}
-"""What parts of a gap are called that come from no word."""
 
 
 def causes_section(view: AuditView, attribute: str) -> str:
@@ -72,13 +65,11 @@ def _pair(
         return [dict(r) for r in table if r["outcome"] == outcome and pair_of(r) == pair]
 
     return (
-        '<div class="px-tiles px-large">\n'
-        + _sum(own(rows), level)
+        _sum(own(rows), level)
         + "\n"
         + word_table(
             f"Words behind the gap: {_plain_pair(pair)}", own(words), level, _of_texts(pair)
         )
-        + "\n</div>"
     )
 
 
@@ -89,7 +80,7 @@ def _of_texts(pair: tuple[Any, ...]) -> tuple[str, str]:
 
 def _sum(rows: list[dict[str, Any]], level: str) -> str:
     """Return the parts of a gap, each bar beginning where the one before it ends."""
-    rows = sorted(rows, key=lambda row: (row["category"] in _NO_WORDS, -abs(row["contribution"])))
+    rows = sorted(rows, key=lambda row: (row["category"] in NO_WORDS, -abs(row["contribution"])))
     starts, total = [], 0.0
     for row in rows:
         starts.append(total)
@@ -109,16 +100,16 @@ def _sum(rows: list[dict[str, Any]], level: str) -> str:
         said = interval(row["low"], row["high"], signed) if high > low else "–"
         if not high > low:
             low = high = float("nan")
-        value, part = row["contribution"], _NO_WORDS.get(row["category"])
+        value, part = row["contribution"], NO_WORDS.get(row["category"])
         label = f"{part or one_line(row['category'])}: {signed(value)}"
-        drawn = bar(axis, start, start + value, start + low, start + high, label=label)
+        drawn = bar(axis, start, start + value, start + low, start + high, label=label, kind="step")
         lines.append(
             Row(
                 f'<span class="px-quiet">{part}</span>' if part else name(row["category"]),
                 (signed(value), said, drawn),
             )
         )
-    drawn = bar(axis, 0.0, total, label=f"The gap: {signed(total)}", total=True)
+    drawn = bar(axis, 0.0, total, label=f"The gap: {signed(total)}", kind="total")
     lines.append(Row("The gap, all together", (signed(total), "", drawn), "px-total"))
     columns = [
         Column("Kind of words"),
@@ -132,6 +123,7 @@ def _sum(rows: list[dict[str, Any]], level: str) -> str:
         lines,
         note="Each bar begins where the one above it ends; together they are the gap.",
         shown=99,
+        kind="px-middling",
     )
 
 
@@ -165,7 +157,7 @@ def word_table(
     for row in words:
         value, low, high = (finite(row[end]) for end in ("contribution", "low", "high"))
         label = f"{one_line(row['word'])}: {signed(value)}"
-        drawn = bar(axis, 0.0, value, low, high, label=label, total=False)
+        drawn = bar(axis, 0.0, value, low, high, label=label)
         said = interval(row["low"], row["high"], signed)
         counts = (f"{row['n_a']:,}", f"{row['n_b']:,}")
         kind = name(row["category"])

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, isfinite, log10
-from typing import Final
+from typing import Final, Literal
 
-_MARGIN: Final = 5.0
+_MARGIN: Final = 9.0
 _STEPS: Final = (1, 2, 2.5, 5, 10)
 
 
@@ -75,9 +75,11 @@ class Axis:
         """Return the scale, for the head of the column; every other number where there are many."""
         ticks = self.ticks
         every = 2 if len(ticks) > 4 else 1
+        # 0 has its number whichever are left out.
+        first = (ticks.index(0.0) if 0.0 in ticks else 0) % every
         texts = "".join(
             f'<text x="{self.at(tick):.2f}%" y="80%">{escape(self.shown(tick))}</text>'
-            for tick in ticks[::every]
+            for tick in ticks[first::every]
         )
         return (
             '<span class="px-hidden">Chart</span>'
@@ -159,7 +161,7 @@ def bar(
     high: float = float("nan"),
     *,
     label: str,
-    total: bool = False,
+    kind: Literal["alone", "step", "total"] = "alone",
 ) -> str:
     """Return a bar from one value to another, with an interval around its end.
 
@@ -173,17 +175,18 @@ def bar(
         The interval, on the axis.
     label : str
         What it shows, for who cannot see it.
-    total : bool
-        It is the sum of the others.
+    kind : {"alone", "step", "total"}
+        A step begins where the bar above it ends and is joined to it; a total is their sum.
     """
     left, right = sorted((axis.at(start), axis.at(stop)))
-    kind = "px-sum" if total else "px-rise" if stop >= start else "px-fall"
+    ink = "px-sum" if kind == "total" else "px-rise" if stop >= start else "px-fall"
     marks = (
-        f'<rect class="{kind}" x="{left:.2f}%" width="{max(right - left, 0.3):.2f}%" y="22%" '
+        f'<rect class="{ink}" x="{left:.2f}%" width="{max(right - left, 0.3):.2f}%" y="22%" '
         f'height="56%"/>'
     )
-    if start:
-        marks += _upright(axis.at(start), "step", 0, 50)
-    if not total:
+    if kind == "step":
+        marks += _upright(axis.at(start), "step", 0, 50) if start else ""
         marks += _upright(axis.at(stop), "step", 50, 100)
+    if kind == "total":
+        marks += _upright(axis.at(stop), "step", 0, 50)
     return _drawn(label, marks + _whisker(axis, low, high))

@@ -80,9 +80,10 @@ def groups_section(view: AuditView, attribute: str) -> str:
     ]
     columns = [Column("Group"), Column("Texts", "number"), Column("With a label", "number")]
     return table(
-        f"Groups of {name(attribute)}",
-        [*columns, Column("Known")],
+        "Texts of each group",
+        [*columns, Column("How known")],
         lines,
+        kind="px-narrow",
         note="A text may belong to several groups, or to none.",
         shown=12,
     )
@@ -263,13 +264,23 @@ def _gaps(title: str, rows: list[dict[str, Any]], level: str) -> str:
         Column("Ratio", "number"),
         chart_column(axis),
     ]
+    n_sure = sum(findings(row) == "differs" for row in rows)
+    known = sum(row["value"] is not None for row in rows) or len(rows)
+    cut = min(known, max(SHOWN, min(2 * SHOWN, n_sure)))
+    cut = known if known <= cut + 2 else cut
+    lines = [_gap(row, axis, size) for row in rows]
+    few = len(rows) - known
     return table(
         title,
         columns,
-        [_gap(row, axis, size) for row in rows],
+        lines[:cut],
         note="“Seen from” is the size of a gap that would be found in 80 of 100 such data sets.",
-        shown=max(SHOWN, min(20, sum(findings(row) == "differs" for row in rows))),
         kind="px-wide",
+        shown=cut,
+        beyond=lines[cut:],
+        beyond_title=f"{len(rows) - cut:,} {'comparisons' if cut == known else 'more comparisons'}"
+        + (f", {few:,} of them without a value" if few and cut < known else "")
+        + (" without a value" if cut == known else ""),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -27,7 +27,7 @@ from perturbx.reports.audit_remedies import (
     weights_section,
 )
 from perturbx.reports.audit_swaps import swaps_section, worst_section
-from perturbx.reports.audit_tables import Column, Row, name, table
+from perturbx.reports.audit_tables import Column, Row, folded, name, table
 from perturbx.reports.audit_view import AuditView
 from perturbx.reports.safe_text import one_line, visible
 
@@ -83,6 +83,9 @@ _OF_ATTRIBUTE: Final[tuple[tuple[str, str, Section], ...]] = (
     ("reweighing", "Weights for training anew", weights_section),
 )
 """The sections of an attribute: the table that each is about, its heading, and how it is drawn."""
+
+_VERDICTS: Final = 9
+"""Verdicts of a kind that are seen at once."""
 
 _QUOTED: Final = re.compile(r"“([^”]*)”")
 
@@ -221,11 +224,12 @@ def _verdicts(view: AuditView) -> str:
         return "<p>Nothing was measured.</p>"
     blocks = []
     for title, found in view.verdicts:
-        items = "\n".join(f"<li>{_verdict(verdict)}</li>" for verdict in found)
         kind = found[0].kind.replace(" ", "-")
+        first, rest = view.foremost(found, _VERDICTS)
+        more = folded(f"{len(rest)} more", _items(rest)) if rest else ""
         blocks.append(
-            f'<section class="px-verdicts px-is-{kind}">\n<h3>{escape(title)}</h3>\n'
-            f"<ul>\n{items}\n</ul>\n</section>"
+            f'<div class="px-verdicts px-is-{kind}">\n<h3>{escape(title)}</h3>\n'
+            f"{_items(first)}\n{more}</div>"
         )
     note = (
         f'<p class="px-note">An interval says how far a figure may be off because only some texts '
@@ -233,6 +237,11 @@ def _verdicts(view: AuditView) -> str:
         f"chance of meeting so clear a gap anywhere in an audit of groups that do not differ.</p>"
     )
     return "\n".join([*blocks, note])
+
+
+def _items(verdicts: Sequence[Verdict]) -> str:
+    lines = "\n".join(f"<li>{_verdict(verdict)}</li>" for verdict in verdicts)
+    return f"<ul>\n{lines}\n</ul>"
 
 
 def _verdict(verdict: Verdict) -> str:
@@ -244,6 +253,7 @@ def _verdict(verdict: Verdict) -> str:
 
 def _sentence(text: str) -> str:
     line = escape(" ".join(visible(text).split()))
+    line = line.replace("p &lt; ", "p&nbsp;&lt;&nbsp;").replace("p = ", "p&nbsp;=&nbsp;")
     spaces = " " if text[:1].isspace() else ""
     return spaces + _QUOTED.sub(r"“<bdi>\1</bdi>”", line)
 

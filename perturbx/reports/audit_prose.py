@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from perturbx.fairness.wording import listed, percent, quoted, wording
+from perturbx.fairness.wording import MEASURES, listed, percent, quoted, wording
 from perturbx.reports.audit_view import AuditView
 
 SOURCES: Final = {
@@ -45,11 +45,12 @@ SOURCES: Final = {
 
 def measures(view: AuditView) -> Iterator[tuple[str, str]]:
     """Yield the name and the meaning of every measure and gap that occurs."""
-    names = dict.fromkeys(
-        row["metric"] for table in ("metrics", "gaps") for row in view.rows[table]
-    )
-    told = (wording(metric) for metric in names)
-    yield from {own.name: own.meaning for own in told if own.meaning}.items()
+    tables = ("metrics", "gaps")
+    names = dict.fromkeys(row["metric"] for table in tables for row in view.rows[table])
+    for metric in sorted(names, key=lambda metric: metric not in MEASURES):
+        own = wording(metric)
+        if own.meaning:
+            yield own.name if metric in MEASURES else metric.replace("_", " "), own.meaning
 
 
 def sources(view: AuditView) -> list[str]:

@@ -17,8 +17,10 @@ MOST: Final = 100
 """Rows of a table that stand in the page at all; the JSON has every one."""
 
 _NAME_LIMIT: Final = 80
+_SHORT: Final = 14
 
 Kind: TypeAlias = Literal["text", "number", "plot"]
+_CLASSES: Final = {"text": "", "number": ' class="px-number"', "plot": ' class="px-plot"'}
 
 
 def escaped(text: str) -> str:
@@ -128,12 +130,12 @@ def _one(
     title: str, columns: Sequence[Column], rows: Sequence[Row], *, note: str, kind: str
 ) -> str:
     heads = "".join(
-        f'<th scope="col" class="px-{column.kind}">{column.title}</th>' for column in columns
+        f'<th scope="col"{_CLASSES[column.kind]}>{column.title}</th>' for column in columns
     )
     lines = []
     for row in rows:
         cells = "".join(
-            f'<td class="px-{column.kind}">{cell}</td>'
+            f"<td{_CLASSES[column.kind]}>{cell}</td>"
             for column, cell in zip(columns[1:], row.cells, strict=True)
         )
         mark = f' class="{row.mark}"' if row.mark else ""
@@ -145,14 +147,18 @@ def _one(
         f"<table {attributes}><caption><b>{title}</b>{small}</caption>\n"
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(lines) + "\n</tbody></table>",
         title,
+        is_short=len(rows) <= _SHORT,
     )
 
 
-def scrolling(inner: str, label: str) -> str:
-    """Return what may be wider than the page in a frame that the keyboard can scroll."""
+def scrolling(inner: str, label: str, *, is_short: bool = False) -> str:
+    """Return what may be wider than the page in a frame that the keyboard can scroll.
+
+    What is short is kept on one sheet of paper.
+    """
+    kind = "px-scroll px-short" if is_short else "px-scroll"
     return (
-        f'<div class="px-scroll" role="group" tabindex="0" aria-label="{_bare(label)}">\n'
-        f"{inner}</div>"
+        f'<div class="{kind}" role="group" tabindex="0" aria-label="{_bare(label)}">\n{inner}</div>'
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from perturbx.fairness.frames import FRAMES, records
 from perturbx.fairness.grouping import EVERYONE
 from perturbx.fairness.verdicts import ALPHA, KINDS, Verdict
-from perturbx.fairness.wording import gap_rank, percent
+from perturbx.fairness.wording import NO_WORDS, gap_rank, percent
 
 if TYPE_CHECKING:
     from perturbx.fairness.report import FairnessReport
@@ -73,6 +74,19 @@ class AuditView:
         every = self.report.verdicts
         by_kind = [(title, [v for v in every if v.kind == kind]) for kind, title in KINDS.items()]
         return [(title, found) for title, found in by_kind if found]
+
+    @staticmethod
+    def foremost(verdicts: Sequence[Verdict], most: int) -> tuple[list[Verdict], list[Verdict]]:
+        """Return the first verdicts of every attribute, about `most` in all, and the others."""
+        if len(verdicts) <= most + 1:
+            return list(verdicts), []
+        each = max(1, most // len({verdict.attribute for verdict in verdicts}))
+        seen: Counter[str] = Counter()
+        sides: tuple[list[Verdict], list[Verdict]] = ([], [])
+        for verdict in verdicts:
+            sides[seen[verdict.attribute] >= each].append(verdict)
+            seen[verdict.attribute] += 1
+        return sides
 
     @property
     def level(self) -> str:
@@ -176,4 +190,4 @@ def by_size(rows: Sequence[dict[str, Any]], column: str) -> list[dict[str, Any]]
 
 def is_word(row: Record) -> bool:
     """Say whether a row of words is that of a word, not of what no word explains."""
-    return row["category"] not in ("(base value)", "(not explained)", "(sampling)")
+    return row["category"] not in NO_WORDS
