@@ -76,7 +76,7 @@ def verdicts_of(
     found: list[Verdict] = []
     gaps = frames["gaps"]
     differences = gaps[gaps["kind"] == "difference"]
-    for attribute in dict.fromkeys(frames["groups"]["attribute"]):
+    for attribute in attributes_of(frames):
         own = _only(differences, attribute=attribute)
         found += _of_gaps(attribute, own, frames["metrics"], level)
         found += _of_no_gaps(attribute, own)
@@ -86,6 +86,12 @@ def verdicts_of(
         found += _of_advice(attribute, own, frames["advice"])
     order = list(KINDS)
     return tuple(sorted(found, key=lambda verdict: order.index(verdict.kind)))
+
+
+def attributes_of(frames: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """Return what groups differ in: what was measured, then what was swapped only."""
+    tables = ("groups", "counterfactual", "words", "identity_terms", "advice")
+    return tuple(dict.fromkeys(name for table in tables for name in frames[table]["attribute"]))
 
 
 def _only(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
@@ -199,12 +205,21 @@ def _of_no_gaps(attribute: str, own: pd.DataFrame) -> Iterator[Verdict]:
             attribute,
             f"{attribute}, {listed(map(quoted, outcomes))}: no gap beyond chance was found in "
             f"{listed((wording(metric).name for metric in rest), most=12, last='or')}. With such "
-            f"data, 80 of 100 audits would have found gaps of: {could}. Smaller ones may exist.",
+            f"data, 80 of 100 audits would have found gaps of: {could}. Smaller ones may exist"
+            f"{_OF_SMALL * (' to ' in could)}.",
         )
 
 
+_OF_SMALL: Final = "; the larger sizes are those for small groups"
+
+
 def _detectable(rows: pd.DataFrame, metric: str) -> str:
-    """Tell the gap that would have been found, for the pair that tells most and the one least."""
+    """Tell the gap that would have been found, for the pair that tells most and the one least.
+
+    Where groups are held against all texts, the extremes are no pair that was chosen beforehand.
+    """
+    with_all = rows[rows["group_b"] == EVERYONE]
+    rows = with_all if len(with_all) else rows
     least, most = (
         gap(float(end), metric) for end in (rows["detectable"].min(), rows["detectable"].max())
     )
@@ -217,7 +232,7 @@ def _of_few(
 ) -> Iterator[Verdict]:
     groups = _only(frames["groups"], attribute=attribute)
     groups = groups[groups["group"] != EVERYONE]
-    if not len(own):
+    if not len(own) and len(groups):
         held = [quoted(name) for name in groups[groups["n"] > 0]["group"]]
         yield Verdict(
             "too few",

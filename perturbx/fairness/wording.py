@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import floor, isfinite, log10
 from typing import Any, Final
 
 from perturbx.fairness.grouping import EVERYONE
@@ -220,7 +220,7 @@ def percent(value: float) -> str:
     Examples
     --------
     >>> percent(0.1234), percent(1.0), percent(0.00012)
-    ('12.3%', '100.0%', '0.012%')
+    ('12.3%', '100.0%', '0.01%')
     """
     return f"{_hundredths(value, '-')}%" if isfinite(value) else "–"
 
@@ -237,7 +237,8 @@ def points(value: float, *, sign: str = "-") -> str:
 
 
 def _hundredths(value: float, sign: str) -> str:
-    decimals = 3 if 0 < abs(value) < 0.001 else 1
+    # What one decimal would show as 0 is none.
+    decimals = 1 if value == 0 or abs(value) >= 0.0005 else min(-floor(log10(abs(value))) - 2, 9)
     return _unsigned_zero(f"{100 * value:{sign}.{decimals}f}")
 
 

@@ -116,7 +116,8 @@ def measures_section(view: AuditView, attribute: str) -> str:
 
 def _tiles(rows: Sequence[Record], metrics: Sequence[str], level: str) -> str:
     tiles = [_measure([row for row in rows if row["metric"] == m], m, level) for m in metrics]
-    return '<div class="px-tiles">\n' + "\n".join(tiles) + "\n</div>"
+    inner = "\n".join(f"<div>{tile}</div>" for tile in tiles)
+    return f'<div class="px-tiles">\n{inner}\n</div>'
 
 
 def _measure(rows: list[Record], metric: str, level: str) -> str:
@@ -321,7 +322,7 @@ def _ratio(row: dict[str, Any]) -> str:
     if not row or row["value"] is None:
         return "–"
     ends = interval(row["low"], row["high"], "{:.2f}".format)
-    return f'{row["value"]:.2f} <span class="px-quiet">({ends})</span>'
+    return f'{row["value"]:.2f} <span class="px-beside">({ends})</span>'
 
 
 def _capital(text: str) -> str:

@@ -298,4 +298,4 @@ def _outcome(own: dict[str, Any]) -> Iterator[str]:
     link = name(own.get("link") or "")
     yield f"{link}{' (a probability)' if own.get('is_probability') else ''}"
     labels = own.get("positive_labels") or ()
-    yield ", ".join(name(label) for label in list(labels)[:8]) or "–"
+    yield ", ".join(name(label) for label in list(dict.fromkeys(map(str, labels)))[:8]) or "–"

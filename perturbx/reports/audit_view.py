@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from perturbx.fairness.frames import FRAMES, records
 from perturbx.fairness.grouping import EVERYONE
-from perturbx.fairness.verdicts import ALPHA, KINDS, Verdict
+from perturbx.fairness.verdicts import ALPHA, KINDS, Verdict, attributes_of
 from perturbx.fairness.wording import NO_WORDS, gap_rank, percent
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ MAIN_MEASURES: Final = (
     "fpr",
     "mean_score",
     "bpsn_auc",
+    "bnsp_auc",
     "subgroup_auc",
     "mean_error",
     "mean_absolute_error",
@@ -60,7 +61,7 @@ class AuditView:
     @cached_property
     def attributes(self) -> tuple[str, ...]:
         """What groups differ in."""
-        return tuple(dict.fromkeys(row["attribute"] for row in self.rows["groups"]))
+        return attributes_of(self.report.frames)
 
     @cached_property
     def outcomes(self) -> tuple[str, ...]:
