@@ -339,18 +339,18 @@ def _by_size(names: Iterable[str], values: Iterable[float]) -> list[tuple[str, f
 
 def _of_advice(attribute: str, own: pd.DataFrame, advice: pd.DataFrame) -> Iterator[Verdict]:
     known = advice[(advice["attribute"] == attribute) & advice["gap_after"].notna()]
-    for outcome in dict.fromkeys(known["outcome"]):
+    sure = set(own[own["p_value"] < ALPHA]["outcome"])
+    for outcome in dict.fromkeys(name for name in known["outcome"] if name in sure):
         rows = _only(known, outcome=outcome)
         better = rows[rows["gap_high"] < rows["gap_before"]]
         if not len(better):
-            if (_only(own, outcome=outcome)["p_value"] < ALPHA).any():
-                tried = listed(map(quoted, dict.fromkeys(rows["remedy"])))
-                yield Verdict(
-                    "advice",
-                    attribute,
-                    f"{attribute}, {quoted(outcome)}: of what was tried on these texts ({tried}), "
-                    f"nothing narrows the largest gap beyond doubt.",
-                )
+            tried = listed(map(quoted, dict.fromkeys(rows["remedy"])))
+            yield Verdict(
+                "advice",
+                attribute,
+                f"{attribute}, {quoted(outcome)}: of what was tried on these texts ({tried}), "
+                f"nothing narrows the largest gap beyond doubt.",
+            )
             continue
         yield Verdict(
             "advice", attribute, _remedy(attribute, better.loc[better["gap_after"].idxmin()])

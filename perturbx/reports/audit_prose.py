@@ -227,5 +227,7 @@ def limits(view: AuditView) -> Iterator[str]:
     if rows["advice"]:
         yield (
             "What would help is estimated. Other thresholds for other groups treat people "
-            "differently by group, which may itself be unlawful."
+            "differently by group, which may itself be unlawful. And a model that hardly ever "
+            "decides for an outcome shows small gaps in it: look at what a remedy does before it "
+            "is used."
         )

@@ -10,6 +10,7 @@ from perturbx.reports.audit_tables import Column, Row, escaped, folded, name, ta
 from perturbx.reports.audit_view import AuditView, Record, finite
 
 _TEXT_LIMIT = 600
+_DETAIL_LIMIT = 90
 _TEXTS = 5
 
 
@@ -22,12 +23,10 @@ def advice_section(view: AuditView, attribute: str) -> str:
         columns = [
             Column("Remedy"),
             Column("Largest gap in"),
-            Column("Before", "number"),
-            Column("After (estimate)", "number"),
-            Column(f"{view.level} interval", "number"),
+            Column("Gap before", "number"),
+            Column("Gap after, by estimate", "number"),
             Column("Accuracy before", "number"),
-            Column("After (estimate)", "number"),
-            Column(f"{view.level} interval", "number"),
+            Column("Accuracy after, by estimate", "number"),
             Column("Texts", "number"),
             Column("How it was estimated"),
         ]
@@ -35,8 +34,8 @@ def advice_section(view: AuditView, attribute: str) -> str:
             "Estimates of what remedies would do",
             columns,
             [_remedy(row) for row in own],
-            note="Estimates on texts like these, not measurements of a changed model. Gaps in "
-            "shares of texts are in percentage points.",
+            note=f"Estimates on texts like these, not measurements of a changed model, with their "
+            f"{view.level} intervals. Gaps in shares of texts are in percentage points.",
             kind="px-wide",
             shown=12,
         )
@@ -50,26 +49,34 @@ def _remedy(row: Record) -> Row:
     def of_gap(value: float) -> str:
         return gap(value, metric)
 
-    how = escaped("; ".join(part for part in (row["basis"], row["detail"]) if part))
+    how = f'<span class="px-how">{escaped(row["basis"])}</span>'
+    if len(row["detail"]) > _DETAIL_LIMIT:
+        how += folded("Settings", f'<span class="px-how">{escaped(row["detail"])}</span>')
+    elif row["detail"]:
+        how += f' <span class="px-how">{escaped(row["detail"])}</span>'
     before = f"{of_gap(finite(row['gap_before']))}"
     accuracy = percent(finite(row["accuracy_before"]))
     if row["gap_after"] is None:
-        cells = ('<span class="px-why">no estimate</span>', "–", accuracy, "–", "–")
+        cells = ('<span class="px-why">no estimate</span>', accuracy, "–")
     else:
         cells = (
-            f"<b>{of_gap(row['gap_after'])}</b>",
-            interval(row["gap_low"], row["gap_high"], of_gap),
+            f"<b>{of_gap(row['gap_after'])}</b>"
+            + _beside(interval(row["gap_low"], row["gap_high"], of_gap)),
             accuracy,
-            percent(finite(row["accuracy_after"])),
-            interval(row["accuracy_low"], row["accuracy_high"], percent),
+            percent(finite(row["accuracy_after"]))
+            + _beside(interval(row["accuracy_low"], row["accuracy_high"], percent)),
         )
     told = escape(wording(metric).name)
     unit = " (points)" if unit_of_gap(metric) else ""
     return Row(
         name(row["remedy"], 120),
-        (f"{told}{unit}", before, *cells, f"{row['n']:,}", f'<span class="px-how">{how}</span>'),
+        (f"{told}{unit}", before, *cells, f"{row['n']:,}", how),
         "px-none" if row["gap_after"] is None else "",
     )
+
+
+def _beside(said: str) -> str:
+    return "" if said == "–" else f' <span class="px-beside">({said})</span>'
 
 
 def weights_section(view: AuditView, attribute: str) -> str:

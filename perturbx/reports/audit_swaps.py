@@ -27,6 +27,9 @@ _KEPT: Final = 160
 
 _CASES: Final = 6
 
+_JOINED: Final = 2
+"""Characters between two changes that are marked with them."""
+
 _KINDS: Final = {
     "symmetric": "",
     "asymmetric": "the text may mean another thing afterwards, so a change may be right",
@@ -185,10 +188,33 @@ def _differences(before: str, after: str) -> Iterator[tuple[bool, str, str]]:
     if max(len(a), len(b)) > _COMPARED:
         yield False, "".join(a), "".join(b)
     else:
-        for tag, i, j, k, m in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-            yield tag == "equal", "".join(a[i:j]), "".join(b[k:m])
+        found = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+        yield from _gathered(
+            [(tag == "equal", "".join(a[i:j]), "".join(b[k:m])) for tag, i, j, k, m in found]
+        )
     if tail:
         yield True, "".join(first[ends[0] :]), "".join(second[ends[1] :])
+
+
+def _gathered(parts: Sequence[tuple[bool, str, str]]) -> list[tuple[bool, str, str]]:
+    """Return the parts with changes joined that stand in one word: two signs of three are no word.
+
+    Examples
+    --------
+    >>> _gathered([(False, "中", ""), (True, "年", "年"), (False, "", "老的")])
+    [(False, '中年', '年老的')]
+    """
+    joined: list[tuple[bool, str, str]] = []
+    for is_equal, old, new in parts:
+        if not is_equal and len(joined) > 1 and joined[-1][0] and _is_short(joined[-1][1]):
+            (_, between, _), (_, first, second) = joined.pop(), joined.pop()
+            old, new = first + between + old, second + between + new
+        joined.append((is_equal, old, new))
+    return joined
+
+
+def _is_short(text: str) -> bool:
+    return len(text) <= _JOINED and not any(char.isspace() for char in text)
 
 
 def _alike(first: Sequence[Any], second: Sequence[Any]) -> int:
