@@ -12,14 +12,11 @@ from scipy.stats import norm
 
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness.group_metrics import GroupMeasures
-from perturbx.fairness.grouping import EVERYONE, Attribute, with_everyone
+from perturbx.fairness.grouping import Attribute
+from perturbx.fairness.null_gaps import PERMUTED_UP_TO, centred, permuted_measures, widening
 from perturbx.fairness.statistics.auc import AUCS
-from perturbx.fairness.statistics.measures import Judged, measures_of
-from perturbx.fairness.statistics.permutation import (
-    adjusted_p_values,
-    exchange_of,
-    permuted_sums,
-)
+from perturbx.fairness.statistics.measures import Judged
+from perturbx.fairness.statistics.permutation import adjusted_p_values
 from perturbx.fairness.statistics.resampling import limits
 from perturbx.typing import FloatArray, IntArray
 
@@ -45,9 +42,6 @@ NO_RATIO: Final = frozenset(("mean_error",))
 
 ALL_PAIRS_UP_TO: Final = 6
 """More groups are compared with all rows, and the highest with the lowest."""
-
-PERMUTED_UP_TO: Final = 100_000
-"""With more rows, p-values come from the bootstrap, whose distributions are normal by then."""
 
 POWER: Final = 0.8
 
@@ -99,6 +93,35 @@ class _Hypothesis:
         """Its standard error where there is no difference."""
         known = self.null[np.isfinite(self.null)]
         return float(np.sqrt(np.mean(np.square(known)))) if len(known) else 0.0
+
+    @classmethod
+    def of(
+        cls,
+        comparison: Comparison,
+        metric: str,
+        pair: tuple[int, int],
+        values: FloatArray,
+        draws: FloatArray,
+        null: FloatArray,
+        spread: FloatArray | None = None,
+    ) -> _Hypothesis:
+        """Return the difference of a pair; `spread` is what it is where it is that of extremes."""
+        a, b = pair
+        drawn, moved = draws[a] - draws[b], null[a] - null[b]
+        measured, measure = comparison.measured, MEASURE_OF_GAP[metric]
+        n_clusters = None
+        if measured.n_clusters is not None:
+            n_clusters = int(measured.n_clusters[measured.names.index(measure), list(pair)].min())
+        is_permuted = measure not in AUCS and len(comparison.judged) <= PERMUTED_UP_TO
+        factor = widening(drawn, moved, n_clusters, is_permuted=is_permuted)
+        return cls(
+            comparison,
+            metric,
+            pair,
+            float(values[a] - values[b]),
+            drawn,
+            factor * (moved if spread is None else spread),
+        )
 
 
 def pairs_to_compare(
@@ -156,8 +179,8 @@ def gap_rows(
         null = np.array([h.null / s for h, s in zip(hypotheses, scales, strict=True)])
     null = null.reshape(len(hypotheses), -1)
     plain, adjusted = adjusted_p_values(observed, np.where(np.isnan(null), np.inf, np.abs(null)))
-    known = null[np.isfinite(observed)]
-    critical = float(np.quantile(np.nanmax(np.abs(known), axis=0), level)) if len(known) else np.nan
+    known = np.nan_to_num(np.abs(null[np.isfinite(observed)]))
+    critical = float(np.quantile(known.max(axis=0), level)) if len(known) else np.nan
     rows = []
     for i, hypothesis in enumerate(hypotheses):
         seen = scales[i] > 0 and np.isfinite(values[i])
@@ -170,7 +193,12 @@ def gap_rows(
 def _hypotheses(comparison: Comparison, n_permutations: int, seed: int) -> list[_Hypothesis]:
     measured, judged = comparison.measured, comparison.judged
     exact = len(judged) <= PERMUTED_UP_TO
-    permuted = _permuted(comparison, n_permutations, seed) if exact else {}
+    permuted = {}
+    if exact:
+        names = frozenset(MEASURE_OF_GAP.values())
+        permuted = permuted_measures(
+            judged, comparison.attribute, comparison.clusters, names, n=n_permutations, seed=seed
+        )
     wanted = [gap for gap, measure in MEASURE_OF_GAP.items() if measure in measured.names]
     found = []
     for gap in wanted:
@@ -184,65 +212,16 @@ def _hypotheses(comparison: Comparison, n_permutations: int, seed: int) -> list[
         null = permuted.get(MEASURE_OF_GAP[gap])
         if null is None:
             # Without permutations: the resampled differences, moved to where there is none.
-            null = _centred(draws, n_permutations)
+            null = centred(draws, n_permutations)
         for a, b in comparison.pairs:
-            found.append(
-                _Hypothesis(
-                    comparison,
-                    gap,
-                    (a, b),
-                    values[a] - values[b],
-                    draws[a] - draws[b],
-                    null[a] - null[b],
-                )
-            )
+            found.append(_Hypothesis.of(comparison, gap, (a, b), values, draws, null))
         inner = values[:-1]
         if comparison.with_extremes and np.isfinite(inner).sum() > 1:
             known = np.isfinite(inner)
             a, b = int(np.nanargmax(inner)), int(np.nanargmin(inner))
-            spread = null[:-1][known]
-            found.append(
-                _Hypothesis(
-                    comparison,
-                    gap,
-                    (a, b),
-                    values[a] - values[b],
-                    draws[a] - draws[b],
-                    spread.max(axis=0) - spread.min(axis=0),
-                )
-            )
+            spread = null[:-1][known].max(axis=0) - null[:-1][known].min(axis=0)
+            found.append(_Hypothesis.of(comparison, gap, (a, b), values, draws, null, spread))
     return [*found, *_equalized_odds(comparison, found)]
-
-
-def _permuted(comparison: Comparison, n: int, seed: int) -> dict[str, FloatArray]:
-    """Return measures of groups dealt at random, ``(n_groups, n)`` each."""
-    judged, members = comparison.judged, with_everyone(comparison.attribute.members)
-    own = comparison.attribute.members
-    wanted = [m for m in measures_of(judged) if m.name in MEASURE_OF_GAP.values()]
-    found: dict[str, FloatArray] = {}
-    for given_labels in (False, True):
-        some = [m for m in wanted if m.given_labels == given_labels]
-        if not some:
-            continue
-        labels = judged.labels if given_labels else None
-        exchange = exchange_of(own, comparison.clusters, labels)
-        terms = [measure.of_rows(judged) for measure in some]
-        columns = np.stack([column for pair in terms for column in pair])
-        sums = permuted_sums(columns, own, exchange, n, seed + given_labels)
-        whole = np.repeat(columns.sum(axis=1)[:, None, None], n, axis=2)
-        sums = np.concatenate([sums, whole], axis=1).reshape(len(some), 2, members.shape[1], n)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found |= {m.name: s[0] / s[1] for m, s in zip(some, sums, strict=True)}
-    return found
-
-
-def _centred(draws: FloatArray, n: int) -> FloatArray:
-    """Return resampled values less their means, as many as there are permutations."""
-    if not draws.shape[1]:
-        return np.full((len(draws), n), np.nan)
-    with np.errstate(invalid="ignore"):
-        moved: FloatArray = draws - draws.mean(axis=1, keepdims=True)
-    return moved[:, np.arange(n) % draws.shape[1]]
 
 
 def _equalized_odds(comparison: Comparison, found: Sequence[_Hypothesis]) -> list[_Hypothesis]:
@@ -276,7 +255,8 @@ def _rows_of(
     odds = hypothesis.metric == EQUALIZED_ODDS
     names = ("tpr", "fpr") if odds else (MEASURE_OF_GAP[hypothesis.metric],)
     at = [measured.names.index(name) for name in names]
-    few = bool(measured.too_few[at][:, [a, b]].any())
+    at_b = [_of_everyone(measured, own) if b == len(measured.groups) - 1 else own for own in at]
+    few = bool(measured.too_few[at, a].any() or measured.too_few[at_b, b].any())
     p_value, plain, detectable = tested
     about: dict[str, Any] = {
         "attribute": comparison.attribute.name,
@@ -285,13 +265,18 @@ def _rows_of(
     }
     rest: dict[str, Any] = {
         "n_a": int(measured.n[at, a].sum()),
-        "n_b": int(measured.n[at, b].sum()),
+        "n_b": int(measured.n[at_b, b].sum()),
         "note": "too few" if few else "" if np.isfinite(hypothesis.value) else "no value",
     }
     groups = {"group_a": measured.groups[a], "group_b": measured.groups[b]}
     rows = []
     for kind in ("difference", "ratio"):
         value, low, high = _limits_of(hypothesis, at, kind, level)
+        if kind == "ratio" and np.isposinf(value):
+            # Of something to nothing: the other way round it is a number, and as far from 1.
+            value, low, high = 0.0, 1 / high, 1 / low
+            groups = {"group_a": groups["group_b"], "group_b": groups["group_a"]}
+            rest |= {"n_a": rest["n_b"], "n_b": rest["n_a"]}
         if kind == "ratio" and (hypothesis.metric in NO_RATIO or not np.isfinite(value)):
             continue
         rows.append(
@@ -306,6 +291,12 @@ def _rows_of(
     return rows
 
 
+def _of_everyone(measured: GroupMeasures, measure: int) -> int:
+    """Return the measure of all rows that one of a group is held against: an AUC has no other."""
+    is_auc = measured.names[measure] in AUCS
+    return measured.names.index("subgroup_auc") if is_auc else measure
+
+
 def _limits_of(
     hypothesis: _Hypothesis, at: Sequence[int], kind: str, level: float
 ) -> tuple[float, float, float]:
@@ -314,9 +305,7 @@ def _limits_of(
     a, b = hypothesis.pair
     ends = []
     for own in at:
-        reference = own
-        if b == len(measured.groups) - 1 and measured.names[own] in AUCS:
-            reference = measured.names.index("subgroup_auc")
+        reference = _of_everyone(measured, own) if b == len(measured.groups) - 1 else own
         first, second = measured.values[own, a], measured.values[reference, b]
         over, under = measured.draws[own, a], measured.draws[reference, b]
         clusters = None
@@ -325,22 +314,26 @@ def _limits_of(
         if kind == "difference":
             value, draws = first - second, over - under
         else:
-            if not (first > 0 and second > 0) or np.any(over <= 0) or np.any(under <= 0):
+            is_known = first >= 0 and second >= 0 and first + second > 0
+            if not is_known or np.any(over <= 0) or np.any(under <= 0):
                 return np.nan, np.nan, np.nan
-            value, draws = np.log(first / second), np.log(over / under)
+            with np.errstate(divide="ignore"):
+                value, draws = np.log(first) - np.log(second), np.log(over / under)
         bound = np.inf
         if kind == "difference":
             bound = float(measured.bounds[own, 1] - measured.bounds[own, 0])
+        # The logarithm of a quotient of nothing is infinite; its interval is that of the draws.
+        middle = value if np.isfinite(value) or np.isnan(value) else np.median(draws)
         low, high = limits(
-            draws[None], np.array([value]), level, clusters, smallest=-bound, largest=bound
+            draws[None], np.array([middle]), level, clusters, smallest=-bound, largest=bound
         )
-        ends.append((float(value), float(low[0]), float(high[0])))
+        ends.append((float(value), float(min(low[0], value)), float(max(high[0], value))))
     if hypothesis.metric == EQUALIZED_ODDS:
         # Without a sign: the largest of both, from 0 where an interval holds no difference.
         value = max(abs(end[0]) for end in ends)
         low_end = max(max(end[1], -end[2], 0.0) for end in ends)
         high_end = max(max(abs(end[1]), abs(end[2])) for end in ends)
-        if not all(np.isfinite(end).all() for end in ends):
+        if np.isnan(ends).any():
             return np.nan, np.nan, np.nan
         if kind == "ratio":
             return float(np.exp(-value)), float(np.exp(-high_end)), float(np.exp(-low_end))
@@ -349,8 +342,3 @@ def _limits_of(
     if kind == "ratio":
         return float(np.exp(value)), float(np.exp(low_end)), float(np.exp(high_end))
     return value, low_end, high_end
-
-
-def everyone_is(group: str) -> bool:
-    """Say whether a name is that of all rows together."""
-    return group == EVERYONE
