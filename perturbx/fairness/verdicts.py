@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from perturbx.fairness.grouping import EVERYONE
@@ -73,6 +74,7 @@ def verdicts_of(
 ) -> tuple[Verdict, ...]:
     """Return the verdicts of a report, those of a kind together, attribute by attribute."""
     level = percent(facts.get("level", 0.95)).replace(".0%", "%")
+    enough = int(facts.get("min_group_size") or 10)
     found: list[Verdict] = []
     gaps = frames["gaps"]
     differences = gaps[gaps["kind"] == "difference"]
@@ -80,8 +82,8 @@ def verdicts_of(
         own = _only(differences, attribute=attribute)
         found += _of_gaps(attribute, own, frames["metrics"], level)
         found += _of_no_gaps(attribute, own)
-        found += _of_few(attribute, own, frames, facts.get("min_group_size"))
-        found += _of_swaps(attribute, frames["counterfactual"], level)
+        found += _of_few(attribute, own, frames, enough)
+        found += _of_swaps(attribute, frames["counterfactual"], level, enough)
         found += _of_words(attribute, own, frames)
         found += _of_advice(attribute, own, frames["advice"])
     order = list(KINDS)
@@ -228,7 +230,7 @@ def _detectable(rows: pd.DataFrame, metric: str) -> str:
 
 
 def _of_few(
-    attribute: str, own: pd.DataFrame, frames: Mapping[str, pd.DataFrame], enough: Any
+    attribute: str, own: pd.DataFrame, frames: Mapping[str, pd.DataFrame], enough: int
 ) -> Iterator[Verdict]:
     groups = _only(frames["groups"], attribute=attribute)
     groups = groups[groups["group"] != EVERYONE]
@@ -245,7 +247,7 @@ def _of_few(
     few = few[few["group"] != EVERYONE]
     known = set(_only(frames["metrics"], attribute=attribute, note="")["group"])
     names = list(dict.fromkeys(few["group"]))
-    fewer = f"fewer than {enough} texts" if enough else "too few texts"
+    fewer = f"fewer than {enough} texts"
     for partly, what in (
         (False, "nothing is said about"),
         (True, "some measures are left out for"),
@@ -257,7 +259,7 @@ def _of_few(
             yield Verdict("too few", attribute, f"{attribute}: {what} {listed(some)}, as {why}.")
 
 
-def _of_swaps(attribute: str, swaps: pd.DataFrame, level: str) -> Iterator[Verdict]:
+def _of_swaps(attribute: str, swaps: pd.DataFrame, level: str, enough: int) -> Iterator[Verdict]:
     fair = _only(swaps, attribute=attribute, kind="symmetric", term=EVERYONE)
     fair = fair[fair["n"] > 0]
     for outcome in dict.fromkeys(fair["outcome"]):
@@ -279,13 +281,16 @@ def _of_swaps(attribute: str, swaps: pd.DataFrame, level: str) -> Iterator[Verdi
                     f"the score for {quoted(outcome)} moves by {moved} on average, over "
                     f"{row['n']:,} swapped texts"
                 )
-            yield Verdict("counterfactual", attribute, f"{head}.{_of_pair(rows, level)}")
+            yield Verdict("counterfactual", attribute, f"{head}.{_of_pair(rows, level, enough)}")
 
 
-def _of_pair(rows: pd.DataFrame, level: str) -> str:
-    """Tell between which groups the score moves most, where that is beyond chance."""
-    pairs = rows[(rows["group_a"] != EVERYONE) & (rows["group_b"] != EVERYONE)]
-    pairs = pairs[(pairs["low"] > 0) | (pairs["high"] < 0)]
+def _of_pair(rows: pd.DataFrame, level: str, enough: int) -> str:
+    """Tell between which groups the score moves most, where that is beyond chance among all."""
+    pairs = rows[(rows["group_a"] != EVERYONE) & (rows["n"] >= enough)]
+    # An interval for as many looks as there are pairs (Bonferroni).
+    normal = NormalDist()
+    wider = normal.inv_cdf(1 - ALPHA / 2 / max(len(pairs), 1)) / normal.inv_cdf(1 - ALPHA / 2)
+    pairs = pairs[2 * pairs["mean_shift"].abs() > wider * (pairs["high"] - pairs["low"])]
     if not len(pairs):
         return ""
     worst = pairs.loc[pairs["mean_shift"].abs().idxmax()]

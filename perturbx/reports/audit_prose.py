@@ -214,6 +214,13 @@ def limits(view: AuditView) -> Iterator[str]:
             )
     if any(row["metric"] in ("selection_rate", "fpr") for row in rows["metrics"]):
         yield "Decisions were judged at the thresholds given under “Data”; at others, gaps differ."
+    split = {row["attribute"] for row in rows["words"]}
+    others = [name for name in view.measured if name not in split]
+    if facts.get("n_explained") and others:
+        yield (
+            f"Gaps by {listed(map(quoted, others))} were not split into words, as too few texts of "
+            f"their groups were explained; more can be."
+        )
     if rows["words"]:
         yield (
             "What a word adds is about what the model does with the word. It does not say that the "

@@ -63,6 +63,11 @@ class AuditView:
         """What groups differ in."""
         return attributes_of(self.report.frames)
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Those of which there are gaps."""
+        return tuple(dict.fromkeys(row["attribute"] for row in self.rows["gaps"]))
+
     @cached_property
     def outcomes(self) -> tuple[str, ...]:
         """What is audited."""
