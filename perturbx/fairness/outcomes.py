@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -107,7 +108,13 @@ def distinct_labels(y: Sequence[Any] | None) -> list[Any]:
     """
     if y is None:
         return []
-    found = {plain(value) for value in y if not is_missing(value)}
+    try:
+        found = {plain(value) for value in y if not is_missing(value)}
+    except TypeError:
+        odd = next(v for v in y if not is_missing(v) and not isinstance(v, Hashable))
+        raise ArgumentError(
+            f"y: expected a string or number per text; got {type(odd).__name__} {odd!r:.60}"
+        ) from None
     kinds = {
         str if isinstance(v, str) else float if isinstance(v, (int, float)) else type(v)
         for v in found
@@ -156,12 +163,13 @@ def choose_outcomes(
     """
     if task not in TASKS:
         raise ArgumentError(f"task: expected one of {', '.join(TASKS)}; got {task!r}")
-    if threshold is not None and not math.isfinite(threshold):
+    if threshold is not None and not (isinstance(threshold, Real) and math.isfinite(threshold)):
         raise ArgumentError(f"threshold: expected a number; got {threshold!r}")
     in_unit = kind == "value" and bool(np.all((raw >= 0) & (raw <= 1)))
     is_probability = kind in ("probability", "logit", "log_prob") or in_unit
     if link == "auto":
-        link = "probability" if is_probability else "identity"
+        # Numbers that happen to lie in [0, 1] stay as they are: those of other texts may not.
+        link = "probability" if is_probability and not in_unit else "identity"
     # An explicit link to log-odds, say, leaves no probability.
     is_probability = is_probability and (
         link == "probability" or (link == "identity" and (kind == "probability" or in_unit))
@@ -178,7 +186,9 @@ def choose_outcomes(
         threshold = _threshold(len(names), is_probability, link, kind)
     outcomes = []
     for name in chosen:
-        own = _positive_labels(name, names, labels, positive_label, n_outcomes=len(chosen))
+        own = _positive_labels(
+            name, names, labels, positive_label, n_outcomes=len(chosen), exclusive=exclusive
+        )
         outcomes.append(
             Outcome(name, names.index(name), link, threshold, is_probability, True, own)
         )
@@ -237,8 +247,26 @@ def _threshold(n_outputs: int, is_probability: bool, link: str, kind: str) -> fl
     )
 
 
+def _outputs_named(labels: Sequence[Any], names: Sequence[str]) -> dict[Any, str]:
+    """Return the output that each label names, whatever its case; none where a label names none."""
+    by_name = {name.casefold(): name for name in names}
+    found = {
+        label: name
+        for label in labels
+        for name in (label if label in names else by_name.get(str(label).casefold()),)
+        if name is not None
+    }
+    return found if len(found) == len(labels) else {}
+
+
 def _positive_labels(
-    name: str, names: Sequence[str], labels: Sequence[Any], given: Any, *, n_outcomes: int
+    name: str,
+    names: Sequence[str],
+    labels: Sequence[Any],
+    given: Any,
+    *,
+    n_outcomes: int,
+    exclusive: bool,
 ) -> tuple[Any, ...]:
     if not labels:
         return ()
@@ -257,10 +285,21 @@ def _positive_labels(
     by_case = [v for v in labels if isinstance(v, str) and v.casefold() == name.casefold()]
     if by_case:
         return tuple(by_case)
-    if n_outcomes == 1 and set(labels) <= {*_YES, *_NO}:
-        return tuple(value for value in _YES)
-    if all(not isinstance(v, str) and v in range(len(names)) for v in labels) and len(names) > 1:
-        return (list(names).index(name),)
+    named = _outputs_named(labels, names)
+    if named:
+        return tuple(label for label, output in named.items() if output == name)
+    place, says_yes = list(names).index(name), set(labels) <= {*_YES, *_NO}
+    if says_yes and n_outcomes == 1 and (not exclusive or place == len(names) - 1 <= 1):
+        return _YES
+    # 1 may be the number of a class, or "yes" of the one that was chosen: that is not guessed.
+    is_number = all(not isinstance(v, str) and v in range(len(names)) for v in labels)
+    if is_number and not (says_yes and (n_outcomes == 1 or not exclusive)):
+        return (place,)
+    if n_outcomes > 1:
+        raise ArgumentError(
+            f"y: the labels {list(labels)[:8]} are not the model's outputs {list(names)[:8]}; "
+            f"choose one with `positive`, and say with `positive_label` which labels are it"
+        )
     raise ArgumentError(
         f"positive_label: say which of the labels {list(labels)[:8]} is the outcome {name!r}"
     )
