@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import false_discovery_control, norm, spearmanr
 
 from perturbx.exceptions import ArgumentError
+from perturbx.fairness.contributions import BASE, SAMPLING, UNEXPLAINED
 from perturbx.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def compare(first: FairnessReport, second: FairnessReport, *, level: float = 0.9
     if not 0 < level < 1:
         raise ArgumentError(f"level: expected a number between 0 and 1; got {level!r}")
     kept = [*_KEYS, "value", "low", "high"]
-    known = [r.gaps[r.gaps["value"].notna() & r.gaps["low"].notna()][kept] for r in (first, second)]
+    known = [_with_errors(report.gaps)[kept] for report in (first, second)]
     both = known[0].merge(known[1], on=list(_KEYS), suffixes=("_1", "_2"))
     if not len(both):
         names = [sorted(set(r.gaps["attribute"])) for r in (first, second)]
@@ -139,13 +140,19 @@ def compare(first: FairnessReport, second: FairnessReport, *, level: float = 0.9
     )
 
 
+def _with_errors(gaps: pd.DataFrame) -> pd.DataFrame:
+    """Return the gaps with an interval; a ratio of nothing to something has no logarithm."""
+    is_known = gaps["value"].notna() & gaps["low"].notna() & gaps["high"].notna()
+    return gaps[is_known & ~((gaps["kind"] == "ratio") & (gaps["low"] <= 0))]
+
+
 def _agreement_of_words(
     first: FairnessReport, second: FairnessReport, level: float
 ) -> pd.DataFrame:
     import pandas as pd
 
     keys = [*_PAIR, "word", "category"]
-    known = [r.words[~r.words["word"].str.startswith("(")] for r in (first, second)]
+    known = [r.words[~r.words["word"].isin((BASE, UNEXPLAINED, SAMPLING))] for r in (first, second)]
     both = known[0].merge(known[1], on=keys, suffixes=("_1", "_2"))
     rows = []
     for pair, own in both.groupby(list(_PAIR), sort=False):

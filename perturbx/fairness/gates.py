@@ -128,9 +128,14 @@ class Gate:
         if self.kind == "difference":
             nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
             return abs(value), nearest, max(abs(low), abs(high))
-        nearest = 1.0 if low <= 1 <= high else max(min(low, 1 / low), min(high, 1 / high))
-        return min(value, 1 / value), nearest, min(min(low, 1 / low), min(high, 1 / high))
+        ends = _below_one(low), _below_one(high)
+        return _below_one(value), 1.0 if low <= 1 <= high else max(ends), min(ends)
 
     def __str__(self) -> str:
         head = f"{self.attribute}: " if self.attribute else ""
         return f"{head}{self.metric}_{self.kind} {self.comparison} {self.limit:g}"
+
+
+def _below_one(ratio: float) -> float:
+    """Return a ratio as the smaller over the larger; that of nothing to something is 0."""
+    return min(ratio, 1 / ratio) if ratio else 0.0
