@@ -191,10 +191,11 @@ def gathered(
     bins = np.searchsorted(edges, judged.scores)
     if judged.decisions is None and judged.labels is not None:
         # A regression's labels are as many as its scores: both are binned.
-        cuts = np.unique(
-            np.quantile(judged.labels[np.isfinite(judged.labels)], np.linspace(0, 1, 65)[1:-1])
-        )
-        bins = bins * (len(cuts) + 1) + np.searchsorted(cuts, judged.labels)
+        known = np.isfinite(judged.labels)
+        cuts = np.unique(np.quantile(judged.labels[known], np.linspace(0, 1, 65)[1:-1]))
+        # Rows without a label keep apart: their mean with others would be none.
+        own = np.where(known, np.searchsorted(cuts, judged.labels), len(cuts) + 1)
+        bins = bins * (len(cuts) + 2) + own
     atom, first, number, size = np.unique(
         key * (int(bins.max()) + 1) + bins,
         return_index=True,

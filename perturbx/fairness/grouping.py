@@ -105,6 +105,11 @@ def attribute(name: str, values: Iterable[Any], *, origin: Origin = "column") ->
             f"all strings"
         )
     found = sorted({value for names in per_row for value in names})
+    if EVERYONE in found:
+        raise ArgumentError(
+            f"sensitive_features[{name!r}]: has a group named {EVERYONE!r}, as all rows together "
+            f"are; name it otherwise"
+        )
     if len(found) > MOST_GROUPS:
         raise ArgumentError(
             f"sensitive_features[{name!r}]: has {len(found)} different values, which are no "
@@ -120,7 +125,7 @@ def attribute(name: str, values: Iterable[Any], *, origin: Origin = "column") ->
 
 
 def _names(column: str, value: Any) -> tuple[Any, ...]:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or (isinstance(value, (float, np.floating)) and math.isnan(value)):
         return ()
     if isinstance(value, (tuple, list, set, frozenset)):
         return tuple(dict.fromkeys(name for item in value for name in _names(column, item)))

@@ -94,17 +94,36 @@ class GroupAucs:
         """Return the AUCs of every resample, ``(n_groups, 3, n_resamples)``.
 
         Half a pair in order and half a pair out of order are added to as many independent pairs
-        as the rarer side has rows, as half a row is to a share.
+        as the rarer side has rows (clusters of them), as half a row is to a share.
         """
         draws = np.concatenate(
             [self._of(weights) for weights in resampling.weights(len(self.scores))], axis=2
         )
-        fewer = self.counts()[1][:, :, None].astype(np.float64)
+        clusters = resampling.clusters
+        fewer = self.counts()[1] if clusters is None else self._rarer_clusters(clusters)
+        fewer = fewer[:, :, None].astype(np.float64)
         up, down = half_rows(draws.shape[0] * 3, draws.shape[2], resampling.seed + 1)
         up, down = up.reshape(draws.shape), down.reshape(draws.shape)
         with np.errstate(invalid="ignore"):
             mixed: FloatArray = (fewer * draws + up) / (fewer + up + down)
         return mixed
+
+    def _rarer_clusters(self, clusters: IntArray) -> IntArray:
+        """Return the clusters of the rarer side of each, ``(n_groups, 3)``."""
+        sides = [
+            [
+                [
+                    len(np.unique(clusters[rows[self.labels[rows] == side]]))
+                    for rows in (own, np.setdiff1d(np.arange(len(self.labels)), own))
+                ]
+                for side in (1, 0)
+            ]
+            for own in self.members
+        ]
+        counts = np.array(sides, dtype=np.int64).reshape(-1, 2, 2)
+        own_p, rest_p, own_n, rest_n = counts.reshape(-1, 4).T
+        rarer = [np.minimum(own_p, own_n), np.minimum(rest_p, own_n), np.minimum(own_p, rest_n)]
+        return np.stack(rarer, axis=1)
 
     def _of(self, weights: FloatArray) -> FloatArray:
         """Return the AUCs for each column of weights, ``(n_groups, 3, n)``."""

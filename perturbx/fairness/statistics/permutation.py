@@ -79,8 +79,10 @@ def exchange_of(
 
 def membership_patterns(members: scipy.sparse.csr_array) -> IntArray:
     """Return a number per row, equal where rows belong to the same groups, ``(n_rows,)``."""
-    weights = np.random.default_rng(0).integers(1, 2**53, members.shape[1]).astype(np.float64)
-    return np.unique(members @ weights, return_inverse=True)[1].ravel().astype(np.int64)
+    # Whole numbers that wrap around: sums do not depend on the order in which groups are named.
+    weights = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, members.shape[1])
+    sums = members.astype(np.int64) @ weights
+    return np.unique(sums, return_inverse=True)[1].ravel().astype(np.int64)
 
 
 def permuted_sums(
