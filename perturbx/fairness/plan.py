@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from perturbx.exceptions import ArgumentError
@@ -33,7 +33,12 @@ class AuditPlan:
     seed: int
 
     def __post_init__(self) -> None:
-        if not 0 < self.level < 1:
+        if not isinstance(self.compare, (str, Mapping)):
+            raise ArgumentError(
+                f"compare: expected 'auto', 'pairs', 'all', the name of a group, or a mapping from "
+                f"attributes to these; got {self.compare!r:.60}"
+            )
+        if not (isinstance(self.level, Real) and 0 < self.level < 1):
             raise ArgumentError(f"level: expected a number between 0 and 1; got {self.level!r}")
         for name, least in (
             ("min_group_size", 1),

@@ -159,16 +159,18 @@ def threshold_advice(case: Case) -> list[dict[str, Any]]:
             why = "some texts belong to several groups, and would have several thresholds"
             rows.append(case.row(remedy, metric, before[metric], None, detail=why, **about))
             continue
-        usable = labelled & (in_group > 0) if remedy != COMMON else labelled
+        # Thresholds are fitted to rows with labels, and decide of those without one as well.
+        decided = in_group > 0 if remedy != COMMON else np.ones(len(judged), dtype=bool)
+        usable = labelled & decided
         decisions = judged.decisions.copy()
         details = []
         for half in (0, 1):
             try:
-                there, told = fitted(usable & (fold != half), usable & (fold == half))
+                there, told = fitted(usable & (fold != half), decided & (fold == half))
             except ValueError as error:
                 details = [f"no estimate: {error}"]
                 break
-            decisions[usable & (fold == half)] = there
+            decisions[decided & (fold == half)] = there
             details.append(told)
         failed = len(details) < 2
         after = None if failed else case.effects(decisions)[metric]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from os import PathLike, fspath
 from typing import Any, Final, Protocol
@@ -86,9 +87,14 @@ class TextsInMemory:
         ArgumentError
             A column is of another length, or a text is none.
         """
+        yield self._piece
+
+    @cached_property
+    def _piece(self) -> Piece:
+        """The rows by their places: a series of pandas goes by labels, an iterator goes once."""
         texts = checked_texts(self.texts)
         columns = {} if self.features is None else columns_of(self.features)
-        yield Piece(
+        return Piece(
             texts,
             _of_length("y", self.labels, len(texts)),
             {
@@ -100,7 +106,7 @@ class TextsInMemory:
 
     def texts_at(self, rows: IntArray) -> list[str]:
         """Return the texts of some rows."""
-        return [self.texts[row] for row in rows.tolist()]
+        return [self._piece.texts[row] for row in rows.tolist()]
 
 
 def _of_length(name: str, values: Any, n_rows: int) -> list[Any] | None:
