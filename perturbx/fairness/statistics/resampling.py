@@ -166,5 +166,5 @@ def limits(
             middle + (ends - middle) * factor / norm.ppf(tails[1]),
         )
         ends[:, n_clusters < 2] = np.nan
-    low = np.maximum(np.fmin(ends[0], values), smallest)
-    return low, np.minimum(np.fmax(ends[1], values), largest)
+    low = np.maximum(np.minimum(ends[0], values), smallest)
+    return low, np.minimum(np.maximum(ends[1], values), largest)
