@@ -209,7 +209,7 @@ def number(value: float, *, sign: str = "-", size: float | None = None) -> str:
     scale = abs(value) if size is None or not isfinite(size) else max(abs(value), size)
     if scale >= 1e9 or 0 < scale < 1e-4:
         return f"{value:{sign}.1e}"
-    small = 5 if 0 < scale < 0.01 else 3
+    small = 3 if scale >= 0.01 or not scale else 4 if scale >= 0.001 else 5
     decimals = next((d for limit, d in ((10, small), (100, 2), (1000, 1)) if scale < limit), 0)
     return _unsigned_zero(f"{value:{sign},.{decimals}f}")
 

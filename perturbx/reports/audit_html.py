@@ -12,7 +12,6 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from perturbx.fairness.verdicts import Verdict
-from perturbx.fairness.wording import number
 from perturbx.reports import audit_prose as prose
 from perturbx.reports.audit_causes import (
     Section,
@@ -42,7 +41,8 @@ _PAGE: Final = """<!DOCTYPE html>
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <style>
-{style}</style>
+{style}@page {{ size: A4; margin: 16mm 14mm; }}
+</style>
 </head>
 <body class="perturbx px-audit">
 <a class="px-skip" href="#{prefix}-main">Skip to the findings</a>
@@ -200,9 +200,11 @@ def _parts(view: AuditView) -> Iterator[_Part]:
 
 def _section(part: _Part, level: int = 2) -> str:
     inner = "\n".join(_section(own, level + 1) for own in part.parts)
+    # Landmarks are few: one for each part of the page.
+    named = f' aria-labelledby="{part.place}"' if level == 2 else ""
     return (
-        f'<section aria-labelledby="{part.place}">\n<h{level} id="{part.place}">{part.title}'
-        f"</h{level}>\n{part.body}{inner}\n</section>"
+        f'<section{named}>\n<h{level} id="{part.place}">{part.title}</h{level}>\n'
+        f"{part.body}{inner}\n</section>"
     )
 
 
@@ -284,17 +286,13 @@ def _data(view: AuditView) -> str:
         for own in view.facts.get("outcomes") or ()
         if isinstance(own, dict)
     ]
-    columns = [Column("Outcome"), Column("Decided for"), Column("Score"), Column("Labels of it")]
+    columns = [Column("Outcome"), Column("Decision"), Column("Score"), Column("Labels of it")]
     drawn = table("What was audited", columns, rows, kind="px-narrow") if rows else ""
     return f'<dl class="px-about-facts">{pairs}</dl>\n{drawn}'
 
 
 def _outcome(own: dict[str, Any]) -> Iterator[str]:
-    threshold, task_decides = own.get("threshold"), own.get("positive_labels") is not None
-    if isinstance(threshold, int | float):
-        yield f"from a score of {number(float(threshold))} on"
-    else:
-        yield "where its score is the highest" if task_decides else "–"
+    yield escape(prose.decided(own))
     link = name(own.get("link") or "")
     yield f"{link}{' (a probability)' if own.get('is_probability') else ''}"
     labels = own.get("positive_labels") or ()

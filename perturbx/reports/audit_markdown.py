@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 ROWS: Final = 12
 """Rows of a table; the page and the JSON have more."""
 
-_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~$&!()])")
+_SPECIAL: Final = re.compile(r"([\\`*_\[\]<>|~$&])")
+_START: Final = re.compile(r"^(?:\d+[.)]|[-+=#])(?=$|[-+=#\s])")
+"""What would begin a list, a heading or a line across the page."""
 
 
 def render_audit_markdown(report: FairnessReport) -> str:
@@ -45,7 +47,8 @@ def render_audit_markdown(report: FairnessReport) -> str:
         blocks += [f"## By {_plain(attribute)}", *_attribute(view, attribute)]
     blocks += ["## Method"]
     blocks += [f"**{_plain(title)}.** {_plain(said, None)}" for title, said in prose.method(view)]
-    blocks += ["## Data", "\n".join(f"- {_plain(k)}: {_plain(v)}" for k, v in prose.data(view))]
+    facts = [*prose.data(view), *prose.decisions(view)]
+    blocks += ["## Data", "\n".join(f"- {_plain(k)}: {_plain(v, 300)}" for k, v in facts)]
     blocks += ["## Limits", "\n".join(f"- {_plain(own, None)}" for own in prose.limits(view))]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -53,12 +56,7 @@ def render_audit_markdown(report: FairnessReport) -> str:
 def _plain(text: object, limit: int | None = 80) -> str:
     """Return a text on one line in which nothing is markup."""
     line = _SPECIAL.sub(r"\\\1", one_line(str(text), limit))
-    # What would begin a list, a heading or a line across the page.
-    return re.sub(r"^([-+=])|^(\d+)([.)])", lambda m: _escaped_start(m[0]), line)
-
-
-def _escaped_start(start: str) -> str:
-    return f"{start[:-1]}\\{start[-1]}"
+    return _START.sub(lambda found: f"{found[0][:-1]}\\{found[0][-1]}", line)
 
 
 def _facts(view: AuditView) -> Iterator[str]:
@@ -214,7 +212,7 @@ def _signed(value: float) -> str:
 
 def _swaps(rows: Sequence[Record], level: str) -> str:
     lines = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row["group_a"] != EVERYONE):
         if not is_total(row):
             continue
         is_all = row["group_a"] == EVERYONE

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from perturbx.fairness.wording import MEASURES, listed, percent, quoted, wording
+from perturbx.fairness.wording import MEASURES, listed, number, percent, quoted, wording
 from perturbx.reports.audit_view import AuditView
 
 SOURCES: Final = {
@@ -164,6 +164,23 @@ def data(view: AuditView) -> Iterator[tuple[str, str]]:
     ):
         if isinstance(facts.get(key), int):
             yield heading, f"{facts[key]:,}"
+
+
+def decisions(view: AuditView) -> Iterator[tuple[str, str]]:
+    """Yield every outcome that was audited, with when the model decides for it."""
+    for own in view.facts.get("outcomes") or ():
+        if isinstance(own, dict) and "name" in own:
+            yield f"Outcome {quoted(own['name'])}", decided(own)
+
+
+def decided(outcome: Mapping[str, Any]) -> str:
+    """Return when a model decides for an outcome."""
+    threshold = outcome.get("threshold")
+    if isinstance(threshold, int | float):
+        return f"decided for from a score of {number(float(threshold))} on"
+    if outcome.get("positive_labels"):
+        return "decided for where its score is the highest"
+    return "a number; nothing is decided"
 
 
 def limits(view: AuditView) -> Iterator[str]:
