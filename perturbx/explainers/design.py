@@ -35,7 +35,15 @@ from perturbx.surrogates import (
 from perturbx.typing import Sampler, Surrogate
 
 ShapleyEstimator: TypeAlias = Literal[
-    "auto", "exact", "odd_gp", "evidence", "tree_proxy", "leverage", "kernel", "permutation"
+    "auto",
+    "exact",
+    "odd_gp",
+    "evidence",
+    "tree_proxy",
+    "leverage",
+    "kernel",
+    "permutation",
+    "unbiased",
 ]
 
 _ESTIMATORS: dict[str, tuple[Sampler, Surrogate]] = {
@@ -45,6 +53,7 @@ _ESTIMATORS: dict[str, tuple[Sampler, Surrogate]] = {
     "leverage": (Leverage(), LeverageShapley()),
     "kernel": (Kernel(), KernelShapley()),
     "permutation": (Permutation(), PermutationShapley()),
+    "unbiased": (Permutation(), PermutationShapley()),
 }
 
 NESTED = ("auto", "odd_gp", "evidence", "tree_proxy")
@@ -113,8 +122,9 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
     Parameters
     ----------
     estimator : {"auto", "exact", "odd_gp", "evidence", "tree_proxy", "leverage", "kernel", \
-"permutation"}
-        "auto" is exact where all coalitions fit in the budget, and odd_gp elsewhere.
+"permutation", "unbiased"}
+        "auto" is exact where all coalitions fit in the budget, and odd_gp elsewhere; "unbiased" is
+        exact there, and permutation elsewhere.
     budget : int or str
         "auto": "exact" takes the ``2 ** n_units`` calls it needs, "auto" and "odd_gp" buy in
         rounds, the others take 10 calls a unit. For the rest see `resolve_budget`; designs of
@@ -138,7 +148,7 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
     in_rounds = budget == "auto" and estimator in NESTED
     if in_rounds:
         calls = rounds_of(n_units)[0]
-    if estimator == "auto" and all_coalitions_fit(n_units, calls):
+    if estimator in ("auto", "unbiased") and all_coalitions_fit(n_units, calls):
         return Design(Exhaustive(), ExactShapley(), calls)
     if estimator in _OF_PAIRS:
         least = min(n_units + 2, 2 ** min(n_units, 62))

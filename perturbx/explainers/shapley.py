@@ -35,13 +35,15 @@ class ShapleyExplainer(BaseExplainer):
     model : object
         What is explained; see `BaseExplainer`, also for the parameters not listed here.
     estimator : {"auto", "exact", "odd_gp", "evidence", "tree_proxy", "leverage", "kernel", \
-"permutation"}, default="auto"
+"permutation", "unbiased"}, default="auto"
         "auto" enumerates where all coalitions fit in the budget and takes "odd_gp" elsewhere: it
         asks about the pairs that tell most and fits Gaussian processes to them. "evidence" puts
         boosted trees beside it as far as the scores speak for them (extra ``trees``; from 20
         calls a unit), "tree_proxy" always does. "leverage" is
         paired leverage-score sampling without replacement and constrained least squares,
-        "kernel" is KernelSHAP, "permutation" averages antithetic chains.
+        "kernel" is KernelSHAP, "permutation" averages antithetic chains, which is the only one
+        without any bias; "unbiased" takes it where not all coalitions fit in the budget: for means
+        over many texts, in which errors average out and a bias does not.
     budget : int or {"auto", "fast", "normal", "high"}, default="auto"
         Distinct model calls a text. "auto" (estimators "auto" and "odd_gp"): 3 a unit, then 1.5
         times as many a round until the errors are small enough, at most 20 a unit; exact where

@@ -49,7 +49,8 @@ class FairnessAudit(ModelEstimator):
         The score from which on the model decides for the outcome. By default 0.5 for
         probabilities, 0 for margins, and with more than two outputs the highest score.
     explainer : None, str or BaseExplainer, default=None
-        What splits scores into words. None: Shapley values of words, 5 calls a unit.
+        What splits scores into words. None: Shapley values of words, estimated without bias by 5
+        calls a unit, exact where all ``2 ** n`` fit: a bias would not average out over texts.
     lexicons : lexicons or None, default="auto"
         Whose terms are swapped, neutralised and told apart as categories of words. "auto": all
         that are shipped for the language of the texts, and those of `groups`. None: nothing is

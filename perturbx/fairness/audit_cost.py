@@ -77,7 +77,8 @@ def estimate_audit(
     if plan.n_explained and texts:
         chosen = explainer
         if not isinstance(chosen, BaseExplainer):
-            chosen = make_explainer(explainer or "shapley", scorer, budget="fast")
+            way = {"estimator": "unbiased"} if explainer in (None, "shapley") else {}
+            chosen = make_explainer(explainer or "shapley", scorer, budget="fast", **way)
         cost = chosen.estimate_cost([texts[i] for i in sample(plan.n_explained, 1).rows])
         explaining = (cost.least_calls, cost.most_calls)
     swapping = neutral = 0

@@ -44,8 +44,8 @@ class Contributions:
     ----------
     words : tuple of (str, str)
         Each word, casefolded, with its category: a word of two meanings is two.
-    values, variances : scipy.sparse.csr_array, (n_texts, n_words)
-        What it adds, all occurrences together, and the variance of that.
+    values : scipy.sparse.csr_array, (n_texts, n_words)
+        What it adds, all occurrences together.
     counts : scipy.sparse.csr_array, (n_texts, n_words)
         How often it occurs.
     scores, base_values : numpy.ndarray, (n_texts,)
@@ -58,7 +58,6 @@ class Contributions:
 
     words: tuple[tuple[str, str], ...]
     values: scipy.sparse.csr_array
-    variances: scipy.sparse.csr_array
     counts: scipy.sparse.csr_array
     scores: FloatArray
     base_values: FloatArray
@@ -71,15 +70,15 @@ class Contributions:
         return tuple(dict.fromkeys(category for _, category in self.words))
 
     @cached_property
-    def category_values(self) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
-        """Values and variances ``(n_texts, n_categories)`` of all words of a category together."""
+    def category_values(self) -> scipy.sparse.csr_array:
+        """The values ``(n_texts, n_categories)`` of all words of a category together."""
         place = {category: number for number, category in enumerate(self.categories)}
         columns = [place[category] for _, category in self.words]
         gather = scipy.sparse.csr_array(
             (np.ones(len(columns)), (np.arange(len(columns)), columns)),
             shape=(len(columns), len(place)),
         )
-        return (self.values @ gather).tocsr(), (self.variances @ gather).tocsr()
+        return (self.values @ gather).tocsr()
 
 
 def contributions(
@@ -108,22 +107,20 @@ def contributions(
     rows, columns, entries = [], [], []
     for row, explanation in enumerate(explanations):
         spans = categories(explanation.text)
-        errors = np.nan_to_num(explanation.std_errors[:, output])
         for unit, label in enumerate(explanation.units.labels):
             word = (label.casefold(), _category(explanation.units.first_spans[unit], spans))
             rows.append(row)
             columns.append(place.setdefault(word, len(place)))
-            entries.append((explanation.values[unit, output], errors[unit] ** 2, 1.0))
-    numbers = np.array(entries, dtype=np.float64).reshape(-1, 3)
+            entries.append((explanation.values[unit, output], 1.0))
+    numbers = np.array(entries, dtype=np.float64).reshape(-1, 2)
     shape = (len(explanations), len(place))
-    values, variances, counts = (
+    values, counts = (
         scipy.sparse.coo_array((column, (rows, columns)), shape=shape).tocsr()
         for column in numbers.T
     )
     return Contributions(
         tuple(place),
         values,
-        variances,
         counts,
         np.array([explanation.scores[output] for explanation in explanations]),
         np.array([explanation.base_values[output] for explanation in explanations]),
@@ -188,15 +185,15 @@ def decompose(
     The interval of a difference of weighted means is that of the linearised, cluster-robust
     variance, C / (C - 1) times the sum over the C clusters of the squared sums of
     ``w_i (x_i - mean)`` (Binder 1983, "On the variances of asymptotically normal estimators from
-    complex surveys"), with Student's t of C - 1 degrees of freedom; the variance of the
-    attributions themselves, ``Σ w_i² s_i²``, is added.
+    complex surveys"), with Student's t of C - 1 degrees of freedom. The errors of the attributions
+    themselves are in it, as they make the texts differ more.
     """
     a, b = _Side.of(found.sample, in_a), _Side.of(found.sample, in_b)
     n_clusters = len(np.unique(found.clusters[(in_a | in_b).astype(bool)]))
     factor = float(student_t.ppf((1 + level) / 2, n_clusters - 1)) if n_clusters > 1 else np.nan
 
-    def parts(values: Any, variances: Any) -> tuple[FloatArray, FloatArray]:
-        return _difference(values, variances, a.weights, b.weights, found.clusters)
+    def parts(values: Any) -> tuple[FloatArray, FloatArray]:
+        return _difference(values, a.weights, b.weights, found.clusters)
 
     def row(word: str, category: str, value: float, error: float, n: Any) -> dict[str, Any]:
         half = 0.0 if error == 0 else factor * error
@@ -211,13 +208,13 @@ def decompose(
         }
 
     texts = (int((a.weights > 0).sum()), int((b.weights > 0).sum()))
-    base, base_error = parts(_column(found.base_values), None)
-    rest, rest_error = parts(_column(found.scores - found.base_values - _sums(found.values)), None)
+    base, base_error = parts(_column(found.base_values))
+    rest, rest_error = parts(_column(found.scores - found.base_values - _sums(found.values)))
     special = [row(BASE, BASE, base[0], base_error[0], texts)]
     if abs(rest[0]) > 1e-9:
         special.append(row(UNEXPLAINED, UNEXPLAINED, rest[0], rest_error[0], texts))
     if gap is not None:
-        own, own_error = parts(_column(found.scores), None)
+        own, own_error = parts(_column(found.scores))
         missed = gap - float(own[0])
         if abs(missed) > 1e-12:
             error = float(np.hypot(own_error[0], gap_error))
@@ -226,7 +223,7 @@ def decompose(
     in_words = [
         (found.counts.T @ (side.weights > 0).astype(np.float64)).astype(np.int64) for side in (a, b)
     ]
-    values, errors = parts(found.values, found.variances)
+    values, errors = parts(found.values)
     order = np.argsort(-np.abs(values), kind="stable")
     seen = [i for i in order if in_words[0][i] or in_words[1][i]]
     words = [
@@ -234,7 +231,7 @@ def decompose(
         for i in seen
         for word, category in found.words[i : i + 1]
     ]
-    gathered, gathered_errors = parts(*found.category_values)
+    gathered, gathered_errors = parts(found.category_values)
     categories = [
         row("", category, gathered[i], gathered_errors[i], texts)
         for i, category in enumerate(found.categories)
@@ -252,7 +249,6 @@ def _sums(values: scipy.sparse.csr_array) -> FloatArray:
 
 def _difference(
     values: scipy.sparse.csr_array,
-    variances: scipy.sparse.csr_array | None,
     weights_a: FloatArray,
     weights_b: FloatArray,
     clusters: IntArray,
@@ -283,8 +279,6 @@ def _difference(
     variance = np.maximum(total, 0.0) * (used / max(used - 1, 1))
     # What is left of equal numbers by rounding is no error.
     variance[variance < 1e-24 * np.maximum(mean_a**2 + mean_b**2, 1e-300)] = 0.0
-    if variances is not None:
-        variance = variance + variances.T @ np.square(weights_a - weights_b)
     return mean_a - mean_b, np.sqrt(variance)
 
 

@@ -33,8 +33,8 @@ def audit_explainer(
     Parameters
     ----------
     explainer : None, str, or BaseExplainer
-        None: Shapley values of words at 5 calls a unit. A name of `make_explainer`, or an explainer
-        of which `outputs` and `link` are set to those of the audit.
+        None: Shapley values of words without bias, at 5 calls a unit. A name of `make_explainer`,
+        or an explainer of which `outputs` and `link` are set to those of the audit.
     scorer : Scorer
         The model.
     outcomes : sequence of Outcome
@@ -50,10 +50,12 @@ def audit_explainer(
         "link": outcomes[0].link,
     }
     if explainer is None or isinstance(explainer, str):
-        # Over hundreds of texts the errors of single ones average out.
+        # Over hundreds of texts the errors of single ones average out; a bias would not.
+        way = {"estimator": "unbiased"} if explainer in (None, "shapley") else {}
         return make_explainer(
             "shapley" if explainer is None else explainer,
             scorer,
+            **way,
             budget="fast",
             random_state=random_state,
             batch_tokens=batch_tokens,

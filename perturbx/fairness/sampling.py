@@ -73,19 +73,19 @@ def stratified(
     if len(sizes) > n:
         rows = np.sort(rng.choice(n_rows, n, replace=False))
         return Sample(rows, np.full(n, n_rows / n))
-    quota = _shared_out(sizes, n)
+    quota = shared_out(sizes, n)
     shuffled = np.lexsort((rng.random(n_rows), kind))
     place = np.arange(n_rows) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     rows = np.sort(shuffled[place < np.repeat(quota, sizes)])
     return Sample(rows, (sizes / np.maximum(quota, 1))[kind[rows]])
 
 
-def _shared_out(sizes: IntArray, n: int) -> IntArray:
+def shared_out(sizes: IntArray, n: int) -> IntArray:
     """Return how many of each kind: as even as the sizes allow, `n` in all.
 
     Examples
     --------
-    >>> _shared_out(np.array([100, 3, 50]), 23)
+    >>> shared_out(np.array([100, 3, 50]), 23)
     array([10,  3, 10])
     """
     quota = np.zeros_like(sizes)

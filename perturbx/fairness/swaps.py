@@ -12,7 +12,7 @@ from scipy.stats import t as student_t
 
 from perturbx.fairness.grouping import EVERYONE
 from perturbx.fairness.outcomes import Outcome
-from perturbx.fairness.sampling import Sample
+from perturbx.fairness.sampling import Sample, shared_out
 from perturbx.fairness.statistics.measures import Judged
 from perturbx.lexicons import Lexicon
 from perturbx.lexicons.counterfactuals import Counterfactual, counterfactuals
@@ -65,7 +65,8 @@ def make_swaps(
     lexicons : sequence of Lexicon
         The terms.
     most : int
-        Swaps at most; of more, as many of each pair of groups as there are of others.
+        Swaps at most; of more, as many of each attribute, and within it of each pair of groups, as
+        there are of others.
     rng : numpy.random.Generator
         Draws them.
     """
@@ -75,12 +76,7 @@ def make_swaps(
             made += [(place, swap) for swap in counterfactuals(text, lexicon)]
     weights = np.ones(len(made))
     if len(made) > most:
-        kinds = [(swap.attribute, swap.source, swap.target) for _, swap in made]
-        kind = np.unique(["\0".join(names) for names in kinds], return_inverse=True)[1].ravel()
-        turn = _turns(kind, rng)
-        chosen = np.sort(np.argsort(turn, kind="stable")[:most])
-        held, drawn = np.bincount(kind), np.bincount(kind[chosen], minlength=kind.max() + 1)
-        weights = (held / np.maximum(drawn, 1))[kind[chosen]]
+        chosen, weights = _some([swap for _, swap in made], most, rng)
         made = [made[i] for i in chosen]
     places = np.array([place for place, _ in made], dtype=np.int64)
     return Swaps(
@@ -89,6 +85,35 @@ def make_swaps(
         sample.rows[places],
         sample.weights[places] * weights,
     )
+
+
+def _some(
+    swaps: Sequence[Counterfactual], most: int, rng: np.random.Generator
+) -> tuple[IntArray, FloatArray]:
+    """Return which swaps are made, and for how many each speaks.
+
+    As many of each attribute as of others, and of its pairs of groups as many as of other pairs.
+    """
+    of_attribute, of_pair = (
+        np.unique(["\0".join(name(swap)) for swap in swaps], return_inverse=True)[1].ravel()
+        for name in (
+            lambda swap: (swap.attribute,),
+            lambda swap: (swap.attribute, swap.source, swap.target),
+        )
+    )
+    quota = shared_out(np.bincount(of_attribute), most)
+    turn = _turns(of_pair, rng)
+    chosen = np.sort(
+        np.concatenate(
+            [
+                own[np.argsort(turn[own], kind="stable")[:size]]
+                for number, size in enumerate(quota)
+                for own in (np.flatnonzero(of_attribute == number),)
+            ]
+        )
+    )
+    held, drawn = np.bincount(of_pair), np.bincount(of_pair[chosen], minlength=of_pair.max() + 1)
+    return chosen, (held / np.maximum(drawn, 1))[of_pair[chosen]]
 
 
 def _turns(kind: IntArray, rng: np.random.Generator) -> FloatArray:

@@ -1,0 +1,411 @@
+"""Audits from the texts to the report: what was planted is found, and nothing else is."""
+
+import csv
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+import perturbx as px
+from perturbx.fairness import LabelledTexts, PlantedBias, planted_scorer
+from perturbx.fairness.frames import FRAMES
+from perturbx.fairness.loaders import load_audit_set, load_madlibs
+
+DATASETS = Path(__file__).resolve().parents[2] / "datasets"
+QUICK = {"n_resamples": 200, "n_permutations": 300, "random_state": 0, "progress": False}
+
+PEOPLE = {
+    "female": ("The woman", "My sister", "The actress"),
+    "male": ("The man", "My brother", "The actor"),
+}
+DEEDS = ("was brilliant", "was lazy", "came late", "did well", "smiled", "wrote a letter", "sang")
+DAYS = ("on Monday", "today", "at noon", "in May")
+
+
+def small_set():
+    texts, genders, labels, clusters = [], [], [], []
+    for number, (deed, day) in enumerate((deed, day) for deed in DEEDS for day in DAYS):
+        for gender, names in PEOPLE.items():
+            for name in names:
+                texts.append(f"{name} {deed} {day}.")
+                genders.append(gender)
+                labels.append(int("brilliant" in deed or "well" in deed))
+                clusters.append(number)
+    return LabelledTexts(texts, labels, {"gender": genders}, clusters, name="small")
+
+
+SMALL = small_set()
+WOMEN = {"woman": -0.12, "sister": -0.12, "actress": -0.12}
+PRAISE = {"brilliant": 0.3, "well": 0.15, "lazy": -0.1}
+
+
+def biased():
+    return PlantedBias(WOMEN, words=PRAISE, base=0.42)
+
+
+@pytest.fixture(scope="module")
+def report():
+    return px.FairnessAudit(biased(), **QUICK).fit(SMALL).report_
+
+
+def of(table, **wanted):
+    for name, value in wanted.items():
+        table = table[table[name] == value]
+    return table
+
+
+def test_every_table_is_there_with_its_columns(report):
+    assert set(report.frames) == set(FRAMES)
+    for name, columns in FRAMES.items():
+        assert list(report.frames[name].columns) == [column.name for column in columns]
+    for name in ("groups", "metrics", "gaps", "words", "categories", "identity_terms"):
+        assert len(report.frames[name])
+    for name in ("counterfactual", "worst_cases", "representatives", "advice", "reweighing"):
+        assert len(report.frames[name])
+    assert report.facts["n_texts"] == len(SMALL)
+
+
+def test_a_planted_gap_is_found_with_its_size(report):
+    (gap,) = of(report.gaps, metric="mean_score", kind="difference").itertuples()
+    assert (gap.group_a, gap.group_b) == ("female", "male")
+    assert gap.value == pytest.approx(-0.12)
+    assert gap.low - 1e-9 <= -0.12 <= gap.high + 1e-9
+    assert gap.p_value < 0.05
+
+
+def test_the_words_behind_a_gap_add_up_to_it(report):
+    for table in (report.words, report.categories):
+        assert table.contribution.sum() == pytest.approx(-0.12, abs=1e-6)
+    (gender,) = of(report.categories, category="gender").itertuples()
+    assert gender.low - 1e-6 <= -0.12 <= gender.high + 1e-6
+    assert gender.contribution == pytest.approx(-0.12, abs=1e-6)
+    leading = report.words.sort_values("contribution").word.head(3)
+    assert set(leading) == set(WOMEN)
+
+
+def test_parts_add_up_for_a_sample_and_for_other_explainers():
+    for explainer in (None, "lime", px.OcclusionExplainer(biased())):
+        audit = px.FairnessAudit(
+            biased(), explainer=explainer, n_explained=60, n_swaps=0, **QUICK
+        ).fit(SMALL)
+        assert audit.report_.words.contribution.sum() == pytest.approx(-0.12, abs=1e-9)
+        assert audit.report_.categories.contribution.sum() == pytest.approx(-0.12, abs=1e-9)
+
+
+def test_swapping_terms_moves_scores_by_what_was_planted(report):
+    symmetric = of(report.counterfactual, attribute="gender", kind="symmetric")
+    to_male = of(symmetric, group_a="female", group_b="male", term="(all)")
+    assert to_male.mean_shift.item() == pytest.approx(0.12)
+    everyone = of(symmetric, group_a="(all)")
+    assert everyone.mean_absolute_shift.item() == pytest.approx(0.12)
+    assert 0 < everyone.flip_rate.item() < 1
+    assert everyone.flip_low.item() < everyone.flip_rate.item() < everyone.flip_high.item()
+    worst = report.worst_cases.iloc[0]
+    assert worst.swapped_score - worst.score == pytest.approx(worst["shift"])
+    assert worst.text == SMALL.texts[worst.row]
+    assert worst.text != worst.swapped_text
+
+
+def test_neutral_words_close_the_gap(report):
+    (row,) = of(
+        report.advice,
+        remedy="reading texts with neutral words for identity terms",
+        metric="equal_opportunity",
+    ).itertuples()
+    assert row.gap_before > 0.2
+    assert row.gap_after == pytest.approx(0.0)
+    assert row.gap_low <= row.gap_after <= row.gap_high
+
+
+def test_no_call_is_made_twice():
+    asked = []
+    inner = biased()
+
+    def counting(texts):
+        asked.extend(texts)
+        return inner(texts)
+
+    twice = LabelledTexts(
+        SMALL.texts * 2,
+        SMALL.labels * 2,
+        {name: values * 2 for name, values in SMALL.groups.items()},
+        SMALL.clusters * 2,
+    )
+    audit = px.FairnessAudit(counting, n_explained=0, n_swaps=500, **QUICK).fit(twice)
+    assert len(asked) == len(set(asked)) == audit.report_.facts["n_calls"]
+    before = len(asked)
+    audit.fit(twice)
+    assert len(asked) == before
+
+
+@pytest.mark.parametrize("bad", [ValueError("boom"), float("nan")], ids=["raises", "NaN"])
+def test_what_was_scored_before_a_failure_is_kept(bad):
+    asked = []
+    inner = biased()
+    broken = [True]
+
+    def failing(texts):
+        scores = np.array(inner(texts))
+        if broken[0] and len(asked) > 60:
+            if isinstance(bad, float):
+                scores[0] = bad
+            else:
+                raise bad
+        asked.extend(texts)
+        return scores
+
+    audit = px.FairnessAudit(failing, n_explained=0, n_swaps=0, batch_tokens=1000, **QUICK)
+    with pytest.raises(px.ScoringError, match="are kept"):
+        audit.fit(SMALL)
+    kept = len(audit._scores())
+    assert 0 < kept < len(SMALL)
+    broken[0] = False
+    asked.clear()
+    audit.fit(SMALL)
+    assert len(asked) == len(set(SMALL.texts)) - kept
+
+
+def test_a_scorer_without_bias_is_not_accused():
+    called = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        words = {word: float(rng.normal(0, 0.03)) for word in ("the", "my", "today", "late")}
+        model = PlantedBias({}, words=words, noise=0.25, random_state=seed)
+        audit = px.FairnessAudit(
+            model, n_explained=0, n_swaps=0, **(QUICK | {"random_state": seed})
+        ).fit(SMALL)
+        called += bool((audit.report_.gaps.p_value < 0.05).any())
+    # 20 draws at 5%: more than 4 in one of 400 such tests.
+    assert called <= 4
+
+
+@pytest.mark.parametrize(
+    ("language", "attribute"), [("en", "religion"), ("zh", "gender"), ("zh", "age")]
+)
+def test_planted_gaps_of_the_audit_sets_are_recovered(language, attribute):
+    data = load_audit_set(DATASETS / f"audit_{language}.csv")
+    rows = [i for i, group in enumerate(data.groups_of(attribute)) if group is not None]
+    part = data.rows(rows)
+    part = LabelledTexts(
+        part.texts, part.labels, {attribute: part.groups_of(attribute)}, part.clusters
+    )
+    model = planted_scorer(data, attribute, gap=0.1, noise=0.03)
+    audit = px.FairnessAudit(model, n_explained=150, n_swaps=300, **QUICK).fit(part)
+    gaps = of(audit.report_.gaps, metric="mean_score", kind="difference")
+    inside = []
+    for gap in gaps.itertuples():
+        truth = model.true_gap(part.texts, part.groups_of(attribute), gap.group_a, gap.group_b)
+        inside.append(gap.low <= truth <= gap.high)
+        assert (gap.p_value < 0.05) == (abs(truth) > 0.05)
+        split = of(audit.report_.words, group_a=gap.group_a, group_b=gap.group_b)
+        assert split.contribution.sum() == pytest.approx(gap.value, abs=1e-9)
+    assert np.mean(inside) >= 0.9
+    swapped = of(audit.report_.counterfactual, attribute=attribute, term="(all)")
+    assert len(swapped)
+
+
+def test_chinese_texts_are_found_and_swapped_by_words():
+    data = load_audit_set(DATASETS / "audit_zh.csv")
+    rows = [i for i, group in enumerate(data.groups_of("gender")) if group is not None]
+    texts = [data.texts[row] for row in rows]
+    model = planted_scorer(data, "gender", gap=0.1)
+    audit = px.FairnessAudit(model, groups="gender", n_explained=0, n_swaps=400, **QUICK)
+    report = audit.fit(texts).report_
+    assert report.facts["lexicons"][0] == "zh_gender"
+    sizes = dict(zip(report.groups.group, report.groups.n, strict=True))
+    assert min(sizes.values()) >= len(rows) * 0.45
+    (gap,) = of(report.gaps, metric="mean_score", kind="difference").itertuples()
+    assert abs(gap.value) == pytest.approx(0.1, abs=0.02)
+
+
+def test_regression():
+    rng = np.random.default_rng(0)
+    texts = [f"{who} number {i}" for i in range(60) for who in ("she", "he")]
+    y = np.repeat(rng.normal(5, 1, 60), 2)
+
+    def predict(batch):
+        return [
+            y[texts.index(text)] + (0.5 if text.startswith("she") else 0.0)
+            if text in texts
+            else 5.0
+            for text in batch
+        ]
+
+    audit = px.FairnessAudit(predict, n_explained=20, n_swaps=0, **QUICK)
+    report = audit.fit(texts, y, {"who": [text.split()[0] for text in texts]}).report_
+    assert report.facts["task"] == "regression"
+    (gap,) = of(report.gaps, metric="mean_error", kind="difference").itertuples()
+    assert (gap.group_a, gap.value) == ("he", pytest.approx(-0.5))
+    assert gap.p_value < 0.05
+    assert "tpr" not in set(report.metrics.metric)
+    assert report.words.contribution.sum() == pytest.approx(gap.value)
+
+
+def test_several_classes_are_each_held_against_the_rest():
+    def three(batch):
+        return np.array(
+            [
+                [0.5, 0.3, 0.2]
+                if "sister" in t or "woman" in t or "actress" in t
+                else [0.2, 0.2, 0.6]
+                for t in batch
+            ]
+        )
+
+    y = np.resize(["a", "b", "c"], len(SMALL)).tolist()
+    audit = px.FairnessAudit(
+        three, output_names=["a", "b", "c"], n_explained=10, n_swaps=50, **QUICK
+    )
+    report = audit.fit(SMALL.texts, y, dict(SMALL.groups)).report_
+    assert set(report.gaps.outcome) == {"a", "b", "c"}
+    rates = of(report.gaps, metric="demographic_parity", kind="difference")
+    assert dict(zip(rates.outcome, rates.value, strict=True)) == {"a": 1.0, "b": 0.0, "c": -1.0}
+    one = px.FairnessAudit(
+        three, output_names=["a", "b", "c"], positive="a", n_explained=0, n_swaps=0, **QUICK
+    )
+    assert set(one.fit(SMALL.texts, y, dict(SMALL.groups)).report_.gaps.outcome) == {"a"}
+
+
+def test_intersections_and_several_columns():
+    ages = np.resize(["young", "old"], len(SMALL)).tolist()
+    audit = px.FairnessAudit(biased(), intersections=True, n_explained=0, n_swaps=0, **QUICK)
+    report = audit.fit(SMALL.texts, SMALL.labels, dict(SMALL.groups) | {"age": ages}).report_
+    assert set(report.groups.attribute) == {"gender", "age", "gender & age"}
+    assert "female & old" in set(report.groups.group)
+
+
+def test_groups_found_in_texts_equal_those_given():
+    given = px.FairnessAudit(biased(), n_explained=0, n_swaps=0, **QUICK).fit(SMALL)
+    found = px.FairnessAudit(biased(), groups="gender", n_explained=0, n_swaps=0, **QUICK)
+    found.fit(SMALL.texts, SMALL.labels, clusters=SMALL.clusters)
+    same = ["metric", "kind", "group_a", "group_b", "value", "low", "high", "n_a", "n_b"]
+    pd.testing.assert_frame_equal(given.report_.gaps[same], found.report_.gaps[same])
+
+
+def test_a_file_gives_what_the_same_rows_give_in_memory(tmp_path):
+    path = tmp_path / "rows.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["comment", "good", "gender", "deed"])
+        rows = zip(SMALL.texts, SMALL.labels, SMALL.groups["gender"], SMALL.clusters, strict=True)
+        writer.writerows(rows)
+    options = {"n_explained": 30, "n_swaps": 60, **QUICK}
+    one = px.FairnessAudit(biased(), **options).fit(SMALL).report_
+    two = (
+        px.FairnessAudit(biased(), **options)
+        .fit_file(path, text="comment", label="good", groups=["gender"], cluster="deed")
+        .report_
+    )
+    for name, table in one.frames.items():
+        pd.testing.assert_frame_equal(table, two.frames[name])
+
+
+def test_runs_of_one_seed_are_equal_and_records_read_back(report):
+    again = px.FairnessAudit(biased(), **QUICK).fit(SMALL).report_
+    for name, table in report.frames.items():
+        pd.testing.assert_frame_equal(table, again.frames[name])
+    read = px.FairnessReport.from_json(report.to_json())
+    for name, table in report.frames.items():
+        pd.testing.assert_frame_equal(table, read.frames[name], check_exact=False)
+    assert [verdict.text for verdict in read.verdicts] == [v.text for v in report.verdicts]
+    with pytest.raises(px.TableError, match="format"):
+        px.FairnessReport.from_dict({"format": "other"})
+
+
+def test_scikit_learn_rules():
+    audit = px.FairnessAudit(biased(), n_explained=0, n_swaps=0, level=0.9, **QUICK)
+    with pytest.raises(NotFittedError):
+        audit.to_html()
+    copy = clone(audit)
+    assert copy.get_params()["level"] == 0.9
+    assert copy.model is audit.model
+    assert copy.set_params(level=0.8).level == 0.8
+    assert audit.fit(SMALL) is audit
+    assert audit.to_pandas()["gaps"] is audit.report_.gaps
+
+
+def test_cost_is_an_upper_bound():
+    audit = px.FairnessAudit(biased(), n_explained=40, n_swaps=100, **QUICK)
+    cost = audit.estimate_cost(SMALL.texts)
+    audit.fit(SMALL)
+    assert audit.report_.facts["n_calls"] <= cost.most_calls * 1.15
+    assert cost.scoring == len(SMALL)
+    assert "calls" in str(cost)
+
+
+@pytest.mark.parametrize(
+    ("options", "fit", "message"),
+    [
+        ({}, {"sensitive_features": None}, "groups: no row belongs to any group"),
+        ({"groups": "shoe size"}, {}, "expected one of .*en_gender"),
+        ({"positive": "nice"}, {}, "positive: .*output"),
+        ({"threshold": float("nan")}, {}, "threshold"),
+        ({"level": 1.5}, {}, "level: expected a number between 0 and 1"),
+        ({"compare": "dog"}, {}, "compare: .*female"),
+        ({"n_swaps": -1}, {}, "n_swaps"),
+        ({"task": "sport"}, {}, "task"),
+        ({"explainer": 3}, {}, "explainer: expected"),
+        ({"positive_label": "x"}, {}, "positive_label: 'x' does not occur"),
+        ({}, {"y": [0] * 3}, "y: has 3 rows for 168 texts"),
+        ({}, {"y": ["good", 1] * 84}, "y: expected labels of one type"),
+        ({}, {"sensitive_features": {"g": ["a"]}}, r"sensitive_features\['g'\]: has 1 rows"),
+        ({}, {"sensitive_features": {"g": ["a", 1] * 84}}, "several types"),
+        ({}, {"clusters": [1]}, "clusters: has 1 rows"),
+        ({}, {"texts": [*SMALL.texts[:-1], 3]}, r"texts\[167\]: expected a string"),
+        ({}, {"texts": "a text"}, "put a single text into a list"),
+        ({}, {"texts": [], "y": [], "sensitive_features": {"g": []}}, "at least one text"),
+    ],
+)
+def test_errors_name_the_argument(options, fit, message):
+    given = {
+        "texts": SMALL.texts,
+        "y": SMALL.labels,
+        "sensitive_features": dict(SMALL.groups),
+    } | fit
+    audit = px.FairnessAudit(biased(), **(QUICK | options))
+    with pytest.raises(px.ArgumentError, match=message):
+        audit.fit(given.pop("texts"), **given)
+
+
+def test_labels_of_one_class_and_a_group_of_one():
+    gender = ["alone", *SMALL.groups["gender"][1:]]
+    audit = px.FairnessAudit(biased(), n_explained=20, n_swaps=20, **QUICK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = audit.fit(SMALL.texts, [0] * len(SMALL), {"gender": gender}).report_
+    alone = of(report.metrics, group="alone")
+    assert alone.value.isna().all()
+    assert set(alone.note) <= {"too few", "no value"}
+    tpr = of(report.metrics, metric="tpr")
+    assert tpr.value.isna().all()
+    assert of(report.metrics, metric="fpr", group="male").value.notna().all()
+    assert any("too few" in verdict.text for verdict in report.verdicts)
+
+
+@pytest.mark.data
+def test_a_toxicity_classifier_on_madlibs(shared):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    folder = shared / "data" / "fairness"
+    if not folder.is_dir():
+        pytest.skip(f"no data at {folder} (set PERTURBX_SHARED)")
+    with (folder / "wiki_toxicity.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10, max_iter=1000))
+    model.fit([row["comment"] for row in rows], [row["toxic"] for row in rows])
+    data = load_madlibs(folder / "madlibs_en_77k.csv")
+    chosen = np.sort(np.random.default_rng(0).choice(len(data), 3000, replace=False))
+    audit = px.FairnessAudit(model, positive_label=1, n_explained=200, n_swaps=300, **QUICK)
+    report = audit.fit(data.rows(chosen.tolist())).report_
+    gay = of(report.gaps, metric="mean_score", kind="difference", group_a="gay", group_b="(all)")
+    assert gay.value.item() > 0.1
+    assert gay.p_value.item() < 0.05
+    terms = of(report.identity_terms, word="gay", group="(all)", attribute="identity")
+    assert terms.attribution.item() > 0
+    assert terms.low.item() > 0
