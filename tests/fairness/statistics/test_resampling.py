@@ -58,7 +58,7 @@ def test_the_ends_hold_the_value_and_keep_their_bounds(values, spread, level, co
     draws = np.random.default_rng(0).normal(values[:, None] + 1, spread, (len(values), 300))
     clusters = None if count is None else np.full(len(values), count)
     low, high = limits(draws, values, level, clusters, smallest=-5, largest=5)
-    assert np.all((-5 <= low) & (low <= values) & (values <= high) & (high <= 5))
+    assert np.all((low >= -5) & (low <= values) & (values <= high) & (high <= 5))
     inner = limits(draws, values, level / 2, clusters)
     outer = limits(draws, values, level, clusters)
     assert np.all(outer[0] <= inner[0] + 1e-9)
