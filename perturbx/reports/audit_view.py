@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from perturbx.fairness.frames import FRAMES, records
+from perturbx.fairness.gap_sentences import ALPHA, told_level
 from perturbx.fairness.grouping import EVERYONE
-from perturbx.fairness.verdicts import ALPHA, KINDS, Verdict, attributes_of
-from perturbx.fairness.wording import NO_WORDS, gap_rank, percent
+from perturbx.fairness.verdicts import KINDS, Verdict, attributes_of
+from perturbx.fairness.wording import NO_WORDS, gap_rank
 
 if TYPE_CHECKING:
     from perturbx.fairness.report import FairnessReport
@@ -97,7 +98,7 @@ class AuditView:
     @property
     def level(self) -> str:
         """The level of the intervals, in percent."""
-        return percent(self.facts.get("level", 0.95)).replace(".0%", "%")
+        return told_level(float(self.facts.get("level", 0.95)))
 
     def of(self, table: str, **wanted: Any) -> list[dict[str, Any]]:
         """Return the rows of a table that hold these values."""
