@@ -15,6 +15,7 @@ from perturbx.fairness.group_metrics import GroupMeasures
 from perturbx.fairness.grouping import Attribute
 from perturbx.fairness.null_gaps import PERMUTED_UP_TO, centred, permuted_measures, widening
 from perturbx.fairness.statistics.auc import AUCS
+from perturbx.fairness.statistics.balancing import Balance
 from perturbx.fairness.statistics.measures import Judged
 from perturbx.fairness.statistics.permutation import adjusted_p_values
 from perturbx.fairness.statistics.resampling import limits
@@ -87,12 +88,7 @@ class _Hypothesis:
     value: float
     draws: FloatArray
     null: FloatArray
-
-    @property
-    def scale(self) -> float:
-        """Its standard error where there is no difference."""
-        known = self.null[np.isfinite(self.null)]
-        return float(np.sqrt(np.mean(np.square(known)))) if len(known) else 0.0
+    two_sided: bool = True
 
     @classmethod
     def of(
@@ -121,6 +117,7 @@ class _Hypothesis:
             float(values[a] - values[b]),
             drawn,
             factor * (moved if spread is None else spread),
+            two_sided=spread is None,
         )
 
 
@@ -172,20 +169,19 @@ def gap_rows(
         for number, comparison in enumerate(comparisons)
         for hypothesis in _hypotheses(comparison, n_permutations, seed + number)
     ]
-    scales = np.array([hypothesis.scale for hypothesis in hypotheses])
     values = np.array([hypothesis.value for hypothesis in hypotheses])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        observed = np.where(scales > 0, np.abs(values) / scales, np.nan)
-        null = np.array([h.null / s for h, s in zip(hypotheses, scales, strict=True)])
-    null = null.reshape(len(hypotheses), -1)
-    plain, adjusted = adjusted_p_values(observed, np.where(np.isnan(null), np.inf, np.abs(null)))
-    known = np.nan_to_num(np.abs(null[np.isfinite(observed)]))
+    null = np.array([hypothesis.null for hypothesis in hypotheses]).reshape(len(hypotheses), -1)
+    balance = Balance.of(null, np.array([own.two_sided for own in hypotheses], dtype=bool))
+    observed, sizes = balance.sizes(values), balance.sizes(null)
+    plain, adjusted = adjusted_p_values(observed, np.where(np.isnan(sizes), np.inf, sizes))
+    known = np.nan_to_num(sizes[np.isfinite(observed)])
     critical = float(np.quantile(known.max(axis=0), level)) if len(known) else np.nan
+    detectable = np.where(
+        np.isfinite(observed), balance.of_size(critical + float(norm.ppf(POWER))), np.nan
+    )
     rows = []
     for i, hypothesis in enumerate(hypotheses):
-        seen = scales[i] > 0 and np.isfinite(values[i])
-        detectable = (critical + norm.ppf(POWER)) * scales[i] if seen else np.nan
-        tested = (float(adjusted[i]), float(plain[i]), float(detectable))
+        tested = (float(adjusted[i]), float(plain[i]), float(detectable[i]))
         rows += _rows_of(hypothesis, level, tested)
     return rows
 
@@ -242,6 +238,7 @@ def _equalized_odds(comparison: Comparison, found: Sequence[_Hypothesis]) -> lis
                 float(np.maximum(abs(tpr.value), abs(fpr.value))),
                 np.stack([tpr.draws, fpr.draws]),
                 np.maximum(np.abs(tpr.null), np.abs(fpr.null)),
+                two_sided=False,
             )
         )
     return joined

@@ -27,6 +27,9 @@ OVERALL: Final = ("fped", "fned", *(f"{name}_mean" for name in AUCS))
 unintended bias in text classification"), sum over groups of |FPR - FPR of the group| and of FNR,
 and the generalised means of the AUCs."""
 
+MANY: Final = 10**9
+"""So many independent rows that an interval is that of the bootstrap."""
+
 
 @dataclass(frozen=True, eq=False)
 class GroupMeasures:
@@ -44,8 +47,9 @@ class GroupMeasures:
         The same, resampled.
     n : numpy.ndarray of int64, (n_measures, n_groups)
         The rows behind each.
-    n_clusters : numpy.ndarray of int64, (n_measures, n_groups), optional
-        The clusters behind each, where rows are clustered.
+    n_clusters : numpy.ndarray of int64, (n_measures, n_groups)
+        The clusters behind each; where rows are independent, the rows behind each mean, and
+        `MANY` behind each share: half rows give it an exact interval.
     bounds : numpy.ndarray, (n_measures, 2)
         What each can be at least and at most.
     too_few : numpy.ndarray of bool, (n_measures, n_groups)
@@ -59,7 +63,7 @@ class GroupMeasures:
     values: FloatArray
     draws: FloatArray
     n: IntArray
-    n_clusters: IntArray | None
+    n_clusters: IntArray
     bounds: FloatArray
     too_few: np.typing.NDArray[np.bool_]
     overall: Mapping[str, tuple[float, FloatArray]]
@@ -100,8 +104,10 @@ def measure_groups(
     used = scipy.sparse.vstack(
         [members.T.multiply(below[None]).tocsr() for below in below_line], format="csr"
     )
-    plain = Resampling(clusters, None, n_resamples, seed)
-    n_clusters = plain.n_independent(used).reshape(n.shape)
+    n_clusters = np.where([[measure.is_share] for measure in measures], MANY, n)
+    if clusters is not None:
+        plain = Resampling(clusters, None, n_resamples, seed)
+        n_clusters = plain.n_independent(used).reshape(n.shape)
     names = tuple(measure.name for measure in measures)
     enough = n
     if judged.is_binary:
@@ -116,7 +122,8 @@ def measure_groups(
         values = np.concatenate([values, aucs.values().T])
         draws = np.concatenate([draws, quick.resampled(few.resampling).transpose(1, 0, 2)])
         n, enough = np.concatenate([n, rows.T]), np.concatenate([n, rarer.T])
-        n_clusters = np.concatenate([n_clusters, np.repeat(n_clusters[:1], 3, axis=0)])
+        labelled = names.index("base_rate")
+        n_clusters = np.concatenate([n_clusters, np.repeat(n_clusters[[labelled]], 3, axis=0)])
         names = (*names, *AUCS)
     too_few = enough < min_group_size
     values = np.where(too_few, np.nan, values)
@@ -127,7 +134,7 @@ def measure_groups(
         values,
         draws,
         n,
-        None if clusters is None else n_clusters,
+        n_clusters,
         np.array([_bounds(name, measures, judged) for name in names]),
         too_few,
         _overall(names, values, draws),

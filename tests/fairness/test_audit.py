@@ -193,19 +193,24 @@ def test_planted_gaps_of_the_audit_sets_are_recovered(language, attribute):
     part = LabelledTexts(
         part.texts, part.labels, {attribute: part.groups_of(attribute)}, part.clusters
     )
-    model = planted_scorer(data, attribute, gap=0.1, noise=0.03)
-    audit = px.FairnessAudit(model, n_explained=150, n_swaps=300, **QUICK).fit(part)
-    gaps = of(audit.report_.gaps, metric="mean_score", kind="difference")
     inside = []
-    for gap in gaps.itertuples():
-        truth = model.true_gap(part.texts, part.groups_of(attribute), gap.group_a, gap.group_b)
-        inside.append(gap.low <= truth <= gap.high)
-        assert (gap.p_value < 0.05) == (abs(truth) > 0.05)
-        split = of(audit.report_.words, group_a=gap.group_a, group_b=gap.group_b)
-        assert split.contribution.sum() == pytest.approx(gap.value, abs=1e-9)
-    assert np.mean(inside) >= 0.9
-    swapped = of(audit.report_.counterfactual, attribute=attribute, term="(all)")
-    assert len(swapped)
+    for seed in range(4):
+        model = planted_scorer(data, attribute, gap=0.1, noise=0.03, random_state=seed)
+        looked_into = (
+            {"n_explained": 0, "n_swaps": 0} if seed else {"n_explained": 100, "n_swaps": 200}
+        )
+        report = px.FairnessAudit(model, **looked_into, **QUICK).fit(part).report_
+        for gap in of(report.gaps, metric="mean_score", kind="difference").itertuples():
+            groups = part.groups_of(attribute)
+            truth = model.true_gap(part.texts, groups, gap.group_a, gap.group_b)
+            inside.append(gap.low <= truth <= gap.high)
+            assert (gap.p_value < 0.05) == (abs(truth) > 0.05)
+            if not seed:
+                split = of(report.words, group_a=gap.group_a, group_b=gap.group_b)
+                assert split.contribution.sum() == pytest.approx(gap.value, abs=1e-9)
+                assert len(of(report.counterfactual, attribute=attribute, term="(all)"))
+    # Of 95% intervals, whose gaps hang together.
+    assert np.mean(inside) >= 0.8
 
 
 def test_chinese_texts_are_found_and_swapped_by_words():
@@ -383,7 +388,8 @@ def test_labels_of_one_class_and_a_group_of_one():
     tpr = of(report.metrics, metric="tpr")
     assert tpr.value.isna().all()
     assert of(report.metrics, metric="fpr", group="male").value.notna().all()
-    assert any("too few" in verdict.text for verdict in report.verdicts)
+    few = [verdict.text for verdict in report.verdicts if verdict.kind == "too few"]
+    assert any("alone" in text for text in few)
 
 
 @pytest.mark.data
