@@ -54,7 +54,7 @@ def reference(judged, rows):
 
 
 @given(st.integers(0, 10_000), st.sampled_from([1, 3, 40]), st.sampled_from([0.0, 0.2, 1.0]))
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_every_metric_is_fairlearns_on_the_rows_of_the_group(seed, n, missing):
     judged, groups = drawn_rows(seed, n, missing=missing)
     found = measure_groups(judged, groups, None, **OPTIONS)
@@ -74,7 +74,7 @@ def test_every_metric_is_fairlearns_on_the_rows_of_the_group(seed, n, missing):
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_gaps_of_two_groups_are_fairlearns(seed):
     rng = np.random.default_rng(seed)
     n = 60
@@ -163,7 +163,7 @@ def test_a_group_with_one_member_is_measured_where_that_is_wanted():
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_what_sums_up_all_groups_is_its_formula(seed):
     judged, groups = drawn_rows(seed, 60)
     found = measure_groups(judged, groups, None, **OPTIONS)

@@ -25,7 +25,7 @@ def measured(decisions, groups, clusters=None, labels=None, scores=None, **optio
 
 def interval(found, metric, group=0, level=0.95):
     at = found.names.index(metric)
-    clusters = None if found.n_clusters is None else found.n_clusters[at, [group]]
+    clusters = found.n_clusters[at, [group]]
     low, high = limits(
         found.draws[at, [group]],
         found.values[at, [group]],
