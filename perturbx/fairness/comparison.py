@@ -110,7 +110,7 @@ def compare(first: FairnessReport, second: FairnessReport, *, level: float = 0.9
     is_ratio = both["kind"].to_numpy() == "ratio"
     size = {}
     for side, report in (("_1", first), ("_2", second)):
-        ends = both[[f"{end}{side}" for end in ("value", "low", "high")]].to_numpy(float)
+        ends = both[[f"{end}{side}" for end in ("value", "low", "high")]].to_numpy(float, copy=True)
         ends[is_ratio] = np.log(ends[is_ratio])
         own = float(report.facts.get("level", 0.95))
         size[side] = ends[:, 0], (ends[:, 2] - ends[:, 1]) / (2 * norm.ppf((1 + own) / 2))

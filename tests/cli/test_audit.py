@@ -1,0 +1,149 @@
+"""`perturbx audit` and `perturbx compare`, from the command line to the exit code."""
+
+import csv
+import json
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import perturbx as px
+from perturbx.cli.main import app
+
+MODULE = """
+def biased(texts):
+    return [0.5 - 0.3 * ("woman" in t) + 0.2 * ("great" in t) for t in texts]
+
+def fair(texts):
+    return [0.5 + 0.2 * ("great" in t) for t in texts]
+
+class Holder:
+    model = staticmethod(fair)
+"""
+
+
+def perturbx(*arguments):
+    """Run the command in this process."""
+    return CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a data set and a module with two models."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "my_models", raising=False)
+    (tmp_path / "my_models.py").write_text(MODULE, encoding="utf-8")
+    with (tmp_path / "data.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["post", "good", "about", "author"])
+        for number in range(40):
+            for who in ("woman", "man"):
+                kind = "great" if number % 2 else "dull"
+                label = "yes" if number % 2 else "no"
+                writer.writerow([f"The {who} sold a {kind} book, {number}.", label, who, number])
+    yield tmp_path
+    sys.modules.pop("my_models", None)
+
+
+def audit(folder, *more, model="biased"):
+    return perturbx(
+        *("audit", folder / "data.csv", "--text", "post", "--label", "good", "--group", "about"),
+        *("--positive-label", "yes", "-m", f"python:my_models:{model}", "--seed", 0, "-q"),
+        *("--explained", 10, "--swaps", 30, *more),
+    )
+
+
+def test_verdicts_are_printed_and_reports_written(folder):
+    paths = [folder / f"report.{ending}" for ending in ("html", "json", "md")]
+    done = audit(folder, *(part for path in paths for part in ("-o", path)))
+    assert done.exit_code == 0, done.stderr
+    assert "mean score" in done.stdout
+    page, record, words = (path.read_text(encoding="utf-8") for path in paths)
+    assert page.startswith("<!DOCTYPE html>")
+    report = px.FairnessReport.from_json(record)
+    assert report.facts["dataset"] == "data.csv"
+    assert report.verdicts[0].text.split(".")[0] in words
+    (gap,) = report.gaps[report.gaps.metric == "mean_score"][lambda t: t.kind == "difference"].value
+    assert gap == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("condition", "model", "confident", "code"),
+    [
+        ("equal_opportunity_difference > 0.1", "biased", False, 3),
+        ("equal_opportunity_difference > 0.1", "fair", False, 0),
+        ("about: demographic_parity_ratio < 0.8", "biased", True, 3),
+        ("mean_score_difference > 0.3000001", "biased", False, 0),
+        ("demographic_parity_difference > 0.4", "biased", False, 3),
+        ("demographic_parity_difference > 0.98", "biased", True, 0),
+    ],
+)
+def test_gates(folder, condition, model, confident, code):
+    more = ["--confident"] if confident else []
+    done = audit(folder, "--fail-if", condition, *more, model=model)
+    assert done.exit_code == code, done.stderr
+    assert ("failed: " in done.stderr) == (code == 3)
+
+
+def test_json_goes_to_standard_output(folder):
+    done = audit(folder, "--output", "json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["format"] == "perturbx.FairnessReport/1"
+
+
+def test_groups_by_lexicon_and_an_attribute_of_an_object(folder):
+    done = perturbx(
+        *("audit", folder / "data.csv", "--text", "post", "--lexicon", "gender", "-q", "--seed", 0),
+        *("-m", "python:my_models:Holder.model", "--explained", 0, "--swaps", 0),
+        *("--output", "json"),
+    )
+    assert done.exit_code == 0, done.stderr
+    assert set(px.FairnessReport.from_json(done.stdout).groups.group) == {"female", "male"}
+
+
+def test_estimate_calls_nothing(folder):
+    done = audit(folder, "--estimate", model="biased")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith("at most ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nowhere.csv", "--group", "about"], 2, "there is no file nowhere.csv"),
+        (["data.csv"], 2, "say which groups"),
+        (["data.csv", "--group", "about", "-o", "x.pdf"], 2, "ends in .html, .json or .md"),
+        (["data.csv", "--group", "about", "-o", "no/x.html"], 2, "missing"),
+        (["data.csv", "--group", "about"], 1, "no column 'text'"),
+        (["data.csv", "--text", "post", "--group", "shoes"], 1, "no column 'shoes'"),
+        (["data.csv", "--text", "post", "--lexicon", "shoes"], 1, "expected one of"),
+        (["data.csv", "--text", "post", "--group", "about", "--fail-if", "x > 1"], 1, "gate: "),
+        (["data.csv", "--text", "post", "--group", "about", "-m", "python:none:x"], 1, "import"),
+        (["data.csv", "--text", "post", "--group", "about", "-m", "python:json:x"], 1, "has no"),
+        (["data.csv", "--text", "post", "--group", "about", "-m", "python:json"], 1, "MODULE:OBJ"),
+        (["data.csv", "--group", "about", "--max-calls", "3"], 2, "behind an API"),
+    ],
+)
+def test_errors(folder, arguments, code, message):
+    done = perturbx("audit", "-q", *arguments)
+    assert done.exit_code == code
+    assert message in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_two_audits_compared(folder):
+    for name in ("biased", "fair"):
+        assert audit(folder, "-o", folder / f"{name}.json", model=name).exit_code == 0
+    same = perturbx("compare", "biased.json", "biased.json", "--fail-if-moved")
+    assert same.exit_code == 0
+    assert same.stdout.startswith("0 of ")
+    moved = perturbx("compare", "biased.json", "fair.json", "--fail-if-moved")
+    assert moved.exit_code == 3
+    assert "mean_score_difference of man and woman went from +0.3 to +0" in moved.stdout
+    rows = json.loads(perturbx("compare", "biased.json", "fair.json", "--output", "json").stdout)
+    assert any(row["moved"] for row in rows)
+    table = perturbx("compare", "biased.json", "fair.json", "--output", "csv").stdout
+    assert table.startswith("attribute,outcome,metric,kind,group_a,group_b,first,second,change")
+    assert perturbx("compare", "nowhere.json", "fair.json").exit_code == 2
+    (folder / "odd.json").write_text("{}", encoding="utf-8")
+    assert perturbx("compare", "odd.json", "fair.json").exit_code == 1
