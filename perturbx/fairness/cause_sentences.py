@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -84,17 +84,11 @@ def word_sentences(
         sides = (worst["group_a"], worst["group_b"])
         sign = -1 if total < 0 else 1
         high, low = map(named, sides[::sign])
-        parts = [
-            f"{NO_WORDS.get(name, name)} {number(sign * value, sign='+')}"
-            for name, value in _by_size(kinds["category"], kinds["contribution"])
-        ]
+        parts = _told(kinds["category"], sign * kinds["contribution"], total, NO_WORDS.get)
         words = only(frames["words"], **about)
         words = words[~words["word"].str.startswith("(")]
         words = words[(words["low"] > 0) | (words["high"] < 0)]
-        top = [
-            f"{quoted(word)} {number(sign * value, sign='+')}"
-            for word, value in _by_size(words["word"], words["contribution"])[:5]
-        ]
+        top = _told(words["word"], sign * words["contribution"], total, quoted)[:5]
         tail = f" Single words that weigh most: {', '.join(top)}." if top else ""
         yield (
             f"{attribute}: the mean score for {quoted(outcome)} is {number(abs(total))} higher in "
@@ -103,8 +97,16 @@ def word_sentences(
         )
 
 
-def _by_size(names: Iterable[str], values: Iterable[float]) -> list[tuple[str, float]]:
-    return sorted(zip(names, values, strict=True), key=lambda pair: -abs(pair[1]))
+def _told(
+    names: Iterable[str],
+    values: Iterable[float],
+    total: float,
+    named: Callable[[str], str | None],
+) -> list[str]:
+    """Return the parts of a total with their names, the largest first; those that are none out."""
+    parts = sorted(zip(names, values, strict=True), key=lambda part: -abs(part[1]))
+    shown = [(own, number(value, sign="+", size=abs(total))) for own, value in parts]
+    return [f"{named(own) or own} {value}" for own, value in shown if value.strip("0.")]
 
 
 def advice_sentences(attribute: str, own: pd.DataFrame, advice: pd.DataFrame) -> Iterator[str]:

@@ -23,6 +23,8 @@ from perturbx.reports.audit_view import (
 from perturbx.reports.safe_text import one_line
 
 _PAIRS_SHOWN: Final = 2
+_WORDS: Final = 25
+"""Words of a pair that are folded away: there are hundreds, and the last ones tell nothing."""
 
 
 def causes_section(view: AuditView, attribute: str) -> str:
@@ -50,8 +52,11 @@ def _plain_pair(pair: Sequence[str]) -> str:
 
 def _first(blocks: Sequence[str], titles: Sequence[str]) -> list[str]:
     """Return the first blocks as they are, the others folded away."""
-    rest = zip(titles[_PAIRS_SHOWN:], blocks[_PAIRS_SHOWN:], strict=True)
-    return [*blocks[:_PAIRS_SHOWN], *(folded(title, block) for title, block in rest)]
+    first, rest = blocks[:_PAIRS_SHOWN], blocks[_PAIRS_SHOWN:]
+    if not rest:
+        return list(first)
+    each = [folded(own, block) for own, block in zip(titles[_PAIRS_SHOWN:], rest, strict=True)]
+    return [*first, folded(f"{len(rest)} more pairs of groups", "\n".join(each))]
 
 
 def _pair(
@@ -146,7 +151,9 @@ def word_table(
         A second line of the caption.
     """
     words = by_size([row for row in rows if is_word(row)], "contribution")
-    shown = [finite(row[end]) for row in words[:40] for end in ("contribution", "low", "high")]
+    shown = [
+        finite(row[end]) for row in words[: _WORDS + 12] for end in ("contribution", "low", "high")
+    ]
     size = max((abs(end) for end in shown if end == end), default=1.0)
 
     def signed(value: float) -> str:
@@ -171,7 +178,7 @@ def word_table(
         Column(texts[1], "number"),
         chart_column(axis),
     ]
-    return table(title, columns, lines, note=note)
+    return table(title, columns, lines, note=note, most=_WORDS)
 
 
 def terms_section(view: AuditView, attribute: str) -> str:
@@ -179,12 +186,23 @@ def terms_section(view: AuditView, attribute: str) -> str:
     rows = view.of("identity_terms", attribute=attribute)
 
     def of_outcome(outcome: str) -> str:
-        own = by_size([row for row in rows if row["outcome"] == outcome], "attribution")
+        own = by_size(
+            [row for row in rows if row["outcome"] == outcome and not _is_repeated(row, rows)],
+            "attribution",
+        )
         order = {key: place for place, key in enumerate(distinct(own, "word", "category"))}
         own.sort(key=lambda row: (order[row["word"], row["category"]], row["group"] != EVERYONE))
         return _terms(own, view.level)
 
     return by_outcome(view, rows, of_outcome)
+
+
+def _is_repeated(row: Record, rows: Sequence[Record]) -> bool:
+    """Say whether the row of a term in all texts is that of a single group again."""
+    keys = ("outcome", "word", "category", "n", "attribution")
+    return row["group"] == EVERYONE and any(
+        other["group"] != EVERYONE and all(other[key] == row[key] for key in keys) for other in rows
+    )
 
 
 def _terms(rows: list[dict[str, Any]], level: str) -> str:

@@ -63,8 +63,8 @@ class Axis:
     @property
     def ticks(self) -> tuple[float, ...]:
         """Where its grid lines are."""
-        count = round((self.high - self.low) / self.step)
-        return tuple(_clean(self.low + number * self.step) for number in range(count + 1))
+        first, last = (round(end / self.step) for end in (self.low, self.high))
+        return tuple(_clean(number * self.step) for number in range(first, last + 1))
 
     def at(self, value: float) -> float:
         """Return where a value is, in percent of the width; beyond the ends: at the end."""

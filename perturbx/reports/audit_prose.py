@@ -128,7 +128,8 @@ def _clusters(view: AuditView) -> str:
     if not clusters:
         return ""
     held = f" ({count:,} of them)" if isinstance(count, int) else ""
-    return f" Texts of the same {quoted(clusters)}{held} are weighed together."
+    own = quoted(clusters) if isinstance(clusters, str) else "cluster"
+    return f" Texts of the same {own}{held} are weighed together."
 
 
 def _explained(view: AuditView) -> str:
@@ -151,7 +152,7 @@ def data(view: AuditView) -> Iterator[tuple[str, str]]:
         share = f" ({percent(labelled / n)})" if n else ""
         yield "With a label", f"{labelled:,}{share}; {n - labelled:,} without"
     if facts.get("n_clusters"):
-        name = f" by {quoted(facts['clusters'])}" if facts.get("clusters") else ""
+        name = f" by {quoted(facts['clusters'])}" if isinstance(facts.get("clusters"), str) else ""
         yield "Clusters", f"{facts['n_clusters']:,}{name}"
     if facts.get("lexicons"):
         yield "Word lists", listed(facts["lexicons"], most=12)

@@ -83,6 +83,7 @@ def table(
     *,
     note: str = "",
     shown: int = SHOWN,
+    most: int = MOST,
     kind: str = "",
     beyond: Sequence[Row] | None = None,
     beyond_title: str = "",
@@ -101,6 +102,8 @@ def table(
         A second line of the caption, as HTML.
     shown : int
         Rows that are seen at once.
+    most : int
+        Rows that are folded away at most; it is said how many more there are.
     kind : str
         A class of its own.
     beyond : sequence of Row, optional
@@ -115,7 +118,7 @@ def table(
     drawn = _one(title, columns, rows, note=note, kind=kind)
     if not beyond:
         return drawn
-    kept = beyond[:MOST]
+    kept = beyond[:most]
     rest = _one(f"{title} (continued)", columns, kept, note="", kind=kind)
     left = len(beyond) - len(kept)
     if left:
