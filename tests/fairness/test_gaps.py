@@ -1,0 +1,256 @@
+"""Gaps: their intervals hold the truth, and no gap is found where there is none."""
+
+import numpy as np
+import pytest
+
+from perturbx.exceptions import ArgumentError
+from perturbx.fairness import group_metrics
+from perturbx.fairness.gaps import Comparison, gap_rows, pairs_to_compare
+from perturbx.fairness.group_metrics import measure_groups
+from perturbx.fairness.grouping import attribute, intersections
+from perturbx.fairness.statistics.measures import Judged
+
+
+def quotients(judged, groups, members, measures):
+    """What fairlearn's functions give (see test_group_metrics), without their overhead."""
+    by_group = members.T.astype(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.stack(
+            [
+                np.asarray((by_group @ a) / (by_group @ b))
+                for a, b in (m.of_rows(judged) for m in measures)
+            ]
+        )
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch):
+    monkeypatch.setattr(group_metrics, "fairlearn_values", quotients)
+
+
+def table(judged, groups, clusters=None, *, compare="auto", seed=0, n=100, least=1):
+    found = measure_groups(
+        judged, groups, clusters, n_resamples=2 * n, seed=seed, min_group_size=least
+    )
+    pairs, extremes = pairs_to_compare(groups, compare)
+    comparison = Comparison(groups, "o", judged, clusters, found, pairs, extremes)
+    return gap_rows([comparison], level=0.95, n_permutations=n, seed=seed)
+
+
+def planted(kind, rng, gap, n_clusters=24, size=6):
+    """Rows whose chance of selection differs by `gap` between two groups."""
+    n = n_clusters * size
+    cluster = np.repeat(np.arange(n_clusters), size)
+    shift = rng.uniform(-0.2, 0.2, n_clusters)[cluster]
+    if kind == "independent":
+        cluster, shift, in_a = None, np.zeros(n), rng.random(n) < 0.4
+    elif kind == "nested":
+        in_a = cluster % 2 == 0
+    elif kind == "crossed":
+        in_a = np.arange(n) % 2 == 0
+    else:
+        in_a = np.where(cluster < n_clusters // 2, cluster % 2 == 0, np.arange(n) % 2 == 0)
+    labels = rng.integers(0, 2, n).astype(float)
+    chance = 0.4 + gap * (in_a - 0.5) + shift
+    scores = chance + rng.normal(0, 0.2, n) + 0.3 * labels
+    judged = Judged(scores, (rng.random(n) < chance).astype(float), labels)
+    return judged, attribute("g", np.where(in_a, "a", "b")), cluster
+
+
+@pytest.mark.parametrize("kind", ["independent", "nested", "crossed", "mixed"])
+def test_intervals_hold_the_planted_gap_as_often_as_they_say(kind):
+    n, held = 200, {}
+    for run in range(n):
+        judged, groups, clusters = planted(kind, np.random.default_rng([run, 5]), 0.2)
+        found = measure_groups(
+            judged, groups, clusters, n_resamples=200, seed=run, min_group_size=1
+        )
+        comparison = Comparison(groups, "o", judged, clusters, found, ((0, 1),), False)
+        for row in gap_rows([comparison], level=0.95, n_permutations=2, seed=run):
+            truth = {"demographic_parity": 0.2, "fpr": 0.2, "fnr": -0.2, "mean_score": 0.2}
+            if row["kind"] == "difference" and row["metric"] in truth:
+                inside = row["low"] <= truth[row["metric"]] <= row["high"]
+                held.setdefault(row["metric"], []).append(inside)
+    for metric, inside in held.items():
+        assert 0.90 <= np.mean(inside) <= 0.99, (metric, np.mean(inside))
+
+
+def too_often(n, share=0.05):
+    """More often than this, so many of `n` p-values are no accident."""
+    return share * n + 3 * np.sqrt(share * (1 - share) * n)
+
+
+@pytest.mark.parametrize("kind", ["independent", "nested", "mixed"])
+def test_where_there_is_no_gap_none_is_found(kind):
+    n, plain, family = 100, {}, 0
+    for run in range(n):
+        judged, groups, clusters = planted(kind, np.random.default_rng([run, 6]), 0.0, 16, 4)
+        rows = table(judged, groups, clusters, seed=run)
+        for row in rows:
+            if row["kind"] == "difference":
+                plain[row["metric"]] = plain.get(row["metric"], 0) + (row["p_unadjusted"] <= 0.05)
+                assert not row["p_value"] < row["p_unadjusted"]
+        family += min(row["p_value"] for row in rows if np.isfinite(row["p_value"])) <= 0.05
+    assert max(plain.values()) <= too_often(n), plain
+    assert family <= 10
+
+
+def test_groups_unlike_all_other_rows_are_compared_with_each_other():
+    """Most texts are of no group, and are hardly ever selected; two small groups are alike."""
+    n, found = 100, 0
+    for run in range(n):
+        rng = np.random.default_rng([run, 7])
+        group = np.array(["a"] * 40 + ["b"] * 40 + [None] * 800, dtype=object)
+        decisions = (rng.random(880) < np.where(np.arange(880) < 80, 0.5, 0.01)).astype(float)
+        judged = Judged(decisions, decisions)
+        (row, *_) = table(judged, attribute("g", group), seed=run)
+        assert (row["metric"], row["kind"]) == ("demographic_parity", "difference")
+        found += row["p_unadjusted"] <= 0.05
+    assert found <= too_often(n)
+
+
+def test_label_shares_that_differ_are_no_gap_in_the_rates():
+    """Whole clusters change places whatever their labels: the rarer label has the larger error."""
+    n, found = 100, 0
+    for run in range(n):
+        rng = np.random.default_rng([run, 8])
+        group = np.repeat(["a", "b"], 100)
+        labels = (rng.random(200) < np.where(group == "a", 0.15, 0.85)).astype(float)
+        decisions = (rng.random(200) < 0.5).astype(float)
+        rows = table(
+            Judged(decisions, decisions, labels), attribute("g", group), np.arange(200), seed=run
+        )
+        (row,) = [
+            r for r in rows if (r["metric"], r["kind"]) == ("equal_opportunity", "difference")
+        ]
+        found += row["p_unadjusted"] <= 0.05
+    assert found <= too_often(n)
+
+
+@pytest.mark.parametrize("kind", ["independent", "nested", "crossed"])
+def test_a_large_planted_gap_is_found_and_has_its_sign(kind):
+    judged, groups, clusters = planted(kind, np.random.default_rng(0), 0.5, 40, 6)
+    rows = {(r["metric"], r["kind"]): r for r in table(judged, groups, clusters, n=200)}
+    for metric in ("demographic_parity", "mean_score"):
+        row = rows[metric, "difference"]
+        assert row["p_value"] <= 0.05
+        assert row["low"] > 0
+        assert rows[metric, "ratio"]["low"] > 1
+        assert row["detectable"] < row["value"]
+    assert rows["fnr", "difference"]["value"] < 0
+
+
+def test_a_gap_of_the_size_said_to_be_detectable_is_found_mostly():
+    sizes, n, found = [], 40, 0
+    for run in range(10):
+        judged, groups, _ = planted("independent", np.random.default_rng([run, 9]), 0.0, 60, 5)
+        rows = table(judged, groups, seed=run, n=200)
+        sizes += [r["detectable"] for r in rows if r["metric"] == "demographic_parity"][:1]
+    gap = float(np.mean(sizes))
+    for run in range(n):
+        judged, groups, _ = planted("independent", np.random.default_rng([run, 10]), gap, 60, 5)
+        rows = table(judged, groups, seed=run, n=200)
+        found += rows[0]["p_value"] <= 0.05
+    assert 0.8 * n - 3 * np.sqrt(0.16 * n) <= found
+
+
+def test_turning_the_groups_round_turns_the_gaps_round():
+    judged, groups, _ = planted("independent", np.random.default_rng(3), 0.2)
+    turned = attribute(
+        "g", [{"a": "z", "b": "b"}[groups.names_of(i)[0]] for i in range(len(judged))]
+    )
+    first = {(r["metric"], r["kind"]): r for r in table(judged, groups)}
+    second = {(r["metric"], r["kind"]): r for r in table(judged, turned)}
+    assert first.keys() == second.keys()
+    for key, row in first.items():
+        other = second[key]
+        if key[0] == "equalized_odds":
+            assert row["value"] == pytest.approx(other["value"])
+        elif key[1] == "difference":
+            assert row["value"] == pytest.approx(-other["value"])
+        else:
+            assert row["value"] == pytest.approx(1 / other["value"])
+
+
+def test_intervals_hold_their_gap_and_ratios_agree_with_differences():
+    for seed in range(10):
+        judged, groups, clusters = planted("mixed", np.random.default_rng(seed), 0.3, 12, 4)
+        rows = table(judged, groups, clusters, seed=seed)
+        by_key = {(r["metric"], r["kind"]): r for r in rows}
+        for (metric, kind), row in by_key.items():
+            assert row["low"] <= row["value"] <= row["high"], metric
+            if kind == "ratio" and metric != "equalized_odds":
+                difference = by_key[metric, "difference"]
+                same = np.sign(np.log(row["value"])) if row["value"] else -1
+                turned = row["group_a"] != difference["group_a"]
+                assert same == np.sign(difference["value"]) * (-1 if turned else 1)
+                assert np.isnan(row["detectable"])
+            if kind == "difference" and metric != "mean_score":
+                assert -1 <= row["low"] <= row["high"] <= 1
+
+
+def test_every_group_is_held_against_all_rows_where_there_are_many():
+    rng = np.random.default_rng(0)
+    group = rng.choice(list("abcdefgh"), 800)
+    labels = rng.integers(0, 2, 800).astype(float)
+    scores = rng.random(800)
+    judged, groups = (
+        Judged(scores, (scores > 0.5).astype(float), labels, True),
+        attribute("g", group),
+    )
+    rows = table(judged, groups, least=10)
+    assert {row["note"] for row in rows} == {""}
+    against_all = [r for r in rows if r["group_b"] == "(all)" and r["kind"] == "difference"]
+    for metric in ("demographic_parity", "bpsn_auc", "bnsp_auc", "mean_score"):
+        assert [r["group_a"] for r in against_all if r["metric"] == metric] == list("abcdefgh")
+    (extremes,) = [
+        r
+        for r in rows
+        if (r["metric"], r["kind"]) == ("demographic_parity", "difference")
+        and r["group_b"] != "(all)"
+    ]
+    rates = {g: judged.decisions[group == g].mean() for g in "abcdefgh"}
+    assert extremes["group_a"] == max(rates, key=rates.get)
+    assert extremes["group_b"] == min(rates, key=rates.get)
+
+
+def test_the_extremes_of_equal_groups_are_no_finding():
+    n, found = 60, 0
+    for run in range(n):
+        rng = np.random.default_rng([run, 11])
+        groups = attribute("g", rng.choice(list("abcdefgh"), 240))
+        decisions = (rng.random(240) < 0.4).astype(float)
+        rows = table(Judged(decisions, decisions), groups, seed=run)
+        found += min(r["p_value"] for r in rows) <= 0.05
+    assert found <= too_often(n)
+
+
+def test_few_rows_are_said_to_be_few():
+    group = ["a"] * 5 + ["b"] * 40
+    decisions = np.tile([0.0, 1.0, 1.0], 15)
+    rows = table(Judged(decisions, decisions), attribute("g", group), least=10)
+    assert {row["note"] for row in rows} == {"too few"}
+    assert all(np.isnan([row["value"], row["p_value"], row["detectable"]]).all() for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("compare", "pairs", "extremes"),
+    [
+        ("auto", ((0, 1), (0, 2), (1, 2)), False),
+        ("pairs", ((0, 1), (0, 2), (1, 2)), False),
+        ("all", ((0, 3), (1, 3), (2, 3)), True),
+        ("b", ((0, 1), (2, 1)), False),
+        ({"g": "c"}, ((0, 2), (1, 2)), False),
+        ({"other": "c"}, ((0, 1), (0, 2), (1, 2)), False),
+    ],
+)
+def test_which_groups_are_compared(compare, pairs, extremes):
+    assert pairs_to_compare(attribute("g", list("abc")), compare) == (pairs, extremes)
+
+
+def test_a_group_to_compare_with_must_be_there():
+    groups = attribute("g", list("abc"))
+    with pytest.raises(ArgumentError, match=r"compare: .*'g' \(a, b, c\); got 'x'"):
+        pairs_to_compare(groups, "x")
+    (crossed,) = intersections([groups, attribute("h", list("xyx"))])
+    assert pairs_to_compare(crossed, "a") == pairs_to_compare(crossed, "auto")
