@@ -149,7 +149,7 @@ def test_a_regression_keeps_its_numbers():
     (found,) = judged(MARGINS, ("0",), kind="value", y=y, task="regression")
     assert found.decisions is None
     np.testing.assert_array_equal(found.labels, [1.5, np.nan, 2.0])
-    with pytest.raises(ArgumentError, match="y: a regression needs numbers; got 'low'"):
+    with pytest.raises(ArgumentError, match="y: a regression needs numbers; got 'high'"):
         chosen(MARGINS, ("0",), kind="value", y=["low", "high", "low"], task="regression")
 
 
