@@ -183,13 +183,10 @@ def word_table(
 
 def terms_section(view: AuditView, attribute: str) -> str:
     """Return what one occurrence of each identity term adds, by the groups of the texts."""
-    rows = view.of("identity_terms", attribute=attribute)
+    rows = _without_repeats(view.of("identity_terms", attribute=attribute))
 
     def of_outcome(outcome: str) -> str:
-        own = by_size(
-            [row for row in rows if row["outcome"] == outcome and not _is_repeated(row, rows)],
-            "attribution",
-        )
+        own = by_size([row for row in rows if row["outcome"] == outcome], "attribution")
         order = {key: place for place, key in enumerate(distinct(own, "word", "category"))}
         own.sort(key=lambda row: (order[row["word"], row["category"]], row["group"] != EVERYONE))
         return _terms(own, view.level)
@@ -197,12 +194,14 @@ def terms_section(view: AuditView, attribute: str) -> str:
     return by_outcome(view, rows, of_outcome)
 
 
-def _is_repeated(row: Record, rows: Sequence[Record]) -> bool:
-    """Say whether the row of a term in all texts is that of a single group again."""
-    keys = ("outcome", "word", "category", "n", "attribution")
-    return row["group"] == EVERYONE and any(
-        other["group"] != EVERYONE and all(other[key] == row[key] for key in keys) for other in rows
-    )
+def _without_repeats(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of terms but those of all texts that are a single group's again."""
+
+    def key(row: Record) -> tuple[Any, ...]:
+        return tuple(row[name] for name in ("outcome", "word", "category", "n", "attribution"))
+
+    of_groups = {key(row) for row in rows if row["group"] != EVERYONE}
+    return [row for row in rows if row["group"] != EVERYONE or key(row) not in of_groups]
 
 
 def _terms(rows: list[dict[str, Any]], level: str) -> str:

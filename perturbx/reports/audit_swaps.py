@@ -45,7 +45,8 @@ def swaps_section(view: AuditView, attribute: str) -> str:
         blocks = []
         for kind in dict.fromkeys(row["kind"] for row in own):
             some = [row for row in own if row["kind"] == kind]
-            note = _KINDS.get(kind, kind)
+            said = _KINDS.get(kind, kind)
+            note = escaped(f"{said[:1].upper()}{said[1:]}.") if said else ""
             title = "" if kind == "symmetric" else f", {kind} swaps"
             totals = sorted(
                 (r for r in some if is_total(r)), key=lambda r: r["group_a"] != EVERYONE
