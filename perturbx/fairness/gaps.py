@@ -108,7 +108,7 @@ class _Hypothesis:
         n_clusters = None
         if measured.n_clusters is not None:
             n_clusters = int(measured.n_clusters[measured.names.index(measure), list(pair)].min())
-        is_permuted = measure not in AUCS and len(comparison.judged) <= PERMUTED_UP_TO
+        is_permuted = len(comparison.judged) <= PERMUTED_UP_TO
         factor = widening(drawn, moved, n_clusters, is_permuted=is_permuted)
         return cls(
             comparison,

@@ -10,8 +10,10 @@ from scipy.stats import norm
 from scipy.stats import t as student_t
 
 from perturbx.fairness.grouping import Attribute
+from perturbx.fairness.statistics.auc import AUCS
 from perturbx.fairness.statistics.measures import Judged, measures_of
 from perturbx.fairness.statistics.permutation import exchange_of, permuted_sums
+from perturbx.fairness.statistics.permuted_auc import permuted_aucs
 from perturbx.typing import FloatArray, IntArray
 
 PERMUTED_UP_TO: Final = 100_000
@@ -61,6 +63,12 @@ def permuted_measures(
         sums = np.concatenate([sums, whole], axis=1).reshape(len(some), 2, -1, n)
         with np.errstate(invalid="ignore", divide="ignore"):
             found |= {m.name: s[0] / s[1] for m, s in zip(some, sums, strict=True)}
+    if judged.is_binary and judged.labels is not None and names >= set(AUCS):
+        exchange = exchange_of(attribute.members, clusters, judged.labels)
+        aucs = permuted_aucs(
+            judged.scores, judged.labels, attribute.members, exchange, n, seed + True
+        )
+        found |= dict(zip(AUCS, aucs, strict=True))
     return found
 
 
