@@ -185,18 +185,20 @@ def decompose(
     The interval of a difference of weighted means is that of the linearised, cluster-robust
     variance, C / (C - 1) times the sum over the C clusters of the squared sums of
     ``w_i (x_i - mean)`` (Binder 1983, "On the variances of asymptotically normal estimators from
-    complex surveys"), with Student's t of C - 1 degrees of freedom. The errors of the attributions
+    complex surveys"), with Student's t of as many degrees of freedom as the side with fewer
+    clusters has, less one; of a single one there is no interval. The errors of the attributions
     themselves are in it, as they make the texts differ more.
     """
     a, b = _Side.of(found.sample, in_a), _Side.of(found.sample, in_b)
-    n_clusters = len(np.unique(found.clusters[(in_a | in_b).astype(bool)]))
+    # A side of a single cluster has residuals that add up to nothing: that is no certainty.
+    n_clusters = min(len(np.unique(found.clusters[side.weights > 0])) for side in (a, b))
     factor = float(student_t.ppf((1 + level) / 2, n_clusters - 1)) if n_clusters > 1 else np.nan
 
     def parts(values: Any) -> tuple[FloatArray, FloatArray]:
         return _difference(values, a.weights, b.weights, found.clusters)
 
     def row(word: str, category: str, value: float, error: float, n: Any) -> dict[str, Any]:
-        half = 0.0 if error == 0 else factor * error
+        half = factor * error
         return {
             "word": word,
             "category": category,
@@ -220,9 +222,8 @@ def decompose(
             error = float(np.hypot(own_error[0], gap_error))
             special.append(row(SAMPLING, SAMPLING, missed, error, texts))
 
-    in_words = [
-        (found.counts.T @ (side.weights > 0).astype(np.float64)).astype(np.int64) for side in (a, b)
-    ]
+    holds = (found.counts > 0).T.astype(np.int64)
+    in_words = [holds @ (side.weights > 0).astype(np.int64) for side in (a, b)]
     values, errors = parts(found.values)
     order = np.argsort(-np.abs(values), kind="stable")
     seen = [i for i in order if in_words[0][i] or in_words[1][i]]
