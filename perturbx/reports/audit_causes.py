@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from perturbx.fairness.grouping import EVERYONE
 from perturbx.fairness.wording import NO_WORDS, number
 from perturbx.reports.audit_charts import Axis, bar, dot
 from perturbx.reports.audit_groups import by_outcome, group_name, interval, pair_name
-from perturbx.reports.audit_tables import Column, Row, chart_column, folded, name, table
+from perturbx.reports.audit_tables import Column, Row, chart_column, folded, left_out, name, table
 from perturbx.reports.audit_view import (
     AuditView,
     Record,
@@ -22,7 +22,10 @@ from perturbx.reports.audit_view import (
 )
 from perturbx.reports.safe_text import one_line
 
+Pair: TypeAlias = tuple[str, str]
+
 _PAIRS_SHOWN: Final = 2
+_PAIRS_FOLDED: Final = 18
 _WORDS: Final = 25
 """Words of a pair that are folded away: there are hundreds, and the last ones tell nothing."""
 
@@ -37,48 +40,46 @@ def causes_section(view: AuditView, attribute: str) -> str:
     ]
 
     def of_outcome(outcome: str) -> str:
-        pairs = distinct([r for r in rows if r["outcome"] == outcome], "group_a", "group_b")
+        parts, of_words = _pairs_of(rows, outcome), _pairs_of(words, outcome)
         places = {pair[1:]: place for place, pair in enumerate(order) if pair[0] == outcome}
-        pairs.sort(key=lambda pair: places.get(pair, len(places)))
-        blocks = [_pair(rows, words, outcome, pair, view.level) for pair in pairs]
-        return "\n".join(_first(blocks, [_plain_pair(pair) for pair in pairs]))
+        pairs = sorted(parts, key=lambda pair: places.get(pair, len(places)))
+
+        def drawn(pair: Pair) -> str:
+            title = f"Words behind the gap: {_plain_pair(pair)}"
+            found = word_table(title, of_words.get(pair, []), view.level, _of_texts(pair))
+            return f"{_sum(parts[pair], view.level)}\n{found}"
+
+        return _by_pair(pairs, drawn)
 
     return by_outcome(view, rows, of_outcome)
+
+
+def _pairs_of(rows: Sequence[dict[str, Any]], outcome: str) -> dict[Pair, list[dict[str, Any]]]:
+    """Return the rows of one outcome by the groups that they compare."""
+    found: dict[Pair, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["outcome"] == outcome:
+            found.setdefault(pair_of(row), []).append(row)
+    return found
 
 
 def _plain_pair(pair: Sequence[str]) -> str:
     return " less ".join(map(group_name, pair))
 
 
-def _first(blocks: Sequence[str], titles: Sequence[str]) -> list[str]:
-    """Return the first blocks as they are, the others folded away."""
-    first, rest = blocks[:_PAIRS_SHOWN], blocks[_PAIRS_SHOWN:]
-    if not rest:
-        return list(first)
-    each = [folded(own, block) for own, block in zip(titles[_PAIRS_SHOWN:], rest, strict=True)]
-    return [*first, folded(f"{len(rest)} more pairs of groups", "\n".join(each))]
+def _by_pair(pairs: Sequence[Pair], drawn: Callable[[Pair], str]) -> str:
+    """Return the first pairs as they are, the next ones folded away."""
+    blocks = [drawn(pair) for pair in pairs[:_PAIRS_SHOWN]]
+    rest = pairs[_PAIRS_SHOWN : _PAIRS_SHOWN + _PAIRS_FOLDED]
+    if rest:
+        each = [folded(_plain_pair(pair), drawn(pair)) for pair in rest]
+        left = len(pairs) - len(blocks) - len(rest)
+        each += [left_out(left, "pairs")] if left else []
+        blocks.append(folded(f"{len(rest)} more pairs of groups", "\n".join(each)))
+    return "\n".join(blocks)
 
 
-def _pair(
-    rows: Sequence[Record],
-    words: Sequence[Record],
-    outcome: str,
-    pair: tuple[Any, ...],
-    level: str,
-) -> str:
-    def own(table: Sequence[Record]) -> list[dict[str, Any]]:
-        return [dict(r) for r in table if r["outcome"] == outcome and pair_of(r) == pair]
-
-    return (
-        _sum(own(rows), level)
-        + "\n"
-        + word_table(
-            f"Words behind the gap: {_plain_pair(pair)}", own(words), level, _of_texts(pair)
-        )
-    )
-
-
-def _of_texts(pair: tuple[Any, ...]) -> tuple[str, str]:
+def _of_texts(pair: Pair) -> tuple[str, str]:
     first, second = (f"Texts of {group_name(group)}" for group in pair)
     return first, second
 
@@ -244,20 +245,19 @@ def false_positives_section(view: AuditView, attribute: str) -> str:
     rows = view.of("false_positives", attribute=attribute)
 
     def of_outcome(outcome: str) -> str:
-        own = [row for row in rows if row["outcome"] == outcome and is_word(row)]
-        pairs = distinct(own, "group_a", "group_b")
-        blocks = [
-            word_table(
+        own = _pairs_of([row for row in rows if is_word(row)], outcome)
+
+        def drawn(pair: Pair) -> str:
+            return word_table(
                 f"In false positives: {_plain_pair(pair)}",
-                [row for row in own if pair_of(row) == pair],
+                own[pair],
                 view.level,
                 _of_texts(pair),
                 note=f"Above 0, the word adds more to texts of {group_name(pair[0])} that are "
                 f"wrongly given {escape(one_line(outcome, 60))}.",
             )
-            for pair in pairs
-        ]
-        return "\n".join(_first(blocks, [_plain_pair(pair) for pair in pairs]))
+
+        return _by_pair(list(own), drawn)
 
     return by_outcome(view, rows, of_outcome)
 

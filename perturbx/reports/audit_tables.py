@@ -122,7 +122,7 @@ def table(
     rest = _one(f"{title} (continued)", columns, kept, note="", kind=kind)
     left = len(beyond) - len(kept)
     if left:
-        rest += f'<p class="px-note">{left:,} further rows stand in the JSON of this report.</p>'
+        rest += left_out(left, "rows")
     return (
         f'{drawn}\n<details class="px-more"><summary>{beyond_title} '
         f'<span class="px-hidden">of: {title}</span></summary>\n{rest}</details>'
@@ -173,6 +173,11 @@ def _bare(markup: str) -> str:
         if not inside:
             words.append(part)
     return " ".join("".join(words).split()).replace('"', "&quot;")
+
+
+def left_out(n: int, what: str) -> str:
+    """Return a note on what does not stand in the page."""
+    return f'<p class="px-note">{n:,} further {what} stand in the JSON of this report.</p>'
 
 
 def folded(summary: str, inner: str, *, is_open: bool = False) -> str:
