@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from perturbx.fairness.gaps import PERMUTED_UP_TO
 from perturbx.fairness.wording import MEASURES, listed, number, percent, quoted, wording
 from perturbx.reports.audit_view import AuditView
 
@@ -70,13 +71,20 @@ def method(view: AuditView) -> Iterator[tuple[str, str]]:
         f"way, about {view.level} of such intervals hold the true figure.{_clusters(view)}",
     )
     if rows["gaps"]:
-        yield (
-            "Tests",
-            f"If groups did not matter, it would not matter which text is of which group. So the "
-            f"groups are dealt out among the texts at random{_times(permutations)}, and it is "
-            f"counted how often a gap as large comes about by chance. For gaps in true and false "
-            f"positive rates only texts of the same label are exchanged.",
-        )
+        if (facts.get("n_texts") or 0) > PERMUTED_UP_TO:
+            yield (
+                "Tests",
+                "With so many texts, how large a gap comes about by chance is read from the texts "
+                "weighed anew: it is how far a gap strays from its own mean there.",
+            )
+        else:
+            yield (
+                "Tests",
+                f"If groups did not matter, it would not matter which text is of which group. So "
+                f"the groups are dealt out among the texts at random{_times(permutations)}, and it "
+                f"is counted how often a gap as large comes about by chance. For gaps in true and "
+                f"false positive rates only texts of the same label are exchanged.",
+            )
         yield (
             "Many comparisons",
             "Who makes a hundred comparisons finds a few gaps by chance. The adjusted p-value "
