@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from perturbx.fairness.gaps import PERMUTED_UP_TO
+from perturbx.fairness.null_gaps import PERMUTED_UP_TO
 from perturbx.fairness.wording import MEASURES, listed, number, percent, quoted, wording
 from perturbx.reports.audit_view import AuditView
 
