@@ -181,3 +181,13 @@ def test_a_service_that_scores_prompts(service):
     answer = answer_of("api_prompt_logprobs.py", "openai-completions:m", service)
     assert "Anna Kroll" in answer.splitlines()[0]
     assert "replayed: True" in answer
+
+
+def test_the_audit_finds_what_was_planted(tmp_path):
+    page = tmp_path / "audit.html"
+    answer = answer_of("fairness_audit.py", page)
+    assert "age, mean score" in answer
+    assert "in the group “old”" in answer
+    assert re.search(r"older +-0\.\d+ +-0\.\d+ +-0\.\d+", answer)
+    assert "gaps by age would stop a build" in answer
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
