@@ -27,21 +27,28 @@ class Effect:
         The largest difference between groups, and the share of right decisions; NaN without labels.
     gap_draws, accuracy_draws : numpy.ndarray, (n_resamples,)
         The same, resampled.
+    gap_clusters, accuracy_clusters : int, optional
+        The clusters behind each (behind the group with the fewest); None: rows are independent.
     """
 
     gap: float
     accuracy: float
     gap_draws: FloatArray
     accuracy_draws: FloatArray
+    gap_clusters: int | None = None
+    accuracy_clusters: int | None = None
 
     def ends(self, level: float) -> dict[str, float]:
         """Return value and interval of both."""
         found: dict[str, float] = {}
-        for name, value, draws in (
-            ("gap", self.gap, self.gap_draws),
-            ("accuracy", self.accuracy, self.accuracy_draws),
+        for name, value, draws, n_clusters in (
+            ("gap", self.gap, self.gap_draws, self.gap_clusters),
+            ("accuracy", self.accuracy, self.accuracy_draws, self.accuracy_clusters),
         ):
-            low, high = limits(draws[None], np.array([value]), level)
+            count = None if n_clusters is None else np.array([n_clusters])
+            low, high = limits(
+                draws[None], np.array([value]), level, count, smallest=0.0, largest=1.0
+            )
             found |= {f"{name}_after": value, f"{name}_low": float(low[0])}
             found[f"{name}_high"] = float(high[0])
         return found
@@ -95,6 +102,7 @@ def effects_of(
     drawn = _with_half_rows(resampling.sums(stacked), stacked, resampling, n_groups)
     sums = np.concatenate([np.asarray(stacked.sum(axis=1)).reshape(-1, 1), drawn], axis=1)
     accuracy = np.full(n_resamples + 1, np.nan)
+    counts = None if clusters is None else resampling.n_independent(stacked)
     with np.errstate(invalid="ignore", divide="ignore"):
         if labels is not None:
             accuracy = sums[-2] / sums[-1]
@@ -105,7 +113,11 @@ def effects_of(
                 top = sums[start : start + n_groups]
                 rates = top / sums[start + n_groups : start + 2 * n_groups]
                 spread = _spread(rates)
-                found[gap] = Effect(spread[0], accuracy[0], spread[1:], accuracy[1:])
+                behind: tuple[int | None, int | None] = (None, None)
+                if counts is not None:
+                    fewest = counts[start + n_groups : start + 2 * n_groups].min()
+                    behind = (int(fewest), int(counts[-1]))
+                found[gap] = Effect(spread[0], accuracy[0], spread[1:], accuracy[1:], *behind)
     return found
 
 
