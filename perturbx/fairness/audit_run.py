@@ -170,7 +170,7 @@ class AuditRun:
             "n_resamples": plan.n_resamples,
             "n_permutations": plan.n_permutations,
             "compare": plan.compare if isinstance(plan.compare, str) else dict(plan.compare),
-            "clusters": rows.clusters is not None,
+            "clusters": None if rows.clusters is None else source.cluster_name,
             "n_clusters": None if rows.clusters is None else int(np.max(rows.clusters)) + 1,
             "lexicons": [lexicon.name for lexicon in self.lexicons],
             "seed": plan.seed,

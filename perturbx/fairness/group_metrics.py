@@ -380,9 +380,10 @@ def _overall(
             at = names.index(rate)
             known = np.isfinite(values[at, :-1])
             if known.any() and np.isfinite(values[at, -1]):
-                parts = np.abs(values[at, :-1][known] - values[at, -1])
-                spread = np.abs(draws[at, :-1][known] - draws[at, -1])
-                found[name] = (float(parts.sum()), spread.sum(axis=0))
+                parts = values[at, :-1][known] - values[at, -1]
+                spread = draws[at, :-1][known] - draws[at, -1]
+                # With the signs of the values: noise has a size, too, and would be added up.
+                found[name] = (float(np.abs(parts).sum()), np.sign(parts) @ spread)
     for auc in AUCS:
         if auc in names:
             at = names.index(auc)

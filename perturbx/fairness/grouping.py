@@ -130,7 +130,7 @@ def _names(column: str, value: Any) -> tuple[Any, ...]:
     if isinstance(value, (tuple, list, set, frozenset)):
         return tuple(dict.fromkeys(name for item in value for name in _names(column, item)))
     if isinstance(value, str):
-        return (value,) if value else ()
+        return (str(value),) if value else ()
     if isinstance(value, (bool, np.bool_)):
         return (bool(value),)
     if isinstance(value, (int, np.integer)):

@@ -37,6 +37,9 @@ LOSS: Final = 0.01
 
 N_THRESHOLDS: Final = 200
 
+FACTOR: Final = 1.5
+"""By so much a common threshold may change how often the outcome is decided for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -200,9 +203,11 @@ def _common(case: Case, metric: str) -> Callable[[Any, Any], tuple[FloatArray, s
         gap = rates.max(axis=0) - rates.min(axis=0)
         right = (chosen == truth[:, None]).mean(axis=0)
         least = float((decisions[train] == truth).mean()) - LOSS
-        allowed = right >= least
+        # Deciding for nobody has no gap, and is no remedy.
+        share, now = chosen.mean(axis=0), float(decisions[train].mean())
+        allowed = (right >= least) & (share >= now / FACTOR) & (share <= now * FACTOR)
         if not allowed.any():
-            raise ValueError("no common threshold keeps the accuracy")
+            raise ValueError("no common threshold keeps the accuracy and decides as often")
         best = float(tried[np.flatnonzero(allowed)[np.argmin(gap[allowed])]])
         return (judged.scores[test] >= best).astype(np.float64), f"threshold {best:.3g}"
 
@@ -225,6 +230,9 @@ def _per_group(case: Case, metric: str) -> Callable[[Any, Any], tuple[FloatArray
         group = np.full(len(judged), "", dtype=object)
         coo = case.members.tocoo()
         group[coo.coords[0]] = names[coo.coords[1]]
+        if not set(group[test]) <= set(group[train]):
+            # fairlearn would decide against all of them.
+            raise ValueError("a group has no row with a label in one half")
         optimizer = ThresholdOptimizer(
             estimator=_GivenScores(),
             constraints=_CONSTRAINTS[metric],

@@ -156,7 +156,7 @@ def _metric_rows(
                 }
             )
     for metric, (value, draws) in measured.overall.items():
-        ends = limits(draws[None], np.array([value]), level)
+        ends = limits(draws[None], np.array([value]), level, smallest=0.0)
         rows.append(
             {
                 "attribute": attribute.name,

@@ -48,6 +48,10 @@ class TextSource(Protocol):
     def name(self) -> str:
         """What the data are called."""
 
+    @property
+    def cluster_name(self) -> str:
+        """What the clusters are called."""
+
     def pieces(self) -> Iterator[Piece]:
         """Yield all rows in order."""
 
@@ -78,6 +82,11 @@ class TextsInMemory:
     features: Any = None
     clusters: Any = None
     name: str = "texts"
+
+    @property
+    def cluster_name(self) -> str:
+        """What the clusters are called."""
+        return "clusters"
 
     def pieces(self) -> Iterator[Piece]:
         """Yield all rows at once: they are in memory anyway.
@@ -149,6 +158,11 @@ class TextFile:
     def name(self) -> str:
         """The name of the file."""
         return fspath(self.path).replace("\\", "/").rsplit("/", 1)[-1]
+
+    @property
+    def cluster_name(self) -> str:
+        """The column of the clusters."""
+        return self.cluster or "clusters"
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the rows, 20,000 at a time.
