@@ -105,14 +105,19 @@ def reweighing_advice(
             train, test = np.flatnonzero(fold != half), np.flatnonzero(fold == half)
             if len(np.unique(truth[train])) < 2 or not len(test):
                 return []
-            fitted = _fitted(
-                estimator,
-                [chosen[i] for i in train],
-                truth[train],
-                parameter,
-                (factor * row_weights)[train],
-            )
-            found[test] = np.asarray(fitted.predict([chosen[i] for i in test]), dtype=np.float64)
+            try:
+                fitted = _fitted(
+                    estimator,
+                    [chosen[i] for i in train],
+                    truth[train],
+                    parameter,
+                    (factor * row_weights)[train],
+                )
+                said = fitted.predict([chosen[i] for i in test])
+            except ValueError as error:
+                # Half of the texts may have no word in common, say: no reason to stop an audit.
+                return _without_estimate(case, rows, row_weights, basis, error)
+            found[test] = np.asarray(said, dtype=np.float64)
         decided[name] = case.effects(found, rows=rows, weights=row_weights)
     return [
         case.row(
@@ -126,6 +131,19 @@ def reweighing_advice(
             n=len(rows),
         )
         for metric in decided["before"]
+    ]
+
+
+def _without_estimate(
+    case: Case, rows: IntArray, row_weights: FloatArray, basis: str, error: ValueError
+) -> list[dict[str, Any]]:
+    decisions = case.judged.decisions
+    assert decisions is not None
+    now = case.effects(decisions[rows], rows=rows, weights=row_weights)
+    detail = f"no estimate: {error}"
+    return [
+        case.row(REMEDY, metric, now[metric], None, basis=basis, detail=detail, n=len(rows))
+        for metric in now
     ]
 
 

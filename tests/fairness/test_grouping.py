@@ -99,6 +99,7 @@ def test_intersections_are_all_combinations_that_occur(rows, depth):
         (pd.Series(["u", "v"], dtype="category"), ("u", "v"), 2),
         (pd.array([1, None], dtype="Int64"), ("1",), 1),
         ([10, 9, 100], ("9", "10", "100"), 3),
+        ([np.str_("x"), "x"], ("x",), 2),
     ],
 )
 def test_what_a_column_may_hold(column, groups, n):
