@@ -28,7 +28,7 @@ for text, label in zip(texts[:24], labels[:24], strict=True):
 classifier = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10)).fit(texts, labels)
 
 audit = px.FairnessAudit(
-    classifier, positive="positive", n_explained=200, n_swaps=500, random_state=0
+    classifier, positive="positive", n_explained=300, n_swaps=500, random_state=0
 )
 report = audit.fit(load_audit_set(DATASETS / "audit_en.csv")).report_
 

@@ -107,13 +107,19 @@ class AuditRun:
                     random_state=plan.seed,
                     progress=self.progress,
                 )
-                found, n_calls = word_tables(
+                found, n_calls, left_out = word_tables(
                     audited, comparisons, source, self.scores, explainer, self.lexicons
                 )
                 tables |= found
                 facts["n_explained"] = min(plan.n_explained, len(rows))
                 facts["explainer"] = type(explainer).__name__
                 facts["masker"] = str(explainer.masker)
+                if left_out:
+                    notes = [
+                        *notes,
+                        f"{left_out} gaps are not split into words: too few of their texts were "
+                        f"explained (n_explained={plan.n_explained})",
+                    ]
             bar.update()
             closer = Closer.of(audited, source) if plan.n_swaps else None
             if closer is not None and self.lexicons:

@@ -157,7 +157,7 @@ def decompose(
     *,
     level: float,
     gap: float | None = None,
-    gap_error: float = 0.0,
+    share: float = 1.0,
 ) -> dict[str, list[dict[str, Any]]]:
     """Split the gap between the mean scores of two groups into words and into categories.
 
@@ -171,8 +171,9 @@ def decompose(
         Of the intervals.
     gap : float, optional
         The gap of all texts, of which those explained are a sample.
-    gap_error : float
-        Its standard error, for the interval of what sampling leaves.
+    share : float, default=1.0
+        How large a part of all texts those are: of what sampling leaves, the standard error is that
+        of the gap of the sample times ``sqrt(1 - share)``.
 
     Returns
     -------
@@ -219,7 +220,7 @@ def decompose(
         own, own_error = parts(_column(found.scores))
         missed = gap - float(own[0])
         if abs(missed) > 1e-12:
-            error = float(np.hypot(own_error[0], gap_error))
+            error = float(own_error[0] * np.sqrt(max(1 - share, 0.0)))
             special.append(row(SAMPLING, SAMPLING, missed, error, texts))
 
     holds = (found.counts > 0).T.astype(np.int64)

@@ -180,14 +180,15 @@ def word_tables(
     scores: TextScores,
     explainer: BaseExplainer,
     lexicons: Sequence[Lexicon],
-) -> tuple[Tables, int]:
-    """Return the tables of words, and how many calls they took."""
+) -> tuple[Tables, int, int]:
+    """Return the tables of words, how many calls they took, and how many gaps are not split."""
     plan, rows = audited.plan, audited.rows
     sample = audited.sample(plan.n_explained, 1)
     texts = source.texts_at(sample.rows)
     explanations = explain_texts(explainer, texts, scores)
     clusters = sample.rows if rows.clusters is None else rows.clusters[sample.rows]
     categories = _categories(lexicons)
+    left_out = 0
     tables: Tables = {
         name: []
         for name in ("words", "categories", "identity_terms", "false_positives", "representatives")
@@ -197,8 +198,8 @@ def word_tables(
         tables["representatives"] += _representatives(audited, outcome, found, texts)
         for comparison in comparisons:
             if comparison.outcome == outcome.name:
-                _split_gaps(tables, comparison, found, plan.level, plan.min_group_size)
-    return tables, explanations.n_calls - len(explanations)
+                left_out += _split_gaps(tables, comparison, found, plan)
+    return tables, explanations.n_calls - len(explanations), left_out
 
 
 def _categories(lexicons: Sequence[Lexicon]) -> Callable[[str], list[tuple[int, int, str]]]:
@@ -214,9 +215,14 @@ def _categories(lexicons: Sequence[Lexicon]) -> Callable[[str], list[tuple[int, 
 
 
 def _split_gaps(
-    tables: Tables, comparison: Comparison, found: Contributions, level: float, least: int
-) -> None:
-    """Add the words behind every gap of one attribute and outcome to the tables."""
+    tables: Tables, comparison: Comparison, found: Contributions, plan: AuditPlan
+) -> int:
+    """Add the words behind the gaps of one attribute and outcome; return how many were left out.
+
+    Those are pairs of groups of which fewer texts were explained than half of the least size.
+    """
+    level, least = plan.level, max(2, plan.min_group_size // 2)
+    left_out = 0
     at = found.sample.rows
     members = comparison.attribute.members[at].toarray()
     members = np.concatenate([members, np.ones((len(at), 1), dtype=bool)], axis=1)
@@ -227,8 +233,10 @@ def _split_gaps(
     measured = comparison.measured
     mean = measured.names.index("mean_score")
     for a, b in comparison.pairs:
-        explained = members[:, [a, b]].sum(axis=0)
-        if measured.too_few[mean, [a, b]].any() or explained.min() < least:
+        if measured.too_few[mean, [a, b]].any():
+            continue
+        if members[:, [a, b]].sum(axis=0).min() < least:
+            left_out += 1
             continue
         about = {
             "attribute": comparison.attribute.name,
@@ -237,14 +245,13 @@ def _split_gaps(
             "group_b": measured.groups[b],
         }
         gap = float(measured.values[mean, a] - measured.values[mean, b])
-        draws = measured.draws[mean, a] - measured.draws[mean, b]
         parts = decompose(
             found,
             members[:, a],
             members[:, b],
             level=level,
             gap=gap,
-            gap_error=0.0 if len(at) == len(comparison.judged) else float(np.std(draws)),
+            share=len(at) / len(comparison.judged),
         )
         tables["words"] += [about | row for row in parts["words"]]
         for row in parts["categories"]:
@@ -258,6 +265,7 @@ def _split_gaps(
     tables["identity_terms"] += [
         about | row for row in mean_attributions(found, groups, level=level)
     ]
+    return left_out
 
 
 def _representatives(

@@ -94,7 +94,7 @@ def test_what_a_sample_leaves_closes_the_gap_of_all_texts():
     sample = Sample(np.array([0, 3, 5, 8]), np.array([1.0, 4, 2, 3]))
     found = contributions_of(texts, sample=sample)
     in_a = np.array([True, False, True, False])
-    parts = decompose(found, in_a, ~in_a, level=0.95, gap=0.3, gap_error=0.05)
+    parts = decompose(found, in_a, ~in_a, level=0.95, gap=0.3, share=0.5)
     for table in parts.values():
         assert sum(row["contribution"] for row in table) == pytest.approx(0.3, abs=1e-9)
         assert [row["category"] for row in table].count(SAMPLING) == 1
