@@ -235,7 +235,8 @@ def _numbers(
     )
     flips = {"flip_rate": np.nan, "flip_low": np.nan, "flip_high": np.nan}
     if flipped is not None:
-        rate = float(share @ flipped)
+        # All or none, exactly: a rounding error beside 1 would have a variance below 0.
+        rate = float(flipped[0] if np.ptp(flipped) == 0 else share @ flipped)
         # With so many independent texts a share would have the same variance.
         spread = _cluster_error(flipped - rate, share, cluster, n_clusters)
         size = float(1 / np.sum(np.square(np.bincount(cluster, weights=share))))
