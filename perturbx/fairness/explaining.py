@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from perturbx.exceptions import ArgumentError, PoorFitWarning
 from perturbx.explainers.base import BaseExplainer
+from perturbx.explainers.draws import draws_of
 from perturbx.explainers.explain import make_explainer
+from perturbx.explainers.variant_keys import variant_keys
 from perturbx.explanations import Explanations
 from perturbx.fairness.outcomes import Outcome
 from perturbx.fairness.scoring import TextScores
 from perturbx.score_table import ScoreTable
-from perturbx.typing import PaidScorer, Scorer
+from perturbx.typing import Encoding, PaidScorer, Scorer
 from perturbx.units.units import Units
 
 
@@ -75,8 +78,16 @@ def audit_explainer(
 
 def explain_texts(
     explainer: BaseExplainer, texts: Sequence[str], scores: TextScores
-) -> Explanations:
-    """Explain texts whose scores are known already: those are not bought again."""
+) -> tuple[Explanations, int]:
+    """Explain texts whose scores are known already: those are not bought again.
+
+    Returns
+    -------
+    explanations : Explanations
+        One per text.
+    n_calls : int
+        The distinct variants asked about for it: texts have many in common.
+    """
     scorer, masker, encodings = explainer._prepared(texts)
     source = {"model": scorer.model_id, "masker": repr(masker)}
     known = None
@@ -89,7 +100,24 @@ def explain_texts(
     with warnings.catch_warnings():
         # The fit of single texts is told in the report; a warning a run says nothing of gaps.
         warnings.simplefilter("ignore", PoorFitWarning)
-        return explainer._explain_encoded(encodings, known, scorer, masker)
+        explanations = explainer._explain_encoded(encodings, known, scorer, masker)
+    return explanations, _n_distinct(explanations, encodings, is_known=known is not None)
+
+
+def _n_distinct(
+    explanations: Explanations, encodings: Sequence[Encoding], *, is_known: bool
+) -> int:
+    """Return the distinct variants in the tables, without the whole texts where those are known."""
+    nothing = np.empty((0, 2), dtype=np.int64)
+    asked, known = [nothing], [nothing]
+    for explanation, encoding in zip(explanations, encodings, strict=True):
+        masks = torch.from_numpy(explanation.table.masks)
+        asked += [variant_keys(draw, masks) for draw in draws_of(encoding)]
+        if is_known:
+            whole = torch.ones_like(masks[:1])
+            known += [variant_keys(draw, whole) for draw in draws_of(encoding)]
+    every = np.unique(np.concatenate([*known, *asked]), axis=0)
+    return len(every) - len(np.unique(np.concatenate(known), axis=0))
 
 
 def _known(units: Units, row: Any, scores: TextScores, source: dict[str, Any]) -> ScoreTable:

@@ -185,7 +185,7 @@ def word_tables(
     plan, rows = audited.plan, audited.rows
     sample = audited.sample(plan.n_explained, 1)
     texts = source.texts_at(sample.rows)
-    explanations = explain_texts(explainer, texts, scores)
+    explanations, n_calls = explain_texts(explainer, texts, scores)
     clusters = sample.rows if rows.clusters is None else rows.clusters[sample.rows]
     categories = _categories(lexicons)
     left_out = 0
@@ -199,7 +199,7 @@ def word_tables(
         for comparison in comparisons:
             if comparison.outcome == outcome.name:
                 left_out += _split_gaps(tables, comparison, found, plan)
-    return tables, explanations.n_calls - len(explanations), left_out
+    return tables, n_calls, left_out
 
 
 def _categories(lexicons: Sequence[Lexicon]) -> Callable[[str], list[tuple[int, int, str]]]:

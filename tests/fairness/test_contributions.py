@@ -48,7 +48,8 @@ def contributions_of(texts, *, explainer=None, clusters=None, sample=None):
     n = len(texts)
     sample = Sample(np.arange(n), np.ones(n)) if sample is None else sample
     clusters = np.arange(n) if clusters is None else clusters
-    return contributions(explain_texts(chosen, texts, scores), 0, find_women, sample, clusters)
+    explanations, _ = explain_texts(chosen, texts, scores)
+    return contributions(explanations, 0, find_women, sample, clusters)
 
 
 WORDS = st.sampled_from(["woman", "man", "Woman", "good", "bad", "it", "was"])
