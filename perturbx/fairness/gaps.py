@@ -132,7 +132,7 @@ def pairs_to_compare(
         The groups.
     compare : {"auto", "pairs", "all"} or str or mapping
         "pairs": each with each; "all": each with all rows, and the highest with the lowest;
-        "auto": the former up to 6 groups; the name of a group (or a mapping from attributes to
+        "auto": the former for 2 to 6 groups; the name of a group (or a mapping from attributes to
         such names): each with that group.
 
     Raises
@@ -143,7 +143,7 @@ def pairs_to_compare(
     n = len(attribute.groups)
     wanted = compare if isinstance(compare, str) else compare.get(attribute.name, "auto")
     if wanted == "auto":
-        wanted = "pairs" if n <= ALL_PAIRS_UP_TO else "all"
+        wanted = "pairs" if 1 < n <= ALL_PAIRS_UP_TO else "all"
     if wanted == "pairs":
         return tuple(combinations(range(n), 2)), False
     if wanted == "all":
@@ -160,6 +160,22 @@ def pairs_to_compare(
     )
 
 
+def check_compared(compare: str | Mapping[str, str], attributes: Sequence[Attribute]) -> None:
+    """Refuse a mapping that names an attribute that is not there: it would be passed over.
+
+    Raises
+    ------
+    ArgumentError
+        It names one.
+    """
+    names = [attribute.name for attribute in attributes]
+    unknown = [] if isinstance(compare, str) else [name for name in compare if name not in names]
+    if unknown:
+        raise ArgumentError(
+            f"compare: there is no attribute {unknown[0]!r}; there are {', '.join(names)}"
+        )
+
+
 def gap_rows(
     comparisons: Sequence[Comparison], *, level: float, n_permutations: int, seed: int
 ) -> list[dict[str, Any]]:
@@ -169,6 +185,8 @@ def gap_rows(
         for number, comparison in enumerate(comparisons)
         for hypothesis in _hypotheses(comparison, n_permutations, seed + number)
     ]
+    if not hypotheses:
+        return []
     values = np.array([hypothesis.value for hypothesis in hypotheses])
     null = np.array([hypothesis.null for hypothesis in hypotheses]).reshape(len(hypotheses), -1)
     balance = Balance.of(null, np.array([own.two_sided for own in hypotheses], dtype=bool))

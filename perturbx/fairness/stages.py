@@ -17,7 +17,7 @@ from perturbx.fairness.contributions import (
     mean_attributions,
 )
 from perturbx.fairness.explaining import explain_texts
-from perturbx.fairness.gaps import Comparison, gap_rows, pairs_to_compare
+from perturbx.fairness.gaps import Comparison, check_compared, gap_rows, pairs_to_compare
 from perturbx.fairness.group_metrics import GroupMeasures, measure_groups
 from perturbx.fairness.grouping import EVERYONE, Attribute
 from perturbx.fairness.outcomes import Outcome
@@ -78,6 +78,7 @@ class Audited:
 def group_tables(audited: Audited) -> tuple[Tables, list[Comparison]]:
     """Return the tables of groups, metrics and gaps, and what gaps were made of."""
     plan, rows = audited.plan, audited.rows
+    check_compared(plan.compare, rows.attributes)
     tables: Tables = {"groups": [], "metrics": [], "gaps": []}
     comparisons = []
     for place, attribute in enumerate(rows.attributes):

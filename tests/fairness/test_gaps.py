@@ -5,7 +5,7 @@ import pytest
 
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness import group_metrics
-from perturbx.fairness.gaps import Comparison, gap_rows, pairs_to_compare
+from perturbx.fairness.gaps import Comparison, check_compared, gap_rows, pairs_to_compare
 from perturbx.fairness.group_metrics import measure_groups
 from perturbx.fairness.grouping import attribute, intersections
 from perturbx.fairness.statistics.measures import Judged
@@ -248,9 +248,26 @@ def test_which_groups_are_compared(compare, pairs, extremes):
     assert pairs_to_compare(attribute("g", list("abc")), compare) == (pairs, extremes)
 
 
+def test_a_single_group_is_held_against_all_rows():
+    decisions = np.tile([0.0, 1.0, 1.0, 0.0], 10)
+    groups = attribute("g", [None, "a"] * 20)
+    assert pairs_to_compare(groups, "auto") == (((0, 1),), False)
+    (row, *_) = table(Judged(decisions, decisions), groups)
+    assert (row["group_a"], row["group_b"], row["value"]) == ("a", "(all)", 0.0)
+    assert table(Judged(decisions, decisions), groups, compare="pairs") == []
+
+
 def test_a_group_to_compare_with_must_be_there():
     groups = attribute("g", list("abc"))
     with pytest.raises(ArgumentError, match=r"compare: .*'g' \(a, b, c\); got 'x'"):
         pairs_to_compare(groups, "x")
     (crossed,) = intersections([groups, attribute("h", list("xyx"))])
     assert pairs_to_compare(crossed, "a") == pairs_to_compare(crossed, "auto")
+
+
+def test_an_attribute_to_compare_must_be_there():
+    groups = [attribute("g", list("abc"))]
+    for compare in ("auto", "x", {}, {"g": "a"}):
+        check_compared(compare, groups)
+    with pytest.raises(ArgumentError, match="compare: there is no attribute 'h'; there are g"):
+        check_compared({"h": "a"}, groups)
