@@ -72,7 +72,8 @@ class Audited:
     def sample(self, n: int, number: int) -> Sample:
         """Return some rows of every kind."""
         rng = np.random.default_rng([self.plan.seed, number])
-        return stratified(len(self.rows), n, self.rows.attributes, self.judged, rng)
+        rows = self.rows
+        return stratified(len(rows), n, rows.attributes, self.judged, rng, rows.clusters)
 
 
 def group_tables(audited: Audited) -> tuple[Tables, list[Comparison]]:
