@@ -2,12 +2,14 @@
 
 import csv
 import json
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import perturbx as px
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness.audit_rows import collect_rows
 from perturbx.fairness.scoring import TextScores
@@ -183,3 +185,57 @@ def test_bytes_that_are_no_utf_8_are_told(tmp_path):
 def test_columns_in_memory_are_as_long_as_the_texts(options, what):
     with pytest.raises(ArgumentError, match=what):
         list(TextsInMemory(["a", "b"], **options).pieces())
+
+
+def report_of(fit):
+    def model(texts):
+        return np.array([(sum(map(ord, text)) * 7 + len(text)) % 97 / 97 for text in texts])
+
+    audit = px.FairnessAudit(
+        model,
+        groups="gender",
+        random_state=0,
+        progress=False,
+        n_resamples=100,
+        n_permutations=100,
+        n_explained=20,
+        n_swaps=30,
+        min_group_size=3,
+    )
+    return fit(audit).report_
+
+
+@pytest.fixture(scope="module")
+def audited():
+    """Rows, and the report of them in memory."""
+    texts = [
+        f'{who} said\n"{number % 9}", {word}.'
+        for number, (who, word) in enumerate(product(("She", "He", "They"), range(14)))
+    ]
+    labels, groups, clusters = (
+        (cells * len(texts))[: len(texts)]
+        for cells in ([1, 0, None, 0, 1], ["a", "b", None], list("uvwxyz"))
+    )
+    rows = [
+        {"text": text, "label": label, "group": group, "cluster": cluster}
+        for text, label, group, cluster in zip(texts, labels, groups, clusters, strict=True)
+    ]
+    report = report_of(lambda audit: audit.fit(texts, labels, {"group": groups}, clusters=clusters))
+    return rows, report
+
+
+@pytest.mark.parametrize(
+    ("ending", "piece"), [(".csv", 1000), (".tsv", 7), (".jsonl", 1), (".parquet", 41)]
+)
+def test_reports_of_files_are_those_of_the_rows_in_memory(tmp_path, audited, ending, piece):
+    rows, first = audited
+    path = write(tmp_path / f"rows{ending}", rows)
+    source = TextFile(path, **COLUMNS, piece=piece)
+    second = report_of(lambda audit: audit._fit(source))
+    for name, table in first.frames.items():
+        pd.testing.assert_frame_equal(table, second.frames[name])
+    assert len(first.gaps)
+    assert len(first.words)
+    differing = {"dataset", "time", "seconds", "clusters"}
+    for key in first.facts.keys() - differing:
+        assert first.facts[key] == second.facts[key], key
