@@ -13,7 +13,7 @@ from scipy.stats import norm
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness.group_metrics import GroupMeasures
 from perturbx.fairness.grouping import Attribute
-from perturbx.fairness.null_gaps import PERMUTED_UP_TO, centred, permuted_measures, widening
+from perturbx.fairness.null_gaps import PERMUTED_UP_TO, NullGaps, centred, widening
 from perturbx.fairness.statistics.auc import AUCS
 from perturbx.fairness.statistics.balancing import Balance
 from perturbx.fairness.statistics.measures import Judged
@@ -103,20 +103,22 @@ class _Hypothesis:
     ) -> _Hypothesis:
         """Return the difference of a pair; `spread` is what it is where it is that of extremes."""
         a, b = pair
-        drawn, moved = draws[a] - draws[b], null[a] - null[b]
+        drawn = draws[a] - draws[b]
         measured, measure = comparison.measured, MEASURE_OF_GAP[metric]
         n_clusters = None
         if measured.n_clusters is not None:
             n_clusters = int(measured.n_clusters[measured.names.index(measure), list(pair)].min())
         is_permuted = len(comparison.judged) <= PERMUTED_UP_TO
-        factor = widening(drawn, moved, n_clusters, is_permuted=is_permuted)
+        factor = widening(drawn, null, n_clusters, is_permuted=is_permuted)
+        known = null[np.isfinite(null)]
+        middle = float(known.mean()) if len(known) else 0.0
         return cls(
             comparison,
             metric,
             pair,
             float(values[a] - values[b]),
             drawn,
-            factor * (moved if spread is None else spread),
+            factor * (null - middle) + middle if spread is None else factor * spread,
             two_sided=spread is None,
         )
 
@@ -207,13 +209,9 @@ def gap_rows(
 def _hypotheses(comparison: Comparison, n_permutations: int, seed: int) -> list[_Hypothesis]:
     measured, judged = comparison.measured, comparison.judged
     exact = len(judged) <= PERMUTED_UP_TO
-    permuted = {}
-    if exact:
-        names = frozenset(MEASURE_OF_GAP.values())
-        permuted = permuted_measures(
-            judged, comparison.attribute, comparison.clusters, names, n=n_permutations, seed=seed
-        )
     wanted = [gap for gap, measure in MEASURE_OF_GAP.items() if measure in measured.names]
+    names = frozenset(MEASURE_OF_GAP[gap] for gap in wanted)
+    dealt = NullGaps(judged, comparison.attribute, comparison.clusters, names, n_permutations, seed)
     found = []
     for gap in wanted:
         at = measured.names.index(MEASURE_OF_GAP[gap])
@@ -223,17 +221,21 @@ def _hypotheses(comparison: Comparison, n_permutations: int, seed: int) -> list[
             whole = measured.names.index("subgroup_auc")
             values = np.append(values[:-1], measured.values[whole, -1])
             draws = np.concatenate([draws[:-1], measured.draws[whole, -1:]])
-        null = permuted.get(MEASURE_OF_GAP[gap])
-        if null is None:
-            # Without permutations: the resampled differences, moved to where there is none.
-            null = centred(draws, n_permutations)
+        measure = MEASURE_OF_GAP[gap]
+        # Without permutations: the resampled differences, moved to where there is none.
+        moved = np.empty((0, 0)) if exact else centred(draws, n_permutations)
         for a, b in comparison.pairs:
+            null = dealt.of_pair(measure, (a, b)) if exact else moved[a] - moved[b]
             found.append(_Hypothesis.of(comparison, gap, (a, b), values, draws, null))
         inner = values[:-1]
         if comparison.with_extremes and np.isfinite(inner).sum() > 1:
             known = np.isfinite(inner)
             a, b = int(np.nanargmax(inner)), int(np.nanargmin(inner))
-            spread = null[:-1][known].max(axis=0) - null[:-1][known].min(axis=0)
+            if exact:
+                null, spread = dealt.of_extremes(measure, (a, b), known)
+            else:
+                null, some = moved[a] - moved[b], moved[:-1][known]
+                spread = some.max(axis=0) - some.min(axis=0)
             found.append(_Hypothesis.of(comparison, gap, (a, b), values, draws, null, spread))
     return [*found, *_equalized_odds(comparison, found)]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import Final
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
 from scipy.stats import norm
@@ -18,6 +20,93 @@ from perturbx.typing import FloatArray, IntArray
 
 PERMUTED_UP_TO: Final = 100_000
 """With more rows, p-values come from the bootstrap, whose distributions are normal by then."""
+
+
+@dataclass(frozen=True, eq=False)
+class NullGaps:
+    """Gaps of groups dealt at random.
+
+    Two groups are held against each other by dealing their own rows only: with all others among
+    them, the null distribution would be that of other rows (texts of no group that are hardly ever
+    selected, say, where every permuted gap is 0). AUCs look at the background, too, and deal all.
+
+    Parameters
+    ----------
+    judged : Judged
+        What was said of the rows.
+    attribute : Attribute
+        The groups.
+    clusters : numpy.ndarray of int64, (n_rows,), optional
+        Rows that stand or fall together.
+    names : frozenset of str
+        The measures that are wanted.
+    n, seed : int
+        How often, and of which random numbers.
+    """
+
+    judged: Judged
+    attribute: Attribute
+    clusters: IntArray | None
+    names: frozenset[str]
+    n: int
+    seed: int
+
+    def of_pair(self, measure: str, pair: tuple[int, int]) -> FloatArray:
+        """Return differences ``(n,)`` of two groups; the last one is everyone."""
+        a, b = pair
+        if measure in AUCS or len(self.attribute.groups) in pair:
+            return _difference(self._of_all[measure], a, b)
+        dealt = self._of_pairs.get(pair)
+        if dealt is None:
+            dealt = self._of_pairs[pair] = self._dealt([a, b])
+        return _difference(dealt[measure], 0, 1)
+
+    def of_extremes(
+        self, measure: str, pair: tuple[int, int], known: Any
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return differences of a pair, and of the highest and lowest of the groups ``known``.
+
+        Both ``(n,)``, from one deal of the rows of all groups.
+        """
+        found = (self._of_all if measure in AUCS else self._of_grouped)[measure]
+        inner = found[:-1][known]
+        return _difference(found, *pair), np.asarray(inner.max(axis=0) - inner.min(axis=0))
+
+    @cached_property
+    def _of_pairs(self) -> dict[tuple[int, int], dict[str, FloatArray]]:
+        return {}
+
+    @cached_property
+    def _of_all(self) -> dict[str, FloatArray]:
+        return permuted_measures(
+            self.judged, self.attribute, self.clusters, self.names, n=self.n, seed=self.seed
+        )
+
+    @cached_property
+    def _of_grouped(self) -> dict[str, FloatArray]:
+        return self._dealt(list(range(len(self.attribute.groups))))
+
+    def _dealt(self, groups: list[int]) -> dict[str, FloatArray]:
+        """Return measures of some groups that are dealt the rows of these only."""
+        members = self.attribute.members[:, groups].tocsr()
+        rows = np.flatnonzero(np.diff(members.indptr))
+        clusters = self.clusters
+        if clusters is not None:
+            clusters = np.unique(clusters[rows], return_inverse=True)[1].ravel()
+        names = tuple(self.attribute.groups[group] for group in groups)
+        return permuted_measures(
+            self.judged.rows(rows),
+            Attribute(self.attribute.name, names, members[rows].tocsr()),
+            clusters,
+            self.names - set(AUCS),
+            n=self.n,
+            seed=int(np.random.SeedSequence([self.seed, *groups]).generate_state(1)[0]),
+        )
+
+
+def _difference(found: FloatArray, a: int, b: int) -> FloatArray:
+    difference: FloatArray = found[a] - found[b]
+    return difference
 
 
 def permuted_measures(
@@ -92,10 +181,10 @@ def widening(
 ) -> float:
     """Return by how much a null distribution must be wider to be no narrower than the resampled.
 
-    Permutations mix the two groups with all others. Where these vary less (texts of no group that
-    are hardly ever selected, say), so do permuted gaps, and far too many gaps would be found
-    (Chung & Romano 2013, "Exact and asymptotically robust permutation tests"). A null
-    distribution that is the resampled one is widened for few clusters as its interval is.
+    Permutations mix rows that may vary more in one group than in the other; where the smaller group
+    varies more, permuted gaps vary too little (Chung & Romano 2013, "Exact and asymptotically
+    robust permutation tests"). A null distribution that is the resampled one is widened for few
+    clusters as its interval is.
 
     Parameters
     ----------
@@ -122,5 +211,5 @@ def widening(
         few = exact * float(student_t.ppf(0.975, count - 1) / norm.ppf(0.975))
     if not is_permuted:
         return few
-    size = float(np.sqrt(np.mean(np.square(known))))
+    size = float(known.std())
     return max(1.0, exact * float(drawn.std()) / size) if size > 0 else 1.0

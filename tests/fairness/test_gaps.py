@@ -95,16 +95,25 @@ def test_where_there_is_no_gap_none_is_found(kind):
     assert family <= 10
 
 
-def test_groups_unlike_all_other_rows_are_compared_with_each_other():
-    """Most texts are of no group, and are hardly ever selected; two small groups are alike."""
+@pytest.mark.parametrize(
+    ("shares", "sizes"),
+    [
+        ((0.5, 0.5, 0.01), (40, 40, 800)),
+        ((0.15, 0.15, 0.0), (15, 15, 800)),
+        ((0.2, 0.2, 0), (99, 12, 800)),
+    ],
+)
+@pytest.mark.parametrize("third", [None, "c"])
+def test_groups_unlike_all_other_rows_are_compared_with_each_other(shares, sizes, third):
+    """Most texts are of another group or of none, and hardly ever selected; two are alike."""
     n, found = 100, 0
+    group = np.repeat(np.array(["a", "b", third], dtype=object), sizes)
     for run in range(n):
         rng = np.random.default_rng([run, 7])
-        group = np.array(["a"] * 40 + ["b"] * 40 + [None] * 800, dtype=object)
-        decisions = (rng.random(880) < np.where(np.arange(880) < 80, 0.5, 0.01)).astype(float)
-        judged = Judged(decisions, decisions)
-        (row, *_) = table(judged, attribute("g", group), seed=run)
+        decisions = (rng.random(len(group)) < np.repeat(shares, sizes)).astype(float)
+        (row, *_) = table(Judged(decisions, decisions), attribute("g", group), seed=run)
         assert (row["metric"], row["kind"]) == ("demographic_parity", "difference")
+        assert (row["group_a"], row["group_b"]) == ("a", "b")
         found += row["p_unadjusted"] <= 0.05
     assert found <= too_often(n)
 
