@@ -97,7 +97,7 @@ def stratified(
 def _is_crossed(patterns: Sequence[Any], clusters: IntArray) -> bool:
     """Say whether most clusters hold rows of several groups."""
     cells = np.unique(np.stack([*patterns, clusters]), axis=1).shape[1]
-    return cells > 1.5 * len(np.unique(clusters))
+    return bool(cells > 1.5 * len(np.unique(clusters)))
 
 
 def _place_within(kind: IntArray, rng: np.random.Generator | None) -> IntArray:
