@@ -54,7 +54,9 @@ class NullGaps:
     def of_pair(self, measure: str, pair: tuple[int, int]) -> FloatArray:
         """Return differences ``(n,)`` of two groups; the last one is everyone."""
         a, b = pair
-        if measure in AUCS or len(self.attribute.groups) in pair:
+        if measure in AUCS:
+            return _difference(self._aucs[measure], a, b)
+        if len(self.attribute.groups) in pair:
             return _difference(self._of_all[measure], a, b)
         dealt = self._of_pairs.get(pair)
         if dealt is None:
@@ -68,7 +70,7 @@ class NullGaps:
 
         Both ``(n,)``, from one deal of the rows of all groups.
         """
-        found = (self._of_all if measure in AUCS else self._of_grouped)[measure]
+        found = (self._aucs if measure in AUCS else self._of_grouped)[measure]
         inner = found[:-1][known]
         return _difference(found, *pair), np.asarray(inner.max(axis=0) - inner.min(axis=0))
 
@@ -78,13 +80,20 @@ class NullGaps:
 
     @cached_property
     def _of_all(self) -> dict[str, FloatArray]:
-        return permuted_measures(
-            self.judged, self.attribute, self.clusters, self.names, n=self.n, seed=self.seed
-        )
+        return self._dealt_all(self.names - set(AUCS))
+
+    @cached_property
+    def _aucs(self) -> dict[str, FloatArray]:
+        return self._dealt_all(self.names & set(AUCS))
 
     @cached_property
     def _of_grouped(self) -> dict[str, FloatArray]:
         return self._dealt(list(range(len(self.attribute.groups))))
+
+    def _dealt_all(self, names: Set[str]) -> dict[str, FloatArray]:
+        return permuted_measures(
+            self.judged, self.attribute, self.clusters, names, n=self.n, seed=self.seed
+        )
 
     def _dealt(self, groups: list[int]) -> dict[str, FloatArray]:
         """Return measures of some groups that are dealt the rows of these only."""
