@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from fairlearn.metrics import demographic_parity_difference, equal_opportunity_difference
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perturbx.fairness.effects import effects_of, folds_of, large_groups
@@ -22,6 +22,7 @@ def drawn_rows(seed, n=60):
 
 
 @given(st.integers(0, 10_000), st.booleans())
+@settings(max_examples=15)
 def test_gaps_and_accuracy_are_fairlearns(seed, weighed):
     rng, group, labels, decisions = drawn_rows(seed)
     weights = rng.integers(1, 4, len(group)).astype(float) if weighed else None
@@ -38,6 +39,7 @@ def test_gaps_and_accuracy_are_fairlearns(seed, weighed):
 
 
 @given(st.integers(0, 10_000), st.sampled_from([None, 3, 20]))
+@settings(max_examples=25)
 def test_the_ends_hold_the_value_and_are_shares(seed, n_clusters):
     rng, group, labels, decisions = drawn_rows(seed)
     clusters = None if n_clusters is None else rng.integers(0, n_clusters, len(group))

@@ -33,7 +33,7 @@ def as_json(value):
 
 
 @given(tables())
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_reports_survive_json(rows):
     report = FairnessReport({"n_texts": 3}, {name: frame(name, rows[name]) for name in FRAMES})
     text = report.to_json()
