@@ -333,10 +333,10 @@ class FairnessAudit(ModelEstimator):
             held = {lexicon.name for lexicon in own}
             named = as_lexicons("all", language=_language(texts))
             return (*own, *(lexicon for lexicon in named if lexicon.name not in held))
-        return as_lexicons(self.lexicons, language=_language(texts))
+        return _named("lexicons", self.lexicons, texts)
 
     def _group_lexicons(self, texts: Sequence[str]) -> tuple[Lexicon, ...]:
-        return () if self.groups is None else as_lexicons(self.groups, language=_language(texts))
+        return () if self.groups is None else _named("groups", self.groups, texts)
 
     def _fit(self, source: TextSource, *, notes: Sequence[str] = ()) -> Self:
         _require_extra()
@@ -364,6 +364,14 @@ class FairnessAudit(ModelEstimator):
         )
         self.report_ = run.report(source, notes)
         return self
+
+
+def _named(argument: str, wanted: LexiconsLike, texts: Sequence[str]) -> tuple[Lexicon, ...]:
+    """Return lexicons in the language of the texts; an error names the argument."""
+    try:
+        return as_lexicons(wanted, language=_language(texts))
+    except ArgumentError as error:
+        raise ArgumentError(f"{argument}: {error}") from None
 
 
 def _language(texts: Sequence[str]) -> str:

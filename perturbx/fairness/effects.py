@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import scipy.sparse
 
+from perturbx.fairness.group_metrics import gathered
 from perturbx.fairness.statistics.measures import CLASSIFICATION, Judged
 from perturbx.fairness.statistics.resampling import Resampling, half_rows, limits
 from perturbx.typing import FloatArray, IntArray
@@ -82,8 +83,17 @@ def effects_of(
         Of the bootstrap.
     """
     judged = Judged(decisions, decisions, labels)
-    by_name = {measure.name: measure for measure in CLASSIFICATION}
+    resampling = Resampling(clusters, None, n_resamples, seed)
     weight = np.ones(len(decisions)) if weights is None else weights
+    if weights is None:
+        # Of a million rows there are few kinds.
+        few = gathered(judged, members, clusters, n_resamples, seed)
+        judged, members, resampling = few.judged, few.members, few.resampling
+        if resampling.multiplicity is not None:
+            weight = resampling.multiplicity.astype(np.float64)
+        else:
+            weight = np.ones(len(judged))
+    by_name = {measure.name: measure for measure in CLASSIFICATION}
     wanted = ["selection_rate"] if labels is None else ["selection_rate", "tpr"]
     by_group = members.T.tocsr().astype(np.float64)
     columns: list[Any] = []
@@ -97,7 +107,6 @@ def effects_of(
             for side in by_name["accuracy"].of_rows(judged)
         ]
     stacked = scipy.sparse.vstack(columns, format="csr")
-    resampling = Resampling(clusters, None, n_resamples, seed)
     n_groups = by_group.shape[0]
     drawn = _with_half_rows(resampling.sums(stacked), stacked, resampling, n_groups)
     sums = np.concatenate([np.asarray(stacked.sum(axis=1)).reshape(-1, 1), drawn], axis=1)

@@ -198,13 +198,23 @@ def _common(case: Case, metric: str) -> Callable[[Any, Any], tuple[FloatArray, s
         if (sizes == 0).any():
             raise ValueError("a group has no row in one half")
         tried = np.unique(np.quantile(scores, np.linspace(0, 1, N_THRESHOLDS)))
-        chosen = (scores[:, None] >= tried[None]).astype(np.float64)
-        rates = (of.T @ chosen) / sizes[:, None]
+        # How many of the thresholds each score reaches; sums from above are rows that are chosen.
+        reached = np.searchsorted(tried, scores, "right")
+        entries = of.tocoo()
+        rates = np.stack(
+            [
+                _chosen(reached[entries.coords[0][own]], entries.data[own], len(tried))
+                for own in (entries.coords[1] == group for group in range(of.shape[1]))
+            ]
+        )
+        rates /= sizes[:, None]
         gap = rates.max(axis=0) - rates.min(axis=0)
-        right = (chosen == truth[:, None]).mean(axis=0)
+        n_true = _chosen(reached, truth, len(tried))
+        n_chosen = _chosen(reached, np.ones(len(truth)), len(tried))
+        right = (n_true + (len(truth) - truth.sum()) - (n_chosen - n_true)) / len(truth)
         least = float((decisions[train] == truth).mean()) - LOSS
         # Deciding for nobody has no gap, and is no remedy.
-        share, now = chosen.mean(axis=0), float(decisions[train].mean())
+        share, now = n_chosen / len(truth), float(decisions[train].mean())
         allowed = (right >= least) & (share >= now / FACTOR) & (share <= now * FACTOR)
         if not allowed.any():
             raise ValueError("no common threshold keeps the accuracy and decides as often")
@@ -212,6 +222,12 @@ def _common(case: Case, metric: str) -> Callable[[Any, Any], tuple[FloatArray, s
         return (judged.scores[test] >= best).astype(np.float64), f"threshold {best:.3g}"
 
     return fitted
+
+
+def _chosen(reached: IntArray, weights: FloatArray, n: int) -> FloatArray:
+    """Return the weight of the rows that reach each of `n` thresholds."""
+    counts = np.bincount(reached, weights=weights, minlength=n + 1)
+    return np.asarray(np.cumsum(counts[::-1])[::-1][1:], dtype=np.float64)
 
 
 def _per_group(case: Case, metric: str) -> Callable[[Any, Any], tuple[FloatArray, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -100,7 +101,7 @@ class TextScores:
         if isinstance(failure, KeyboardInterrupt):
             raise Interrupted() from failure
         if isinstance(failure, ScoringError):
-            failure.args = (f"{failure}; {kept}",)
+            failure.args = (f"{_placed(str(failure), wanted)}; {kept}",)
             raise failure
         raise ScoringError(
             f"model: raised {type(failure).__name__}: {failure}; {kept}"
@@ -124,6 +125,13 @@ class TextScores:
         order = np.argsort(every, kind="stable")
         held = self._values if len(self._values) else np.empty((0, values.shape[1]))
         self._keys, self._values = every[order], np.concatenate([held, values])[order]
+
+
+def _placed(message: str, wanted: IntArray) -> str:
+    """Return a message of the runner with the places that the texts had where they came from."""
+    return re.sub(
+        r"texts\[(\d+)\](, masked)?", lambda found: f"texts[{wanted[int(found[1])]}]", message
+    )
 
 
 def _jobs(texts: Sequence[str], scorer: Scorer, places: IntArray) -> list[Job]:

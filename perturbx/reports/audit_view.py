@@ -111,10 +111,15 @@ class AuditView:
     def gaps_of(self, **wanted: Any) -> list[dict[str, Any]]:
         """Return differences with their ratios, the clearest first; what is unknown last."""
         found = self.of("gaps", **wanted)
-        keys = ("attribute", "outcome", "metric", "group_a", "group_b")
-        ratios = {tuple(row[key] for key in keys): row for row in found if row["kind"] == "ratio"}
+
+        def pair(row: dict[str, Any]) -> tuple[Any, ...]:
+            # The ratio of something to nothing is told the other way round.
+            groups = frozenset((row["group_a"], row["group_b"]))
+            return (row["attribute"], row["outcome"], row["metric"], groups)
+
+        ratios = {pair(row): row for row in found if row["kind"] == "ratio"}
         differences = [
-            row | {"ratio": ratios.get(tuple(row[key] for key in keys), {})}
+            row | {"ratio": ratios.get(pair(row), {})}
             for row in found
             if row["kind"] == "difference"
         ]
