@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import torch
 
 from perturbx.surrogates.odd_gp.posterior import Posterior
@@ -25,6 +27,16 @@ its relevances from the very pairs that it is to predict."""
 TAIL, HEAVIEST_TAIL = 0.06, 10.0
 """Variances grow by the first for each unit of excess kurtosis of the errors for pairs left out, up
 to the second: what the pairs at hand did not show is more than normal errors would hide."""
+
+SHARE_OF_BOUNDED = 0.7
+"""Model C's share where it predicts pairs left out as exactly as model A."""
+
+TRUST = 0.06
+"""How much of a pair's likelihood counts for another share: errors for pairs left out depend on
+each other."""
+
+LEAST_RATIO = 0.1
+"""Errors for pairs left out that are smaller than by this factor, squared, are not believed."""
 
 
 def average(isotropic: Posterior, relevance: Posterior) -> Posterior:
@@ -62,6 +74,44 @@ def share_of_relevance(
     advantage = (theirs / ours).log() - LEAST_ADVANTAGE * (n_units / n_pairs) ** 3
     slowness = SLOWNESS + SLOWNESS_BY_ERROR * ours
     return 1.0 - 0.5 * (-advantage.clamp_min(0.0) / slowness).exp()
+
+
+def average_bounded(
+    isotropic: Posterior,
+    values: torch.Tensor,
+    left_open: torch.Tensor,
+    residuals: torch.Tensor,
+) -> Posterior:
+    """Return the weighted mean of model A's posterior and of model C's values.
+
+    Model C's errors for pairs left out say by how much its errors are smaller than those of model
+    A, whose covariance is scaled by that.
+
+    Parameters
+    ----------
+    isotropic : Posterior
+        Of b problems, as texts with one output.
+    values, left_open, residuals : torch.Tensor, (b, n), (b, n, n), (b, P)
+        Of model C: the second is the covariance of what further pairs do not tell.
+    """
+    n_pairs = residuals.shape[1]
+    tiny = torch.finfo(residuals.dtype).tiny
+    theirs = isotropic.residuals[:, 1:, 0].square().mean(1).clamp_min(tiny)
+    ours = residuals[:, 1:].square().mean(1).clamp_min(tiny)
+    odds = log(SHARE_OF_BOUNDED / (1.0 - SHARE_OF_BOUNDED))
+    share = (odds + 0.5 * TRUST * n_pairs * (theirs / ours).log()).sigmoid()[:, None]
+    off = values[:, None] - isotropic.values
+    mean = isotropic.values + share[:, :, None] * off
+    left = torch.lerp(isotropic.residuals, residuals[:, :, None], share[:, None])
+    smaller = (left[:, 1:, 0].square().mean(1) / theirs).clamp(LEAST_RATIO, 1.0)
+    covariance = isotropic.covariance * smaller[:, None, None, None] + left_open[:, None]
+    covariance = covariance + 0.25 * off[..., :, None] * off[..., None, :]
+    return Posterior(
+        values=mean,
+        covariance=covariance * (1.0 + TAIL * _excess_kurtosis(left))[:, :, None, None],
+        residuals=left,
+        surprise=isotropic.surprise,
+    )
 
 
 def _excess_kurtosis(residuals: torch.Tensor) -> torch.Tensor:

@@ -70,7 +70,7 @@ def fit_relevance(
         part = slice(start, start + at_once)
         own = masks[texts[part]]
         known = None if variances is None else variances[part]
-        points = _fit(own, targets[part], known, rows)
+        points = likeliest_points(own, targets[part], known, rows)
         fitted.append(_condition(Parameters.unpack(points, n_units), own, targets[part], known))
     mean, covariance, residuals, surprise = (torch.cat(some) for some in zip(*fitted, strict=True))
     shape = (n_texts, n_outputs)
@@ -82,7 +82,7 @@ def fit_relevance(
     )
 
 
-def _fit(
+def likeliest_points(
     masks: torch.Tensor,
     targets: torch.Tensor,
     noise: torch.Tensor | None,

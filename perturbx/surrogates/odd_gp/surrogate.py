@@ -14,7 +14,7 @@ from perturbx.surrogates.exact import ExactShapley
 from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, Quality, quality_of
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.odd_gp.averaging import average
-from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
+from perturbx.surrogates.odd_gp.mixture import fit_mixture
 from perturbx.surrogates.odd_gp.noisy_isotropic import fit_noisy_isotropic
 from perturbx.surrogates.odd_gp.odd_part import OddPart, blocks, check_pairs, odd_part
 from perturbx.surrogates.odd_gp.relevance import fit_relevance
@@ -140,11 +140,10 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
     if parts[0].is_noisy:
         noise = torch.from_numpy(np.stack([part.noise for part in parts]))
         isotropic = fit_noisy_isotropic(masks, values, noise)
-        relevance = fit_relevance(masks, values, noise)
+        mean = average(isotropic, fit_relevance(masks, values, noise))
     else:
-        isotropic = fit_isotropic(masks, values)
-        relevance = fit_relevance(masks, values)
-    mean = average(isotropic, relevance)
+        means = torch.from_numpy(np.stack([part.means for part in parts]))
+        mean = fit_mixture(masks, values, means)
     n_pairs, n_units = masks.shape[1:]
     inflation = NOISY_INFLATION if parts[0].is_noisy else INFLATION
     covariance = mean.covariance * (1.0 + inflation * n_units / n_pairs)
