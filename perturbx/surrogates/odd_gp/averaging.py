@@ -28,12 +28,12 @@ TAIL, HEAVIEST_TAIL = 0.06, 10.0
 """Variances grow by the first for each unit of excess kurtosis of the errors for pairs left out, up
 to the second: what the pairs at hand did not show is more than normal errors would hide."""
 
-SHARE_OF_BOUNDED = 0.7
-"""Model C's share where it predicts pairs left out as exactly as model A."""
+SHARE_OF_BOUNDED = 0.6
+"""Model C's share where it predicts pairs left out as exactly as the others."""
 
-TRUST = 0.06
-"""How much of a pair's likelihood counts for another share: errors for pairs left out depend on
-each other."""
+TRUST, MOST_TRUST = 0.03, 2.0
+"""The share's odds grow by this power of the quotient of squared errors: so much a pair, until so
+much. Errors for pairs left out depend on each other, and are not those of the values."""
 
 LEAST_RATIO = 0.1
 """Errors for pairs left out that are smaller than by this factor, squared, are not believed."""
@@ -77,40 +77,41 @@ def share_of_relevance(
 
 
 def average_bounded(
-    isotropic: Posterior,
+    straight: Posterior,
     values: torch.Tensor,
     left_open: torch.Tensor,
     residuals: torch.Tensor,
 ) -> Posterior:
-    """Return the weighted mean of model A's posterior and of model C's values.
+    """Return the weighted mean of a posterior on the straight scale and of model C's values.
 
-    Model C's errors for pairs left out say by how much its errors are smaller than those of model
-    A, whose covariance is scaled by that.
+    The errors of both for pairs left out say by how much the errors of the mean are smaller than
+    those on the straight scale, whose covariance is scaled by that.
 
     Parameters
     ----------
-    isotropic : Posterior
+    straight : Posterior
         Of b problems, as texts with one output.
     values, left_open, residuals : torch.Tensor, (b, n), (b, n, n), (b, P)
         Of model C: the second is the covariance of what further pairs do not tell.
     """
     n_pairs = residuals.shape[1]
     tiny = torch.finfo(residuals.dtype).tiny
-    theirs = isotropic.residuals[:, 1:, 0].square().mean(1).clamp_min(tiny)
+    theirs = straight.residuals[:, 1:, 0].square().mean(1).clamp_min(tiny)
     ours = residuals[:, 1:].square().mean(1).clamp_min(tiny)
     odds = log(SHARE_OF_BOUNDED / (1.0 - SHARE_OF_BOUNDED))
-    share = (odds + 0.5 * TRUST * n_pairs * (theirs / ours).log()).sigmoid()[:, None]
-    off = values[:, None] - isotropic.values
-    mean = isotropic.values + share[:, :, None] * off
-    left = torch.lerp(isotropic.residuals, residuals[:, :, None], share[:, None])
+    trust = min(TRUST * n_pairs, MOST_TRUST)
+    share = (odds + trust * (theirs / ours).log()).sigmoid()[:, None]
+    off = values[:, None] - straight.values
+    mean = straight.values + share[:, :, None] * off
+    left = torch.lerp(straight.residuals, residuals[:, :, None], share[:, None])
     smaller = (left[:, 1:, 0].square().mean(1) / theirs).clamp(LEAST_RATIO, 1.0)
-    covariance = isotropic.covariance * smaller[:, None, None, None] + left_open[:, None]
+    covariance = straight.covariance * smaller[:, None, None, None] + left_open[:, None]
     covariance = covariance + 0.25 * off[..., :, None] * off[..., None, :]
     return Posterior(
         values=mean,
         covariance=covariance * (1.0 + TAIL * _excess_kurtosis(left))[:, :, None, None],
         residuals=left,
-        surprise=isotropic.surprise,
+        surprise=straight.surprise,
     )
 
 

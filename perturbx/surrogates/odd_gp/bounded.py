@@ -63,7 +63,7 @@ def fit_bounded(
     scales: Scales,
     straight: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return Shapley values ``(b, n)``, what reading them out leaves open, and residuals ``(b, P)``.
+    """Return the Shapley values of b problems, what their readout leaves open, and residuals.
 
     Parameters
     ----------
@@ -75,6 +75,15 @@ def fit_bounded(
         One for each problem.
     straight : torch.Tensor of int, (b,)
         The isotropic model on the straight scale, of `straight_models`.
+
+    Returns
+    -------
+    values : torch.Tensor, (b, n)
+        The Shapley values.
+    left_open : torch.Tensor, (b, n, n)
+        The covariance of what the further pairs do not tell of them.
+    residuals : torch.Tensor, (b, P)
+        The odd values minus what is said of them where they are left out.
     """
     order = order_of_units(masks)
     masks = masks.gather(2, order[:, None].expand_as(masks))
@@ -87,11 +96,12 @@ def fit_bounded(
     values = torch.empty((len(masks), n_units), dtype=torch.float64)
     residuals = torch.empty_like(odd)
     left_open = torch.empty((len(masks), n_units, n_units), dtype=torch.float64)
-    further = further_pairs(n_units, n_pairs)
+    candidates = further_pairs(n_units, n_pairs)
     for problems in _same_masks(masks):
         own = masks[problems[0]]
-        between = _distances_between(own, further)
-        known = ((between == 0) | (between == n_units)).any(0)
+        between = _distances_between(own, candidates)
+        is_new = ((between > 0) & (between < n_units)).all(0)
+        further, between = candidates[is_new], between[:, is_new]
         readout = readout_of_differences(own, further)
         base, guess = _straight(own, between, odd[problems], straight[problems])
         at_once = max(1, CELLS_AT_ONCE // (n_pairs * max(n_pairs, len(further))))
@@ -103,7 +113,7 @@ def fit_bounded(
                 _odd_scores(one, other, middle, scale)
                 for one, other in _predict(own, further, between, of_odd[some], of_even[some])
             )
-            difference = (mean - guess[part]).masked_fill(known, 0.0)
+            difference = mean - guess[part]
             values[some] = base[part] + difference @ readout.weights.mT
             left_open[some] = readout.scale(difference)[:, None, None] * readout.covariance
             residuals[some] = odd[some] - left_out

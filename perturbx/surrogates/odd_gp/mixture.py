@@ -12,6 +12,9 @@ from perturbx.surrogates.odd_gp.links import LEAST_ODDS, Scales, likeliest_scale
 from perturbx.surrogates.odd_gp.posterior import Posterior
 from perturbx.surrogates.odd_gp.relevance import fit_relevance
 
+MANY_PAIRS = 6
+"""With more pairs a unit, model B counts beside model C, too: with fewer it adds little to A."""
+
 
 def fit_mixture(masks: torch.Tensor, values: torch.Tensor, means: torch.Tensor) -> Posterior:
     """Return the posterior of T texts with P pairs and k outputs each.
@@ -45,5 +48,9 @@ def fit_mixture(masks: torch.Tensor, values: torch.Tensor, means: torch.Tensor) 
         scale = Scales(low[at], high[at], below[at], above[at])
         odd, even = (part[at[0], :, at[1]] for part in (values, means))
         bounded = fit_bounded(masks[at[0]], odd, even, scale, straight[at])
-        posterior.put(at, average_bounded(isotropic.of(at), *bounded))
+        on_straight = isotropic.of(at)
+        if n_pairs > MANY_PAIRS * masks.shape[2]:
+            own = fit_relevance(masks[at[0]], odd[:, :, None])
+            on_straight = average(on_straight, own)
+        posterior.put(at, average_bounded(on_straight, *bounded))
     return posterior
