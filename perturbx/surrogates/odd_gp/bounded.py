@@ -20,7 +20,6 @@ from perturbx.surrogates.gaussian.bfgs import minimize
 from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.surrogates.gaussian.relevances import Parameters
 from perturbx.surrogates.odd_gp import even_kernel
-from perturbx.surrogates.odd_gp.even_kernel import even_covariance
 from perturbx.surrogates.odd_gp.further_pairs import (
     further_pairs,
     order_of_units,
@@ -42,8 +41,9 @@ from perturbx.surrogates.odd_gp.relevance_kernel import (
 )
 from perturbx.typing import IntArray
 
-STEPS_OF_EVEN, LEAST_GAIN = 5, 0.1
-"""The even part's relevances begin at the odd part's, so few steps are enough."""
+STEPS_OF_ODD, STEPS_OF_EVEN, LEAST_GAIN = 6, 3, 0.1
+"""What lies between bounds is seldom a game of few relevant units, so few steps are enough, and the
+even part's relevances begin at the odd part's."""
 
 CELLS_AT_ONCE = 2**18
 
@@ -158,7 +158,7 @@ def _straight(
     values = torch.empty((len(odd), n_units), dtype=torch.float64)
     means = torch.empty((len(odd), between.shape[1]), dtype=torch.float64)
     distance, of_white = distances(masks), white_readout(white, masks)
-    for index in models.unique().tolist():
+    for index in sorted(set(models.tolist())):
         problems = models == index
         rho, nugget = straight_models()[index]
         kernel = isotropic_kernel(n_units, rho)
@@ -190,7 +190,9 @@ def _predict(
     n_pairs, n_units = masks.shape
     rows = subset(n_pairs, rows_for_relevances(n_units, n_pairs))
     every = masks.expand(len(odd), -1, -1)
-    points = likeliest_points(every, _of_size_one(odd), None, rows)
+    points = likeliest_points(
+        every, _of_size_one(odd), None, rows, most_steps=STEPS_OF_ODD, least_gain=LEAST_GAIN
+    )
     own = Parameters.unpack(points, n_units)
     signs = 1.0 - 2.0 * every.to(torch.float64)
     others = 1.0 - 2.0 * further.to(torch.float64).expand(len(odd), -1, -1)
@@ -202,9 +204,9 @@ def _predict(
     of_odd = _condition(matrix, cross, 1.0 + own.nugget, odd)
 
     own = Parameters.unpack(_points_of_even(points, signs, distance, even, rows), n_units)
-    matrix = even_covariance(own, signs, signs, distance).matrix(own)
+    matrix = even_kernel.cross_covariance(own, signs, signs, distance)
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
-    cross = even_covariance(own, signs, others, to_others).matrix(own)
+    cross = even_kernel.cross_covariance(own, signs, others, to_others)
     of_even = _condition(matrix, cross, 1.0 + MEAN_VARIANCE + own.nugget, even)
     return list(zip(of_odd, of_even, strict=True))
 

@@ -83,6 +83,24 @@ def even_covariance(
     )
 
 
+def cross_covariance(
+    own: Parameters, signs: torch.Tensor, others: torch.Tensor, distance: torch.Tensor
+) -> torch.Tensor:
+    """Return K, no nugget in it, of pairs ``(b, P, n)`` and others ``(b, M, n)``: ``(b, P, M)``."""
+    n_units = signs.shape[2]
+    exponent = (signs * own.relevances[:, None]) @ others.mT
+    total = own.relevances.sum(1)
+    agreement = n_units - 2.0 * torch.arange(n_units + 1, dtype=torch.float64)
+    angle = own.fall_off[:, None] * agreement
+    table = own.weights[:, 2:] / _cosh_less_one(angle[:, :1]) * _cosh_less_one(angle)
+    matrix = (table + MEAN_VARIANCE).gather(1, distance.flatten(1)).view_as(exponent)
+    by_square = (own.weights[:, 0] / total.square())[:, None, None]
+    by_product = (2.0 * own.weights[:, 1] / _cosh_less_one(total))[:, None, None]
+    matrix.addcmul_(exponent * by_square, exponent)
+    sinh = exponent.mul_(0.5).sinh_()
+    return matrix.addcmul_(sinh * by_product, sinh)
+
+
 def _cosh_less_one(x: torch.Tensor) -> torch.Tensor:
     """Return cosh(x) - 1, exact also where x is small."""
     return 2.0 * (0.5 * x).sinh().square()

@@ -109,7 +109,8 @@ class Readout:
     def scale(self, differences: torch.Tensor) -> torch.Tensor:
         """Return the likeliest variance of differences ``(b, M)``, ``(b,)``."""
         along = torch.linalg.solve_triangular(self.lower, differences.mT, upper=False)
-        return along.square().sum(0) / self.n_rows
+        variances: torch.Tensor = along.square().sum(0) / self.n_rows
+        return variances
 
 
 def readout_of_differences(masks: torch.Tensor, further: torch.Tensor) -> Readout:

@@ -148,7 +148,7 @@ def _log_evidence(kernels: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
     shifted = squares.clamp_min(0.0)[:, None] + NUGGETS[:, None]
     along = (vectors.mT @ columns).square()
     scale = ((1.0 / shifted) @ along / n_rows).clamp_min(torch.finfo(columns.dtype).tiny)
-    nll = 0.5 * (n_rows * scale.log() + shifted.log().sum(2, keepdim=True))
+    nll: torch.Tensor = 0.5 * (n_rows * scale.log() + shifted.log().sum(2, keepdim=True))
     return -nll.flatten(0, 1)
 
 

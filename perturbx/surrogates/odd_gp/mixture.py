@@ -6,7 +6,7 @@ import torch
 
 from perturbx.surrogates.gaussian.model_grid import same_distances
 from perturbx.surrogates.odd_gp.averaging import average, average_bounded
-from perturbx.surrogates.odd_gp.bounded import fit_bounded
+from perturbx.surrogates.odd_gp.bounded import LEAST_GAIN, STEPS_OF_ODD, fit_bounded
 from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
 from perturbx.surrogates.odd_gp.links import LEAST_ODDS, Scales, likeliest_scales
 from perturbx.surrogates.odd_gp.posterior import Posterior
@@ -50,7 +50,9 @@ def fit_mixture(masks: torch.Tensor, values: torch.Tensor, means: torch.Tensor) 
         bounded = fit_bounded(masks[at[0]], odd, even, scale, straight[at])
         on_straight = isotropic.of(at)
         if n_pairs > MANY_PAIRS * masks.shape[2]:
-            own = fit_relevance(masks[at[0]], odd[:, :, None])
+            own = fit_relevance(
+                masks[at[0]], odd[:, :, None], most_steps=STEPS_OF_ODD, least_gain=LEAST_GAIN
+            )
             on_straight = average(on_straight, own)
         posterior.put(at, average_bounded(on_straight, *bounded))
     return posterior

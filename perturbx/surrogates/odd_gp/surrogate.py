@@ -1,4 +1,4 @@
-"""`OddGP`: Shapley values from the posterior of two Gaussian processes on the odd part."""
+"""`OddGP`: Shapley values from the posteriors of Gaussian processes on the odd part."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ blocks of at most so many, and the blocks' values averaged."""
 CELLS_AT_ONCE = 2**22
 """Numbers (pairs x units x texts) that are fitted together: it bounds the memory."""
 
-INFLATION, BAND_INFLATION = 0.5, 2.0
+INFLATION, BAND_INFLATION = 0.5, 3.0
 """Variances are multiplied by 1 + INFLATION n / P, and for simultaneous intervals by
 1 + BAND_INFLATION n / P: the hyperparameters are not known either."""
 
@@ -64,6 +64,11 @@ class OddGP(BatchSurrogate):
     The mean of both models is plain where they predict pairs left out alike; the more exactly the
     second one does, the more it counts (`perturbx.surrogates.odd_gp.averaging`).
 
+    Scores between two bounds, such as probabilities, hold interactions that are none on the scale
+    of log-odds. Where the table says so, the second process is one on such a scale, with bounds
+    that the marginal likelihood chooses; of scores that crowd at no end nothing changes. Values are
+    those of the scores in either case. Known noise keeps the scale straight.
+
     Errors are posterior standard deviations, with half the difference of the two models added,
     widened by 1 + n / 2P for P pairs and by the tails of the errors for pairs left out; `dof` says
     P / 2 degrees of freedom. What a process cannot explain is a part of the game where the scorer
@@ -74,7 +79,7 @@ class OddGP(BatchSurrogate):
 
     `r2` is the share of g that the model predicts of a pair from the others, by the closed form
     for leaving one out; what the models learned from all pairs is not learned anew. The even part
-    of the game is not predicted, as no Shapley value depends on it. Known noise of the scorer is
+    of the game is not judged, as no Shapley value depends on it. Known noise of the scorer is
     left out of account: no model could predict it.
 
     Gaussian processes: Rasmussen & Williams 2006. The Shapley value as an integral: Owen 1972.
