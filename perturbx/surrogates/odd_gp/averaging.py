@@ -6,6 +6,7 @@ from math import log
 
 import torch
 
+from perturbx.surrogates.odd_gp.further_pairs import n_further
 from perturbx.surrogates.odd_gp.posterior import Posterior
 
 # Model B chooses a relevance for each unit, so its errors for pairs left out look smaller than they
@@ -34,6 +35,9 @@ SHARE_OF_BOUNDED = 0.6
 TRUST, MOST_TRUST = 0.03, 2.0
 """The share's odds grow by this power of the quotient of squared errors: so much a pair, until so
 much. Errors for pairs left out depend on each other, and are not those of the values."""
+
+CAUTION = 1.25
+"""Variances grow by this on a bent scale: that its bounds were guessed shows in no other part."""
 
 LEAST_RATIO = 0.1
 """Errors for pairs left out that are smaller than by this factor, squared, are not believed."""
@@ -105,11 +109,13 @@ def average_bounded(
     mean = straight.values + share[:, :, None] * off
     left = torch.lerp(straight.residuals, residuals[:, :, None], share[:, None])
     smaller = (left[:, 1:, 0].square().mean(1) / theirs).clamp(LEAST_RATIO, 1.0)
+    # What few further pairs show of many pairs' game is known no better than before.
+    smaller = smaller ** min(1.0, n_further(n_pairs) / n_pairs)
     covariance = straight.covariance * smaller[:, None, None, None] + left_open[:, None]
     covariance = covariance + 0.25 * off[..., :, None] * off[..., None, :]
     return Posterior(
         values=mean,
-        covariance=covariance * (1.0 + TAIL * _excess_kurtosis(left))[:, :, None, None],
+        covariance=covariance * (CAUTION + TAIL * _excess_kurtosis(left))[:, :, None, None],
         residuals=left,
         surprise=straight.surprise,
     )

@@ -64,7 +64,12 @@ def further_pairs(n_units: int, n_pairs: int) -> torch.Tensor:
     >>> further_pairs(4, 5).sum(1).bincount().tolist()
     [0, 4, 3]
     """
-    return _pairs(n_units, max(FEWEST, min(PER_PAIR * n_pairs, MOST - n_pairs)))
+    return _pairs(n_units, n_further(n_pairs))
+
+
+def n_further(n_pairs: int) -> int:
+    """Return how many further pairs a table of so many pairs gets, where there are so many."""
+    return max(FEWEST, min(PER_PAIR * n_pairs, MOST - n_pairs))
 
 
 @lru_cache(maxsize=64)
