@@ -179,9 +179,9 @@ def test_unknown_names_are_errors_that_name_the_argument(option, name):
 def test_an_output_that_is_not_there_is_an_error_that_keeps_the_scores():
     model = Counting(sentiment)
     with pytest.raises(px.ArgumentError, match=r"outputs.*\['0', '1'\]") as caught:
-        px.explain(model, [SENTENCE], outputs=["2"], random_state=0)
+        px.explain(model, [SENTENCE], outputs=["2"], budget=30, random_state=0)
     n_calls = len(model.asked)
-    (item,) = px.ShapleyExplainer(model, random_state=0).explain(
+    (item,) = px.ShapleyExplainer(model, budget=30, random_state=0).explain(
         [SENTENCE], tables=caught.value.tables
     )
     assert item.n_calls == n_calls == len(model.asked)

@@ -24,6 +24,7 @@ from perturbx.surrogates.intervals import half_widths
 from perturbx.surrogates.odd_gp import isotropic, relevance, relevance_kernel, surrogate
 from perturbx.surrogates.odd_gp.averaging import average, share_of_relevance
 from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
+from perturbx.surrogates.odd_gp.mixture import fit_mixture
 from perturbx.surrogates.odd_gp.relevance import fit_relevance
 from perturbx.surrogates.odd_gp.relevance_kernel import negative_log_posterior, starting_point
 
@@ -295,7 +296,7 @@ def test_r2_is_what_a_pair_left_out_would_show(lab):
         matrix = table_of[np.ix_(others, others)] + likeliest.nugget * np.eye(len(others))
         guess = table_of[pair, others] @ np.linalg.solve(matrix, part.values[others, 0])
         assert part.values[pair, 0] - guess == pytest.approx(float(left_out[0, pair, 0]), abs=1e-8)
-    both = average(posterior, fit_relevance(masks[None], values[None]))
+    both = fit_mixture(masks[None], values[None], torch.from_numpy(part.means)[None])
     expected = 1.0 - (both.residuals[0, 1:].numpy() ** 2).sum() / (part.values[1:] ** 2).sum()
     assert fit(table).r2 == pytest.approx(expected)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import log
+
 import torch
 
+from perturbx.surrogates.odd_gp.further_pairs import n_further
 from perturbx.surrogates.odd_gp.posterior import Posterior
 
 # Model B chooses a relevance for each unit, so its errors for pairs left out look smaller than they
@@ -25,6 +28,19 @@ its relevances from the very pairs that it is to predict."""
 TAIL, HEAVIEST_TAIL = 0.06, 10.0
 """Variances grow by the first for each unit of excess kurtosis of the errors for pairs left out, up
 to the second: what the pairs at hand did not show is more than normal errors would hide."""
+
+SHARE_OF_BOUNDED = 0.6
+"""Model C's share where it predicts pairs left out as exactly as the others."""
+
+TRUST, MOST_TRUST = 0.03, 2.0
+"""The share's odds grow by this power of the quotient of squared errors: so much a pair, until so
+much. Errors for pairs left out depend on each other, and are not those of the values."""
+
+CAUTION = 1.25
+"""Variances grow by this on a bent scale: that its bounds were guessed shows in no other part."""
+
+LEAST_RATIO = 0.1
+"""Errors for pairs left out that are smaller than by this factor, squared, are not believed."""
 
 
 def average(isotropic: Posterior, relevance: Posterior) -> Posterior:
@@ -62,6 +78,47 @@ def share_of_relevance(
     advantage = (theirs / ours).log() - LEAST_ADVANTAGE * (n_units / n_pairs) ** 3
     slowness = SLOWNESS + SLOWNESS_BY_ERROR * ours
     return 1.0 - 0.5 * (-advantage.clamp_min(0.0) / slowness).exp()
+
+
+def average_bounded(
+    straight: Posterior,
+    values: torch.Tensor,
+    left_open: torch.Tensor,
+    residuals: torch.Tensor,
+) -> Posterior:
+    """Return the weighted mean of a posterior on the straight scale and of model C's values.
+
+    The errors of both for pairs left out say by how much the errors of the mean are smaller than
+    those on the straight scale, whose covariance is scaled by that.
+
+    Parameters
+    ----------
+    straight : Posterior
+        Of b problems, as texts with one output.
+    values, left_open, residuals : torch.Tensor, (b, n), (b, n, n), (b, P)
+        Of model C: the second is the covariance of what further pairs do not tell.
+    """
+    n_pairs = residuals.shape[1]
+    tiny = torch.finfo(residuals.dtype).tiny
+    theirs = straight.residuals[:, 1:, 0].square().mean(1).clamp_min(tiny)
+    ours = residuals[:, 1:].square().mean(1).clamp_min(tiny)
+    odds = log(SHARE_OF_BOUNDED / (1.0 - SHARE_OF_BOUNDED))
+    trust = min(TRUST * n_pairs, MOST_TRUST)
+    share = (odds + trust * (theirs / ours).log()).sigmoid()[:, None]
+    off = values[:, None] - straight.values
+    mean = straight.values + share[:, :, None] * off
+    left = torch.lerp(straight.residuals, residuals[:, :, None], share[:, None])
+    smaller = (left[:, 1:, 0].square().mean(1) / theirs).clamp(LEAST_RATIO, 1.0)
+    # What few further pairs show of many pairs' game is known no better than before.
+    smaller = smaller ** min(1.0, n_further(n_pairs) / n_pairs)
+    covariance = straight.covariance * smaller[:, None, None, None] + left_open[:, None]
+    covariance = covariance + 0.25 * off[..., :, None] * off[..., None, :]
+    return Posterior(
+        values=mean,
+        covariance=covariance * (CAUTION + TAIL * _excess_kurtosis(left))[:, :, None, None],
+        residuals=left,
+        surprise=straight.surprise,
+    )
 
 
 def _excess_kurtosis(residuals: torch.Tensor) -> torch.Tensor:

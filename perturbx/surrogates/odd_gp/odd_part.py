@@ -34,6 +34,8 @@ class OddPart:
         g(S) = ½[v(S) - v(N∖S)], divided by `scale`.
     noise : numpy.ndarray, (P, n_outputs)
         The variance of each value that is noise of the scorer, in units of `scale` squared.
+    means : numpy.ndarray, (P, n_outputs)
+        ½[v(S) + v(N∖S)], in the same units.
     scale : numpy.ndarray, (n_outputs,)
         The root mean square of g; 0 where it is rounding, and then `values` are ones.
     """
@@ -41,6 +43,7 @@ class OddPart:
     masks: MaskMatrix
     values: FloatArray
     noise: FloatArray
+    means: FloatArray
     scale: FloatArray
 
     def __len__(self) -> int:
@@ -77,6 +80,7 @@ def odd_part(table: ScoreTable, name: str) -> OddPart:
         masks=table.masks[first],
         values=np.where(scale > 0, values / unit, 1.0),
         noise=noise / np.square(unit),
+        means=(table.scores[first] + table.scores[second]) / (2.0 * unit),
         scale=scale,
     )
 
@@ -100,7 +104,10 @@ def blocks(part: OddPart, most_pairs: int) -> list[OddPart]:
         return [part]
     order = 1 + np.random.default_rng(0).permutation(len(part) - 1)
     rows = [np.concatenate([[0], order[start::n_blocks]]) for start in range(n_blocks)]
-    return [OddPart(part.masks[r], part.values[r], part.noise[r], part.scale) for r in rows]
+    return [
+        OddPart(part.masks[r], part.values[r], part.noise[r], part.means[r], part.scale)
+        for r in rows
+    ]
 
 
 def subset(n_pairs: int, most: int) -> slice | IntArray:

@@ -31,6 +31,29 @@ class Posterior:
     residuals: torch.Tensor
     surprise: torch.Tensor
 
+    def like(self) -> Posterior:
+        """Return an empty posterior of the same shape, to be filled by `put`."""
+        parts = (self.values, self.covariance, self.residuals, self.surprise)
+        return Posterior(*(torch.empty_like(part) for part in parts))
+
+    def of(self, at: tuple[torch.Tensor, ...]) -> Posterior:
+        """Return b of the texts' outputs, at indices ``(b,), (b,)``, as texts with one output."""
+        texts, outputs = at
+        return Posterior(
+            self.values[texts, outputs][:, None],
+            self.covariance[texts, outputs][:, None],
+            self.residuals[texts, :, outputs][:, :, None],
+            self.surprise[texts, outputs][:, None],
+        )
+
+    def put(self, at: tuple[torch.Tensor, ...], other: Posterior) -> None:
+        """Take over what `other` says, b texts with one output: the reverse of `of`."""
+        texts, outputs = at
+        self.values[texts, outputs] = other.values[:, 0]
+        self.covariance[texts, outputs] = other.covariance[:, 0]
+        self.residuals[texts, :, outputs] = other.residuals[:, :, 0]
+        self.surprise[texts, outputs] = other.surprise[:, 0]
+
 
 def prior_covariance(kernel: IsotropicKernel | WhiteKernel, n_units: int) -> torch.Tensor:
     """Return the covariance ``(n, n)`` of the Shapley values before any pair is known."""

@@ -23,8 +23,8 @@ from perturbx.surrogates.odd_gp.relevance_kernel import (
 )
 from perturbx.typing import IntArray
 
-MOST_STEPS = 13
-LEAST_GAIN = 0.1
+MOST_STEPS = 20
+LEAST_GAIN = 0.05
 """Of the logarithm of the likelihood: relevances that differ by less are equally likely. More exact
 optima cost time and were, on the games at hand, no better."""
 
@@ -45,7 +45,12 @@ def rows_for_relevances(n_units: int, n_pairs: int) -> int:
 
 
 def fit_relevance(
-    masks: torch.Tensor, values: torch.Tensor, noise: torch.Tensor | None = None
+    masks: torch.Tensor,
+    values: torch.Tensor,
+    noise: torch.Tensor | None = None,
+    *,
+    most_steps: int = MOST_STEPS,
+    least_gain: float = LEAST_GAIN,
 ) -> Posterior:
     """Return the posterior of T texts with P pairs and k outputs each.
 
@@ -57,6 +62,8 @@ def fit_relevance(
         Their odd values, not all 0.
     noise : torch.Tensor, (T, P, k), optional
         The variances of the values that are noise.
+    most_steps, least_gain : int, float
+        See `minimize`.
     """
     n_texts, n_pairs, n_units = masks.shape
     n_outputs = values.shape[2]
@@ -70,7 +77,9 @@ def fit_relevance(
         part = slice(start, start + at_once)
         own = masks[texts[part]]
         known = None if variances is None else variances[part]
-        points = _fit(own, targets[part], known, rows)
+        points = likeliest_points(
+            own, targets[part], known, rows, most_steps=most_steps, least_gain=least_gain
+        )
         fitted.append(_condition(Parameters.unpack(points, n_units), own, targets[part], known))
     mean, covariance, residuals, surprise = (torch.cat(some) for some in zip(*fitted, strict=True))
     shape = (n_texts, n_outputs)
@@ -82,11 +91,14 @@ def fit_relevance(
     )
 
 
-def _fit(
+def likeliest_points(
     masks: torch.Tensor,
     targets: torch.Tensor,
     noise: torch.Tensor | None,
     rows: slice | IntArray,
+    *,
+    most_steps: int,
+    least_gain: float,
 ) -> torch.Tensor:
     """Return the parameters ``(b, n + 5)``, or with noise ``(b, n + 6)``, these rows' likeliest."""
     masks, targets = masks[:, rows], targets[:, rows]
@@ -107,7 +119,7 @@ def _fit(
 
     start = starting_point(n_units, noise).expand(len(targets), -1).clamp(low, high)
     low, high, start = low / stretch, high / stretch, start / stretch
-    found = minimize(objective, start, low, high, most_steps=MOST_STEPS, least_gain=LEAST_GAIN)
+    found = minimize(objective, start, low, high, most_steps=most_steps, least_gain=least_gain)
     return found * stretch
 
 

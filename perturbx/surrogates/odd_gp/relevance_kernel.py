@@ -119,6 +119,20 @@ def covariance(parameters: Parameters, signs: torch.Tensor, distance: torch.Tens
     return Covariance(matrix, exponent, double_sinh, double_cosh, isotropic, slopes)
 
 
+def cross_covariance(
+    parameters: Parameters, signs: torch.Tensor, others: torch.Tensor, distance: torch.Tensor
+) -> torch.Tensor:
+    """Return K, no nugget in it, of pairs ``(b, P, n)`` and others ``(b, M, n)``: ``(b, P, M)``."""
+    n_units = signs.shape[2]
+    exponent = (signs * parameters.relevances[:, None]) @ others.mT
+    agreement = n_units - 2.0 * torch.arange(n_units + 1, dtype=torch.float64)
+    angle = parameters.fall_off[:, None] * agreement
+    table = parameters.weights[:, 2:] / angle[:, :1].sinh() * angle.sinh()
+    isotropic = table.gather(1, distance.flatten(1)).view_as(exponent)
+    linear, product = _factors(parameters)
+    return isotropic + exponent * linear + 2.0 * product * exponent.sinh()
+
+
 def _factors(parameters: Parameters) -> tuple[torch.Tensor, torch.Tensor]:
     """Return w_0 / B and w_1 / (2 sinh B), ``(b, 1, 1)`` each."""
     total = parameters.relevances.sum(1)
@@ -195,11 +209,13 @@ def negative_log_posterior(
     ]
     if own.scale is not None:
         parts.append(inner(slope, k.matrix)[:, None])
-    penalty, penalty_gradient = _penalty(point, n_units, n_pairs, starting_point(n_units, noise))
+    penalty, penalty_gradient = prior_penalty(
+        point, n_units, n_pairs, starting_point(n_units, noise)
+    )
     return torch.where(broken, torch.inf, nll + penalty), torch.cat(parts, 1) + penalty_gradient
 
 
-def _penalty(
+def prior_penalty(
     point: torch.Tensor, n_units: int, n_pairs: int, centre: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return minus the logarithm of the prior around the means of the priors, and its gradient."""

@@ -1,4 +1,4 @@
-"""`OddGP`: Shapley values from the posterior of two Gaussian processes on the odd part."""
+"""`OddGP`: Shapley values from the posteriors of Gaussian processes on the odd part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from perturbx.surrogates.exact import ExactShapley
 from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, Quality, quality_of
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.odd_gp.averaging import average
-from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
+from perturbx.surrogates.odd_gp.mixture import fit_mixture
 from perturbx.surrogates.odd_gp.noisy_isotropic import fit_noisy_isotropic
 from perturbx.surrogates.odd_gp.odd_part import OddPart, blocks, check_pairs, odd_part
 from perturbx.surrogates.odd_gp.relevance import fit_relevance
@@ -31,7 +31,7 @@ blocks of at most so many, and the blocks' values averaged."""
 CELLS_AT_ONCE = 2**22
 """Numbers (pairs x units x texts) that are fitted together: it bounds the memory."""
 
-INFLATION, BAND_INFLATION = 0.5, 2.0
+INFLATION, BAND_INFLATION = 0.5, 3.0
 """Variances are multiplied by 1 + INFLATION n / P, and for simultaneous intervals by
 1 + BAND_INFLATION n / P: the hyperparameters are not known either."""
 
@@ -64,6 +64,11 @@ class OddGP(BatchSurrogate):
     The mean of both models is plain where they predict pairs left out alike; the more exactly the
     second one does, the more it counts (`perturbx.surrogates.odd_gp.averaging`).
 
+    Scores between two bounds, such as probabilities, hold interactions that are none on the scale
+    of log-odds. Where the table says so, the second process is one on such a scale, with bounds
+    that the marginal likelihood chooses; of scores that crowd at no end nothing changes. Values are
+    those of the scores in either case. Known noise keeps the scale straight.
+
     Errors are posterior standard deviations, with half the difference of the two models added,
     widened by 1 + n / 2P for P pairs and by the tails of the errors for pairs left out; `dof` says
     P / 2 degrees of freedom. What a process cannot explain is a part of the game where the scorer
@@ -74,7 +79,7 @@ class OddGP(BatchSurrogate):
 
     `r2` is the share of g that the model predicts of a pair from the others, by the closed form
     for leaving one out; what the models learned from all pairs is not learned anew. The even part
-    of the game is not predicted, as no Shapley value depends on it. Known noise of the scorer is
+    of the game is not judged, as no Shapley value depends on it. Known noise of the scorer is
     left out of account: no model could predict it.
 
     Gaussian processes: Rasmussen & Williams 2006. The Shapley value as an integral: Owen 1972.
@@ -140,11 +145,10 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
     if parts[0].is_noisy:
         noise = torch.from_numpy(np.stack([part.noise for part in parts]))
         isotropic = fit_noisy_isotropic(masks, values, noise)
-        relevance = fit_relevance(masks, values, noise)
+        mean = average(isotropic, fit_relevance(masks, values, noise))
     else:
-        isotropic = fit_isotropic(masks, values)
-        relevance = fit_relevance(masks, values)
-    mean = average(isotropic, relevance)
+        means = torch.from_numpy(np.stack([part.means for part in parts]))
+        mean = fit_mixture(masks, values, means)
     n_pairs, n_units = masks.shape[1:]
     inflation = NOISY_INFLATION if parts[0].is_noisy else INFLATION
     covariance = mean.covariance * (1.0 + inflation * n_units / n_pairs)

@@ -1,0 +1,168 @@
+"""Bent scales: scores that lie between two bounds are simpler games once these are taken away.
+
+A probability near 0 or 1 hardly moves whatever is removed, so games of probabilities hold
+interactions of all orders that are none of the log-odds. Which bounds a scorer has is not known
+here, so they are guessed from the scores: with x the score in parts of its range in the table,
+
+    u = log(x + a) - log(1 + b - x)
+
+for margins a and b of a grid, small where scores crowd at an end. How likely each guess is says
+the marginal likelihood of the scores, the density of u times du/dx (warped processes: Snelson,
+Rasmussen & Ghahramani 2004), under processes that depend on distances alone (`model_grid`): one for
+the odd part of u, one for the even part. The straight scale is one of the guesses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import pi
+
+import numpy as np
+import torch
+
+from perturbx.odd_kernels import isotropic_kernel
+from perturbx.surrogates.gaussian.model_grid import distances
+from perturbx.surrogates.odd_gp.odd_part import subset
+from perturbx.symmetric_kernels import falling_shares, krawtchouk
+
+MARGINS = (0.01, 0.05, 0.2, 0.8)
+
+FALL_OFFS = (0.1, 0.45)
+NUGGETS = torch.tensor([1e-6, 1e-3, 1e-2, 5e-2, 0.2, 0.5], dtype=torch.float64)
+MOST_ROWS = 100
+"""So many pairs tell the likeliest scale; odds between two are large where they matter."""
+
+LEAST_ODDS = 8.0
+"""The logarithm of the odds, against the straight scale, of a bent one that is worth its time."""
+
+MEAN_VARIANCE = 4.0
+"""Of the even part's mean, in parts of the part's variance."""
+
+EVEN_ORDERS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """A scale for each of c columns of values.
+
+    Parameters
+    ----------
+    low, high : torch.Tensor, (c,)
+        The ends of the scores.
+    below, above : torch.Tensor, (c,)
+        How far the bounds are beyond the ends, in parts of the range.
+    """
+
+    low: torch.Tensor
+    high: torch.Tensor
+    below: torch.Tensor
+    above: torch.Tensor
+
+    def bend(self, scores: torch.Tensor) -> torch.Tensor:
+        """Return u of scores ``(..., c)``."""
+        part = (scores - self.low) / (self.high - self.low)
+        return (part + self.below).log() - (1.0 + self.above - part).log()
+
+    def straighten(self, mean: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
+        """Return the mean scores ``(..., c)`` where u is normal.
+
+        The mean of a logistic curve, by the normal distribution function that is closest to it
+        (MacKay 1992).
+        """
+        narrowed = mean / (1.0 + variance * (pi / 8.0)).sqrt()
+        part = (1.0 + self.below + self.above) * narrowed.sigmoid() - self.below
+        return self.low + (self.high - self.low) * part
+
+    def of(self, columns: torch.Tensor) -> Scales:
+        """Return the scales of some of the columns."""
+        return Scales(
+            self.low[columns], self.high[columns], self.below[columns], self.above[columns]
+        )
+
+
+def likeliest_scales(
+    masks: torch.Tensor, odd: torch.Tensor, even: torch.Tensor
+) -> tuple[Scales, torch.Tensor, torch.Tensor]:
+    """Return the likeliest bent scale of each column, its odds, and what the straight one says.
+
+    Parameters
+    ----------
+    masks : torch.Tensor of bool, (P, n)
+        One coalition of each pair.
+    odd, even : torch.Tensor, (P, c)
+        ½[v(S) - v(N∖S)] and ½[v(S) + v(N∖S)].
+
+    Returns
+    -------
+    scales : Scales
+        One for each column.
+    log_odds : torch.Tensor, (c,)
+        Of it against the straight scale; minus infinity where all scores are equal.
+    straight : torch.Tensor of int, (c,)
+        Which of `straight_models` is the likeliest for the odd part on the straight scale.
+    """
+    n_units, n_columns = masks.shape[1], odd.shape[1]
+    scores = torch.stack([even + odd, even - odd])
+    low, high = scores.amin((0, 1)), scores.amax((0, 1))
+    flat = high - low <= 1e-12 * scores.abs().amax((0, 1))
+    high = torch.where(flat, low + 1.0, high)
+
+    rows = subset(len(masks), MOST_ROWS)
+    few = scores[:, rows]
+    guesses = torch.cartesian_prod(*[torch.tensor(MARGINS, dtype=torch.float64)] * 2)
+    bent = [Scales(low, high, *margins.expand(n_columns, 2).T) for margins in guesses]
+    # (scales, 2, rows, columns), the straight one first
+    u = torch.stack([(few - low) / (high - low), *(scale.bend(few) for scale in bent)])
+    density = torch.zeros((len(u), n_columns), dtype=torch.float64)
+    for index, margins in enumerate(guesses, start=1):
+        below, above = u[0] + margins[0], 1.0 + margins[1] - u[0]
+        density[index] = ((1.0 + margins.sum()) / (below * above)).log().sum((0, 1))
+    of_odd, of_even = (u[:, 0] - u[:, 1]) / 2.0, (u[:, 0] + u[:, 1]) / 2.0
+    of_even = of_even - of_even.mean(1, keepdim=True)
+
+    distance = distances(masks[rows])
+    evidence = density
+    straight = torch.zeros(n_columns, dtype=torch.int64)
+    for part, tables in ((of_odd, _odd_tables(n_units)), (of_even, _even_tables(n_units))):
+        columns = part.movedim(1, 0).flatten(1)
+        of_models = _log_evidence(tables[:, distance], columns).view(-1, *density.shape)
+        evidence = evidence + of_models.logsumexp(0)
+        if part is of_odd:
+            straight = of_models[:, 0].argmax(0)
+    best = evidence[1:].argmax(0)
+    odds = evidence[1:].amax(0) - evidence[0]
+    scales = Scales(low, high, *guesses[best].T)
+    return scales, odds.masked_fill(flat, -torch.inf), straight
+
+
+def straight_models() -> list[tuple[float, float]]:
+    """Return the (ρ, η) that `likeliest_scales` tells apart."""
+    return [(rho, nugget) for rho in FALL_OFFS for nugget in NUGGETS.tolist()]
+
+
+def _log_evidence(kernels: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """Return it of kernels ``(k, R, R)`` with every nugget, ``(k * nuggets, c)``."""
+    n_rows = len(columns)
+    squares, vectors = torch.linalg.eigh(kernels)
+    shifted = squares.clamp_min(0.0)[:, None] + NUGGETS[:, None]
+    along = (vectors.mT @ columns).square()
+    scale = ((1.0 / shifted) @ along / n_rows).clamp_min(torch.finfo(columns.dtype).tiny)
+    nll: torch.Tensor = 0.5 * (n_rows * scale.log() + shifted.log().sum(2, keepdim=True))
+    return -nll.flatten(0, 1)
+
+
+@lru_cache(maxsize=64)
+def _odd_tables(n_units: int) -> torch.Tensor:
+    """Return the covariances of odd parts by distance, ``(FALL_OFFS, n + 1)``."""
+    return torch.stack(
+        [torch.from_numpy(isotropic_kernel(n_units, rho).by_distance) for rho in FALL_OFFS]
+    )
+
+
+@lru_cache(maxsize=64)
+def _even_tables(n_units: int) -> torch.Tensor:
+    """Return the covariances of even parts by distance, ``(FALL_OFFS, n + 1)``."""
+    table = krawtchouk(n_units)[2 : 2 * EVEN_ORDERS + 1 : 2]
+    shares = [falling_shares(len(table) + 1, rho**2)[1:] for rho in FALL_OFFS]
+    return torch.from_numpy(np.stack(shares) @ table) + MEAN_VARIANCE

@@ -1,0 +1,58 @@
+"""All models of a game without noise: A and B on the straight scale, A and C on a bent one."""
+
+from __future__ import annotations
+
+import torch
+
+from perturbx.surrogates.gaussian.model_grid import same_distances
+from perturbx.surrogates.odd_gp.averaging import average, average_bounded
+from perturbx.surrogates.odd_gp.bounded import LEAST_GAIN, STEPS_OF_ODD, fit_bounded
+from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
+from perturbx.surrogates.odd_gp.links import LEAST_ODDS, Scales, likeliest_scales
+from perturbx.surrogates.odd_gp.posterior import Posterior
+from perturbx.surrogates.odd_gp.relevance import fit_relevance
+
+MANY_PAIRS = 6
+"""With more pairs a unit, model B counts beside model C, too: with fewer it adds little to A."""
+
+
+def fit_mixture(masks: torch.Tensor, values: torch.Tensor, means: torch.Tensor) -> Posterior:
+    """Return the posterior of T texts with P pairs and k outputs each.
+
+    Parameters
+    ----------
+    masks : torch.Tensor of bool, (T, P, n)
+        One coalition of each pair.
+    values, means : torch.Tensor, (T, P, k)
+        ½[v(S) - v(N∖S)], not all 0, and ½[v(S) + v(N∖S)].
+    """
+    isotropic = fit_isotropic(masks, values)
+    n_texts, n_pairs, n_outputs = values.shape
+    low, high, below, above, odds = torch.empty((5, n_texts, n_outputs), dtype=torch.float64)
+    straight = torch.empty((n_texts, n_outputs), dtype=torch.int64)
+    for _, texts in same_distances(masks):
+        columns = [each[texts].movedim(1, 0).reshape(n_pairs, -1) for each in (values, means)]
+        scales, of_texts, models = likeliest_scales(masks[texts[0]], *columns)
+        parts = (scales.low, scales.high, scales.below, scales.above, of_texts, models)
+        for whole, part in zip((low, high, below, above, odds, straight), parts, strict=True):
+            whole[texts] = part.view(len(texts), n_outputs)
+
+    is_bent = odds > LEAST_ODDS
+    posterior = isotropic.like()
+    at = (~is_bent).nonzero(as_tuple=True)
+    if len(at[0]):
+        own = fit_relevance(masks[at[0]], values[at[0], :, at[1]][:, :, None])
+        posterior.put(at, average(isotropic.of(at), own))
+    at = is_bent.nonzero(as_tuple=True)
+    if len(at[0]):
+        scale = Scales(low[at], high[at], below[at], above[at])
+        odd, even = (part[at[0], :, at[1]] for part in (values, means))
+        bounded = fit_bounded(masks[at[0]], odd, even, scale, straight[at])
+        on_straight = isotropic.of(at)
+        if n_pairs > MANY_PAIRS * masks.shape[2]:
+            own = fit_relevance(
+                masks[at[0]], odd[:, :, None], most_steps=STEPS_OF_ODD, least_gain=LEAST_GAIN
+            )
+            on_straight = average(on_straight, own)
+        posterior.put(at, average_bounded(on_straight, *bounded))
+    return posterior
