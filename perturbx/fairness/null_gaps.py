@@ -18,7 +18,7 @@ from perturbx.fairness.statistics.permutation import exchange_of, permuted_sums
 from perturbx.fairness.statistics.permuted_auc import permuted_aucs
 from perturbx.typing import FloatArray, IntArray
 
-PERMUTED_UP_TO: Final = 100_000
+PERMUTED_UP_TO: Final = 30_000
 """With more rows, p-values come from the bootstrap, whose distributions are normal by then."""
 
 
