@@ -17,10 +17,10 @@ from perturbx.fairness.plan import AuditPlan
 from perturbx.fairness.report import FairnessReport
 from perturbx.fairness.scoring import TextScores, checked_texts
 from perturbx.fairness.text_source import TextFile, TextsInMemory, TextSource
-from perturbx.lexicons import Lexicon, LexiconsLike, as_lexicons
+from perturbx.fairness.word_lists import all_lexicons, lacking_words, named_lexicons
+from perturbx.lexicons import Lexicon, LexiconsLike
 from perturbx.scorers import as_scorer
 from perturbx.typing import Link, RandomState, Scorer
-from perturbx.units.scripts import guess_locale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -329,14 +329,11 @@ class FairnessAudit(ModelEstimator):
         if self.lexicons is None:
             return ()
         if isinstance(self.lexicons, str) and self.lexicons == "auto":
-            own = self._group_lexicons(texts)
-            held = {lexicon.name for lexicon in own}
-            named = as_lexicons("all", language=_language(texts))
-            return (*own, *(lexicon for lexicon in named if lexicon.name not in held))
-        return _named("lexicons", self.lexicons, texts)
+            return all_lexicons(texts, self._group_lexicons(texts))
+        return named_lexicons("lexicons", self.lexicons, texts)
 
     def _group_lexicons(self, texts: Sequence[str]) -> tuple[Lexicon, ...]:
-        return () if self.groups is None else _named("groups", self.groups, texts)
+        return () if self.groups is None else named_lexicons("groups", self.groups, texts)
 
     def _fit(self, source: TextSource, *, notes: Sequence[str] = ()) -> Self:
         _require_extra()
@@ -362,21 +359,9 @@ class FairnessAudit(ModelEstimator):
             batch_tokens=self.batch_tokens,
             progress=self.progress,
         )
-        self.report_ = run.report(source, notes)
+        lack = "" if self.lexicons != "auto" or run.lexicons else lacking_words(texts)
+        self.report_ = run.report(source, [*notes, *filter(None, [lack])])
         return self
-
-
-def _named(argument: str, wanted: LexiconsLike, texts: Sequence[str]) -> tuple[Lexicon, ...]:
-    """Return lexicons in the language of the texts; an error names the argument."""
-    try:
-        return as_lexicons(wanted, language=_language(texts))
-    except ArgumentError as error:
-        raise ArgumentError(f"{argument}: {error}") from None
-
-
-def _language(texts: Sequence[str]) -> str:
-    """Return "zh" for Chinese texts and "en" for all others."""
-    return "zh" if guess_locale("".join(texts)) == "zh" else "en"
 
 
 def _require_extra() -> None:

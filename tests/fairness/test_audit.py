@@ -227,6 +227,26 @@ def test_chinese_texts_are_found_and_swapped_by_words():
     assert abs(gap.value) == pytest.approx(0.1, abs=0.02)
 
 
+def test_scripts_without_word_lists_are_audited_by_columns():
+    texts = [
+        f"{who}は{what}。{n}"
+        for n in range(20)
+        for who in ("彼女", "彼")
+        for what in ("来た", "寝た")
+    ]
+    who = [text.split("は")[0] for text in texts]
+
+    def model(batch):
+        return [0.7 if text.startswith("彼女") else 0.4 for text in batch]
+
+    report = px.FairnessAudit(model, n_explained=30, **QUICK).fit(texts, None, {"who": who}).report_
+    (gap,) = of(report.gaps, metric="mean_score", kind="difference").itertuples()
+    assert abs(gap.value) == pytest.approx(0.3)
+    assert report.words.contribution.sum() == pytest.approx(gap.value)
+    assert any("'ja'" in note for note in report.facts["notes"])
+    assert not len(report.counterfactual)
+
+
 def test_regression():
     rng = np.random.default_rng(0)
     texts = [f"{who} number {i}" for i in range(60) for who in ("she", "he")]
