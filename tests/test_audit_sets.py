@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perturbx.fairness.whole_words import WholeWords
+from perturbx.fairness.planted_terms import WholeWords
 
 DATASETS = Path(__file__).resolve().parents[1] / "datasets"
 ATTRIBUTES = {"gender", "religion", "ethnicity", "orientation", "age", "disability"}

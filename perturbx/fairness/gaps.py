@@ -48,7 +48,7 @@ POWER: Final = 0.8
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class GroupComparison:
     """The groups of one attribute, for one outcome, ready to be compared.
 
     Parameters
@@ -82,7 +82,7 @@ class Comparison:
 class _Hypothesis:
     """One difference: its value, its resampled values, and its values where there is none."""
 
-    comparison: Comparison
+    comparison: GroupComparison
     metric: str
     pair: tuple[int, int]
     value: float
@@ -93,7 +93,7 @@ class _Hypothesis:
     @classmethod
     def of(
         cls,
-        comparison: Comparison,
+        comparison: GroupComparison,
         metric: str,
         pair: tuple[int, int],
         values: FloatArray,
@@ -179,7 +179,7 @@ def check_compared(compare: str | Mapping[str, str], attributes: Sequence[Attrib
 
 
 def gap_rows(
-    comparisons: Sequence[Comparison], *, level: float, n_permutations: int, seed: int
+    comparisons: Sequence[GroupComparison], *, level: float, n_permutations: int, seed: int
 ) -> list[dict[str, Any]]:
     """Return a row for every gap of every comparison, with p-values adjusted over all of them."""
     hypotheses = [
@@ -206,7 +206,7 @@ def gap_rows(
     return rows
 
 
-def _hypotheses(comparison: Comparison, n_permutations: int, seed: int) -> list[_Hypothesis]:
+def _hypotheses(comparison: GroupComparison, n_permutations: int, seed: int) -> list[_Hypothesis]:
     measured, judged = comparison.measured, comparison.judged
     exact = len(judged) <= PERMUTED_UP_TO
     wanted = [gap for gap, measure in MEASURE_OF_GAP.items() if measure in measured.names]
@@ -240,7 +240,7 @@ def _hypotheses(comparison: Comparison, n_permutations: int, seed: int) -> list[
     return [*found, *_equalized_odds(comparison, found)]
 
 
-def _equalized_odds(comparison: Comparison, found: Sequence[_Hypothesis]) -> list[_Hypothesis]:
+def _equalized_odds(comparison: GroupComparison, found: Sequence[_Hypothesis]) -> list[_Hypothesis]:
     by_gap = {
         (own.metric, own.pair): own for own in found if own.metric in ("equal_opportunity", "fpr")
     }

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness.labelled_texts import LabelledTexts
-from perturbx.fairness.whole_words import WholeWords, normal_form
+from perturbx.fairness.planted_terms import WholeWords, normal_form
 from perturbx.typing import FloatArray, TextInput
 from perturbx.units.units import Units
 from perturbx.units.words import Words

@@ -17,7 +17,7 @@ from perturbx.fairness.contributions import (
     mean_attributions,
 )
 from perturbx.fairness.explaining import explain_texts
-from perturbx.fairness.gaps import Comparison, check_compared, gap_rows, pairs_to_compare
+from perturbx.fairness.gaps import GroupComparison, check_compared, gap_rows, pairs_to_compare
 from perturbx.fairness.group_metrics import GroupMeasures, measure_groups
 from perturbx.fairness.grouping import EVERYONE, Attribute
 from perturbx.fairness.outcomes import Outcome
@@ -76,7 +76,7 @@ class Audited:
         return stratified(len(rows), n, rows.attributes, self.judged, rng, rows.clusters)
 
 
-def group_tables(audited: Audited) -> tuple[Tables, list[Comparison]]:
+def group_tables(audited: Audited) -> tuple[Tables, list[GroupComparison]]:
     """Return the tables of groups, metrics and gaps, and what gaps were made of."""
     plan, rows = audited.plan, audited.rows
     check_compared(plan.compare, rows.attributes)
@@ -100,7 +100,7 @@ def group_tables(audited: Audited) -> tuple[Tables, list[Comparison]]:
             )
             tables["metrics"] += _metric_rows(attribute, outcome, measured, plan.level)
             comparisons.append(
-                Comparison(
+                GroupComparison(
                     attribute, outcome.name, judged, rows.clusters, measured, pairs, with_extremes
                 )
             )
@@ -177,7 +177,7 @@ def _metric_rows(
 
 def word_tables(
     audited: Audited,
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[GroupComparison],
     source: TextSource,
     scores: TextScores,
     explainer: BaseExplainer,
@@ -217,7 +217,7 @@ def _categories(lexicons: Sequence[Lexicon]) -> Callable[[str], list[tuple[int, 
 
 
 def _split_gaps(
-    tables: Tables, comparison: Comparison, found: Contributions, plan: AuditPlan
+    tables: Tables, comparison: GroupComparison, found: Contributions, plan: AuditPlan
 ) -> int:
     """Add the words behind the gaps of one attribute and outcome; return how many were left out.
 

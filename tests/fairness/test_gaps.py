@@ -5,7 +5,7 @@ import pytest
 
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness import group_metrics
-from perturbx.fairness.gaps import Comparison, check_compared, gap_rows, pairs_to_compare
+from perturbx.fairness.gaps import GroupComparison, check_compared, gap_rows, pairs_to_compare
 from perturbx.fairness.group_metrics import measure_groups
 from perturbx.fairness.grouping import attribute, intersections
 from perturbx.fairness.statistics.measures import Judged
@@ -33,7 +33,7 @@ def table(judged, groups, clusters=None, *, compare="auto", seed=0, n=100, least
         judged, groups, clusters, n_resamples=2 * n, seed=seed, min_group_size=least
     )
     pairs, extremes = pairs_to_compare(groups, compare)
-    comparison = Comparison(groups, "o", judged, clusters, found, pairs, extremes)
+    comparison = GroupComparison(groups, "o", judged, clusters, found, pairs, extremes)
     return gap_rows([comparison], level=0.95, n_permutations=n, seed=seed)
 
 
@@ -67,7 +67,7 @@ def coverage(kind, n, **size):
         found = measure_groups(
             judged, groups, clusters, n_resamples=200, seed=run, min_group_size=1
         )
-        comparison = Comparison(groups, "o", judged, clusters, found, ((0, 1),), False)
+        comparison = GroupComparison(groups, "o", judged, clusters, found, ((0, 1),), False)
         for row in gap_rows([comparison], level=0.95, n_permutations=2, seed=run):
             if row["kind"] == "difference":
                 inside = row["low"] <= 0.2 <= row["high"]
@@ -97,7 +97,7 @@ def test_intervals_of_rates_given_the_label_hold_it():
         found = measure_groups(
             judged, groups, clusters, n_resamples=200, seed=run, min_group_size=1
         )
-        comparison = Comparison(groups, "o", judged, clusters, found, ((0, 1),), False)
+        comparison = GroupComparison(groups, "o", judged, clusters, found, ((0, 1),), False)
         for row in gap_rows([comparison], level=0.95, n_permutations=2, seed=run):
             if row["kind"] == "difference" and row["metric"] in held:
                 truth = 0.2 if row["metric"] == "fpr" else -0.2

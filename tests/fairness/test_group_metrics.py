@@ -7,7 +7,7 @@ import sklearn.metrics as sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perturbx.fairness.gaps import Comparison, gap_rows, pairs_to_compare
+from perturbx.fairness.gaps import GroupComparison, gap_rows, pairs_to_compare
 from perturbx.fairness.group_metrics import OVERALL, measure_groups
 from perturbx.fairness.grouping import EVERYONE, attribute
 from perturbx.fairness.statistics.auc import AUCS, generalised_mean
@@ -87,7 +87,7 @@ def test_gaps_of_two_groups_are_fairlearns(seed):
     found = measure_groups(judged, groups, None, **OPTIONS)
     pairs, extremes = pairs_to_compare(groups, "auto")
     rows = gap_rows(
-        [Comparison(groups, "o", judged, None, found, pairs, extremes)],
+        [GroupComparison(groups, "o", judged, None, found, pairs, extremes)],
         level=0.95,
         n_permutations=100,
         seed=0,
@@ -110,7 +110,7 @@ def test_a_group_that_is_never_selected_has_the_worst_gap(kind):
         decisions = (group == high).astype(float)
         judged, groups = Judged(decisions, decisions), attribute("g", group)
         found = measure_groups(judged, groups, None, **OPTIONS)
-        comparison = Comparison(groups, "o", judged, None, found, ((0, 1),), False)
+        comparison = GroupComparison(groups, "o", judged, None, found, ((0, 1),), False)
         rows = gap_rows([comparison], level=0.95, n_permutations=100, seed=0)
         (row,) = [r for r in rows if (r["metric"], r["kind"]) == ("demographic_parity", kind)]
         function = getattr(fairlearn, f"demographic_parity_{kind}")
@@ -183,7 +183,7 @@ def test_a_constant_model_is_measured_without_a_warning():
     judged = Judged(np.full(40, 0.7), np.ones(40), np.tile([0.0, 1.0], 20), True)
     groups = attribute("g", np.repeat(["a", "b"], 20))
     found = measure_groups(judged, groups, None, **OPTIONS)
-    comparison = Comparison(groups, "o", judged, None, found, ((0, 1),), False)
+    comparison = GroupComparison(groups, "o", judged, None, found, ((0, 1),), False)
     rows = gap_rows([comparison], level=0.95, n_permutations=100, seed=0)
     for row in rows:
         neutral = 1.0 if row["kind"] == "ratio" else 0.0

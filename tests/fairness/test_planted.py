@@ -15,7 +15,7 @@ from perturbx.exceptions import ArgumentError
 from perturbx.fairness.labelled_texts import LabelledTexts
 from perturbx.fairness.loaders import load_audit_set
 from perturbx.fairness.planted import PlantedBias, planted_scorer
-from perturbx.fairness.whole_words import WholeWords
+from perturbx.fairness.planted_terms import WholeWords
 from perturbx.maskers import Replace
 from perturbx.units import Words
 
