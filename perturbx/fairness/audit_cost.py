@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perturbx.explainers.base import BaseExplainer
-from perturbx.explainers.explain import make_explainer
+from perturbx.fairness.explaining import named_explainer
 from perturbx.fairness.plan import AuditPlan
 from perturbx.fairness.sampling import Sample, stratified
 from perturbx.fairness.swaps import make_swaps
@@ -77,8 +77,7 @@ def estimate_audit(
     if plan.n_explained and texts:
         chosen = explainer
         if not isinstance(chosen, BaseExplainer):
-            way = {"estimator": "unbiased"} if explainer in (None, "shapley") else {}
-            chosen = make_explainer(explainer or "shapley", scorer, budget="fast", **way)
+            chosen = named_explainer(explainer, scorer)
         cost = chosen.estimate_cost([texts[i] for i in sample(plan.n_explained, 1).rows])
         explaining = (cost.least_calls, cost.most_calls)
     swapping = neutral = 0

@@ -53,13 +53,9 @@ def audit_explainer(
         "link": outcomes[0].link,
     }
     if explainer is None or isinstance(explainer, str):
-        # Over hundreds of texts the errors of single ones average out; a bias would not.
-        way = {"estimator": "unbiased"} if explainer in (None, "shapley") else {}
-        return make_explainer(
-            "shapley" if explainer is None else explainer,
+        return named_explainer(
+            explainer,
             scorer,
-            **way,
-            budget="fast",
             random_state=random_state,
             batch_tokens=batch_tokens,
             progress=progress,
@@ -74,6 +70,20 @@ def audit_explainer(
     own = {"device": None, "dtype": None, "output_names": None}
     chosen.set_params(model=scorer, **own, **settings)
     return chosen
+
+
+def named_explainer(name: str | None, scorer: Scorer, **settings: Any) -> BaseExplainer:
+    """Return an explainer by its name, set for means over many texts.
+
+    Over hundreds of texts the errors of single ones average out; a bias would not. Sampled answers
+    have to go to several masks and to the ends, for which chains have no room.
+    """
+    chosen = "shapley" if name is None else name
+    if chosen != "shapley":
+        return make_explainer(chosen, scorer, budget="fast", **settings)
+    if isinstance(scorer, PaidScorer) and scorer.samples_answers:
+        return make_explainer(chosen, scorer, budget="normal", **settings)
+    return make_explainer(chosen, scorer, estimator="unbiased", budget="fast", **settings)
 
 
 def explain_texts(
