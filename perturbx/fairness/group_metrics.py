@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import scipy.sparse
 
-from perturbx.exceptions import MissingExtraError
+from perturbx.fairness.fairlearn_values import fairlearn_values
 from perturbx.fairness.grouping import EVERYONE, Attribute, with_everyone
 from perturbx.fairness.statistics.auc import AUCS, GroupAucs, generalised_mean
 from perturbx.fairness.statistics.measures import Judged, Measure, measures_of
@@ -258,116 +257,6 @@ def _rows_per_cluster(used: scipy.sparse.csr_array, resampling: Resampling) -> F
         return np.ones(used.shape[0])
     clusters = np.maximum(resampling.n_independent(used), 1)
     return np.maximum(np.asarray(used.sum(axis=1)).ravel() / clusters, 1.0)
-
-
-def fairlearn_values(
-    judged: Judged,
-    groups: tuple[str, ...],
-    members: scipy.sparse.csr_array,
-    measures: tuple[Measure, ...],
-) -> FloatArray:
-    """Return the measures of every group by fairlearn's `MetricFrame`, ``(n_measures, n_groups)``.
-
-    Raises
-    ------
-    MissingExtraError
-        fairlearn is not installed (extra ``fairness``).
-    """
-    try:
-        from fairlearn.metrics import MetricFrame
-    except ImportError as error:
-        raise MissingExtraError("fairlearn", "fairness") from error
-
-    functions = _functions()
-    coo = members.tocoo()
-    row, group = (part.astype(np.int64) for part in coo.coords)
-    truth = judged.scores if judged.labels is None else judged.labels
-    values = np.full((len(measures), len(groups)), np.nan)
-    for of_scores in (False, True):
-        said = judged.scores if of_scores or judged.decisions is None else judged.decisions
-        for of_labels in (False, True):
-            wanted = {
-                m.name: functions[m.name]
-                for m in measures
-                if m.needs_labels == of_labels and (m.name in _OF_SCORES) == of_scores
-            }
-            known = np.isfinite(truth[row]) if of_labels else np.ones(len(row), dtype=bool)
-            if not wanted or not known.any():
-                continue
-            at = row[known]
-            cells = np.stack([group[known], np.nan_to_num(truth[at]), said[at]])
-            weights = np.ones(cells.shape[1])
-            if not of_scores and judged.decisions is not None:
-                # Equal rows count as one, several times over: fairlearn is slow a row.
-                truth_at = cells[1] if of_labels else np.zeros(len(at))
-                cells, weights = np.unique(
-                    np.stack([cells[0], truth_at, cells[2]]), axis=1, return_counts=True
-                )
-            with warnings.catch_warnings():
-                # Of groups without a positive or a negative: they have no value below.
-                warnings.simplefilter("ignore")
-                frame = MetricFrame(
-                    metrics=wanted,
-                    y_true=cells[1],
-                    y_pred=cells[2],
-                    sensitive_features=cells[0].astype(np.int64),
-                    sample_params={name: {"sample_weight": weights} for name in wanted},
-                ).by_group
-            for number, measure in enumerate(measures):
-                if measure.name in wanted:
-                    values[number, frame.index.to_numpy()] = frame[measure.name].to_numpy(float)
-    for number, measure in enumerate(measures):
-        below = members.T @ measure.of_rows(judged)[1]
-        values[number, below == 0] = np.nan
-    return values
-
-
-_OF_SCORES: Final = frozenset(
-    ("mean_score", "calibration", "brier_score", "mean_error", "mean_absolute_error")
-)
-
-
-def _functions() -> dict[str, Callable[..., float]]:
-    """Return fairlearn's and scikit-learn's function for each measure."""
-    from fairlearn import metrics as fairlearn
-    from sklearn import metrics as sklearn
-
-    def of_label(function: Callable[..., float], label: int) -> Callable[..., float]:
-        def share(y_true: Any, y_pred: Any, *, sample_weight: Any) -> float:
-            if label not in y_true:
-                return np.nan
-            return float(function(y_true, y_pred, pos_label=1, sample_weight=sample_weight))
-
-        return share
-
-    def base_rate(y_true: Any, y_pred: Any, *, sample_weight: Any) -> float:
-        return float(fairlearn.mean_prediction(y_pred, y_true, sample_weight=sample_weight))
-
-    def mean_error(y_true: Any, y_pred: Any, *, sample_weight: Any) -> float:
-        said = fairlearn.mean_prediction(y_true, y_pred, sample_weight=sample_weight)
-        return float(said - base_rate(y_true, y_pred, sample_weight=sample_weight))
-
-    def precision(y_true: Any, y_pred: Any, *, sample_weight: Any) -> float:
-        return float(
-            sklearn.precision_score(
-                y_true, y_pred, sample_weight=sample_weight, zero_division=np.nan
-            )
-        )
-
-    return {
-        "selection_rate": fairlearn.selection_rate,
-        "base_rate": base_rate,
-        "tpr": of_label(fairlearn.true_positive_rate, 1),
-        "fpr": of_label(fairlearn.false_positive_rate, 0),
-        "fnr": of_label(fairlearn.false_negative_rate, 1),
-        "precision": precision,
-        "accuracy": sklearn.accuracy_score,
-        "mean_score": fairlearn.mean_prediction,
-        "calibration": mean_error,
-        "mean_error": mean_error,
-        "brier_score": sklearn.mean_squared_error,
-        "mean_absolute_error": sklearn.mean_absolute_error,
-    }
 
 
 def _overall(
