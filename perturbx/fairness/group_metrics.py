@@ -97,16 +97,18 @@ def measure_groups(
     measures = measures_of(judged)
     few = gathered(judged, members, clusters, n_resamples, seed)
     values = fairlearn_values(judged, groups, members, measures)
-    below_line = [measure.of_rows(judged)[1] for measure in measures]
-    n = np.stack([np.rint(members.T @ below).astype(np.int64) for below in below_line])
+    # Measure by measure: of a million rows there is no room for all of them at once.
+    n = np.stack([np.rint(members.T @ m.of_rows(judged)[1]).astype(np.int64) for m in measures])
     draws = _resampled_quotients(measures, few.judged, few.members, few.resampling)
-    used = scipy.sparse.vstack(
-        [members.T.multiply(below[None]).tocsr() for below in below_line], format="csr"
-    )
     n_clusters = np.where([[measure.is_share] for measure in measures], MANY, n)
     if clusters is not None:
         plain = Resampling(clusters, None, n_resamples, seed)
-        n_clusters = plain.n_independent(used).reshape(n.shape)
+        n_clusters = np.stack(
+            [
+                plain.n_independent(members.T.multiply(m.of_rows(judged)[1][None]).tocsr())
+                for m in measures
+            ]
+        )
     names = tuple(measure.name for measure in measures)
     enough = n
     if judged.is_binary:

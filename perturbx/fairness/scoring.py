@@ -25,7 +25,7 @@ from perturbx.typing import IntArray, ScoreKind, ScoreMatrix, Scorer
 from perturbx.units.text_input import as_one_text
 from perturbx.units.units import Units
 
-_AT_ONCE = 20_000
+_AT_ONCE = 5_000
 """Texts that are made ready at once."""
 
 _KEPT = torch.ones((1, 1), dtype=torch.bool)
