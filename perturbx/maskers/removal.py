@@ -45,9 +45,9 @@ class Editing(ABC):
     ) -> TextEncoding:
         """Return the text ready for masking as strings, whoever scores them tokenizes them.
 
-        Parameters and errors are those of `encode`.
+        Parameters are those of `encode`; any number of segments is written out, as a prompt with a
+        response and a contrast is.
         """
-        check_segments(units, tokenizer)
         if tokenizer is None:
             return encode_text(units, self.filler())
         return self._encode_read_text(units, tokenize(units, tokenizer, max_tokens), tokenizer)

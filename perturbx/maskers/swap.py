@@ -14,7 +14,7 @@ from perturbx.lexicons.lexicon import Lexicon
 from perturbx.lexicons.rules import Exchange, SwapRule, as_pairs, swap_rule
 from perturbx.lexicons.shipped import LexiconsLike, as_lexicons
 from perturbx.lexicons.swapping import Edit, Swapped, apply_edits, swap_text
-from perturbx.maskers.removal import Editing
+from perturbx.maskers.removal import Editing, check_segments
 from perturbx.maskers.text_encoding import TextEncoding
 from perturbx.typing import Span
 from perturbx.units.units import Units
@@ -108,6 +108,7 @@ class Swap(Editing):
         self, units: Units, tokenizer: Any = None, max_tokens: int | None = None
     ) -> TextEncoding:
         """Return the text ready for masking, as strings; see `Removal.encode`."""
+        check_segments(units, tokenizer)
         return self.encode_strings(units, tokenizer, max_tokens)
 
 
