@@ -27,7 +27,7 @@ EVERY_FAULT = {
     "dropped": 0.02,
     "dropped_midway": 0.02,
     "malformed": 0.02,
-    "missing_logprobs": 0.02,
+    "missing_logprobs": 0.01,
     "slow": 0.02,
 }
 
