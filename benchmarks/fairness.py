@@ -27,12 +27,27 @@ from fairness_models import DATA, minilm_model, tfidf_model
 import perturbx as px
 from perturbx.fairness import LabelledTexts, PlantedBias, planted_scorer
 from perturbx.fairness.loaders import load_audit_set, load_hatecheck, load_madlibs
+from perturbx.lexicons import load_lexicon
+from perturbx.maskers import Replace
+from perturbx.units import Words
 
 DATASETS = Path(__file__).resolve().parents[1] / "datasets"
 WORDS = {
-    "en": {"the": 0.02, "work": 0.05, "not": -0.06, "we": -0.03, "time": 0.04},
-    "zh": {"我": 0.02, "工作": 0.05, "不": -0.06, "的": 0.01, "人": -0.02},
+    "en": {
+        "the": 0.3,
+        "of": -0.4,
+        "work": 0.8,
+        "not": -1.2,
+        "this": 0.4,
+        "was": -0.3,
+        "every": 0.7,
+    },
+    "zh": {"我": 0.4, "工作": 0.8, "不": -1.2, "都": 0.6, "信": -0.5, "又": -0.6, "感谢": 0.9},
 }
+"""What else moves the log-odds: the same term then adds another probability in every text."""
+
+REMOVED = Replace("_")
+"""So that what stands on either side of a removed Chinese word makes no new one."""
 
 
 def part_of(data: LabelledTexts, attribute: str, seed: int, share: float) -> LabelledTexts:
@@ -51,78 +66,95 @@ def planted(seeds: int) -> dict[str, Any]:
     for language in ("en", "zh"):
         data = load_audit_set(DATASETS / f"audit_{language}.csv")
         for attribute in data.attributes:
-            names = data.group_names(attribute)
+            model = planted_scorer(data, attribute, gap=0.1, words=WORDS[language], link="logistic")
+            worth = terms_worth(model, data, attribute, language)
+            every = data.groups_of(attribute)
             gaps, words, sums, called = [], [], [], []
             for seed in range(seeds):
-                model = planted_scorer(
-                    data,
-                    attribute,
-                    gap=0.1,
-                    words=WORDS[language],
-                    noise=0.05,
-                    random_state=seed,
-                )
                 part = part_of(data, attribute, seed, 0.5)
-                part = LabelledTexts(
-                    part.texts,
-                    part.labels,
-                    {attribute: part.groups_of(attribute)},
-                    part.clusters,
-                )
+                groups = {attribute: part.groups_of(attribute)}
                 audit = px.FairnessAudit(
                     model,
                     random_state=seed,
                     n_explained=len(part),
+                    explainer=px.ShapleyExplainer(
+                        model,
+                        estimator="unbiased",
+                        budget="fast",
+                        masker=REMOVED,
+                        random_state=seed,
+                    ),
                     n_swaps=0,
+                    compare="pairs",
                     progress=False,
-                ).fit(part)
+                ).fit(LabelledTexts(part.texts, part.labels, groups, part.clusters))
                 report = audit.report_
                 own = report.gaps
                 own = own[(own.metric == "mean_score") & (own.kind == "difference")]
-                every = data.groups_of(attribute)
-                for _, row in own.iterrows():
-                    if row.group_a != "(all)" and row.group_b != "(all)":
-                        truth = model.true_gap(data.texts, every, row.group_a, row.group_b)
-                        gaps.append(row.low <= truth + 1e-9 and truth - 1e-9 <= row.high)
-                        if abs(truth) > 0.05:
-                            called.append(row.p_value < 0.05)
-                for pair, split in report.words.groupby(["group_a", "group_b"]):
-                    if "(all)" in pair:
-                        continue
-                    gap = own[(own.group_a == pair[0]) & (own.group_b == pair[1])].value.iloc[0]
-                    sums.append(abs(split.contribution.sum() - gap))
-                    terms = split[split.category == attribute]
-                    truth = sum(
-                        sign * _terms_worth(model, data, attribute, group)
-                        for sign, group in ((1, pair[0]), (-1, pair[1]))
-                    )
+                for row in own.itertuples():
+                    truth = model.true_gap(data.texts, every, row.group_a, row.group_b)
+                    gaps.append(row.low <= truth + 1e-9 and truth - 1e-9 <= row.high)
+                    if abs(truth) > 0.05:
+                        called.append(row.p_value < 0.05)
+                    split = report.words
+                    split = split[(split.group_a == row.group_a) & (split.group_b == row.group_b)]
+                    sums.append(abs(split.contribution.sum() - row.value))
                     kinds = report.categories
                     kinds = kinds[
-                        (kinds.group_a == pair[0])
-                        & (kinds.group_b == pair[1])
+                        (kinds.group_a == row.group_a)
+                        & (kinds.group_b == row.group_b)
                         & (kinds.category == attribute)
                     ]
-                    if len(kinds) and len(terms):
-                        row = kinds.iloc[0]
-                        words.append(row.low - 1e-6 <= truth <= row.high + 1e-6)
+                    for kind in kinds.itertuples():
+                        truth = worth[row.group_a] - worth[row.group_b]
+                        words.append(kind.low - 1e-6 <= truth <= kind.high + 1e-6)
             found[f"{language} {attribute}"] = {
-                "groups": len(names),
+                "groups": len(data.group_names(attribute)),
+                "gaps": len(gaps),
                 "gaps inside": float(np.mean(gaps)),
-                "n": len(gaps),
                 "planted gaps found": float(np.mean(called)),
-                "category inside": float(np.mean(words)) if words else None,
+                "contributions inside": float(np.mean(words)),
                 "largest rest": float(np.max(sums)),
             }
             print(f"{language} {attribute}: {found[f'{language} {attribute}']}", flush=True)
     return found
 
 
-def _terms_worth(model: PlantedBias, data: LabelledTexts, attribute: str, group: str) -> float:
-    """Return what the planted terms add to the mean score of a group."""
-    rows = [row for row, name in enumerate(data.groups_of(attribute)) if name == group]
-    texts = [data.texts[row] for row in rows]
-    bare = PlantedBias({}, words=model.words, base=model.base, link=model.link)
-    return float((model.true_scores(texts) - bare.true_scores(texts)).mean())
+def terms_worth(
+    model: PlantedBias, data: LabelledTexts, attribute: str, language: str
+) -> dict[str, float]:
+    """Return what the terms of an attribute add to each group's mean score: exact values.
+
+    Only units that touch a weighted word matter, so few coalitions need be asked about.
+    """
+    lexicon, cut = load_lexicon(attribute, language=language), Words()
+    weighted = PlantedBias(model.effects, words=model.words)
+    worth: dict[str, list[float]] = {}
+    for text, group in zip(data.texts, data.groups_of(attribute), strict=True):
+        if group is None:
+            continue
+        units = cut(text)
+        players = np.flatnonzero(weighted.true_contributions(units)).tolist()
+        masks = np.zeros((2 ** len(players), units.n_units), dtype=bool)
+        masks[:, players] = (np.arange(len(masks))[:, None] >> np.arange(len(players))) & 1
+        scores = model(list(REMOVED.variants(units, masks).texts))
+        named = [
+            place
+            for place, unit in enumerate(players)
+            if any(
+                mention.start < units.first_spans[unit][1]
+                and units.first_spans[unit][0] < mention.stop
+                for mention in lexicon.find(text)
+            )
+        ]
+        values = px.explain_game(
+            lambda asked, scores=scores: scores[asked @ (1 << np.arange(asked.shape[1]))],
+            len(players),
+            estimator="exact",
+            budget=len(masks),
+        ).values
+        worth.setdefault(group, []).append(float(values[named].sum()))
+    return {group: float(np.mean(values)) for group, values in worth.items()}
 
 
 def null(seeds: int) -> dict[str, Any]:
@@ -134,7 +166,7 @@ def null(seeds: int) -> dict[str, Any]:
         smallest = []
         for seed in range(seeds):
             rng = np.random.default_rng(seed)
-            words = {word: float(rng.normal(0, 0.04)) for word in WORDS[language]}
+            words = {word: float(rng.normal(0, 0.03)) for word in WORDS[language]}
             model = PlantedBias({}, words=words, noise=0.25, random_state=seed)
             rows = np.sort(rng.choice(len(data), 1500, replace=False))
             audit = px.FairnessAudit(
