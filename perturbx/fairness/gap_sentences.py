@@ -145,22 +145,36 @@ def no_gap_sentences(attribute: str, own: pd.DataFrame) -> Iterator[str]:
             alike.setdefault(rest, []).append(outcome)
     for rest, outcomes in alike.items():
         rows = tested[tested["outcome"].isin(outcomes)]
-        could = "; ".join(_detectable(only(rows, metric=metric), metric) for metric in rest)
-        yield (
+        told = {metric: _detectable(only(rows, metric=metric), metric) for metric in rest}
+        could = "; ".join(filter(None, told.values()))
+        blind = [wording(metric).name for metric, size in told.items() if not size]
+        text = (
             f"{attribute}, {listed(map(quoted, outcomes))}: no gap beyond chance was found in "
-            f"{listed((wording(metric).name for metric in rest), most=12, last='or')}. With such "
-            f"data, 80 of 100 audits would have found gaps of: {could}. Smaller ones may exist"
-            f"{_OF_SMALL * (' to ' in could)}."
+            f"{listed((wording(metric).name for metric in rest), most=12, last='or')}."
         )
+        if could:
+            text += (
+                f" With such data, 80 of 100 audits would have found gaps of: {could}. Smaller "
+                f"ones may exist{_OF_SMALL * (' to ' in could)}."
+            )
+        if blind:
+            text += (
+                f" In {listed(blind, most=12, last='or')} a gap of no size would have been found."
+            )
+        yield text
 
 
 def _detectable(rows: pd.DataFrame, metric: str) -> str:
     """Tell the gap that would have been found, for the pair that tells most and the one least.
 
+    Nothing where none would.
+
     Where groups are held against all texts, the extremes are no pair that was chosen beforehand.
     """
     with_all = rows[rows["group_b"] == EVERYONE]
     rows = with_all if len(with_all) else rows
+    if rows["detectable"].isna().all():
+        return ""
     least, most = (
         gap(float(end), metric) for end in (rows["detectable"].min(), rows["detectable"].max())
     )

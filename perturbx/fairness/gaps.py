@@ -13,7 +13,13 @@ from scipy.stats import norm
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness.group_metrics import GroupMeasures
 from perturbx.fairness.grouping import Attribute
-from perturbx.fairness.null_gaps import PERMUTED_UP_TO, NullGaps, centred, widening
+from perturbx.fairness.null_gaps import (
+    PERMUTED_UP_TO,
+    NullGaps,
+    centred,
+    is_off_centre,
+    widening,
+)
 from perturbx.fairness.statistics.auc import AUCS
 from perturbx.fairness.statistics.balancing import Balance
 from perturbx.fairness.statistics.measures import Judged
@@ -109,6 +115,9 @@ class _Hypothesis:
         if measured.n_clusters is not None:
             n_clusters = int(measured.n_clusters[measured.names.index(measure), list(pair)].min())
         is_permuted = len(comparison.judged) <= PERMUTED_UP_TO
+        if is_permuted and spread is None and is_off_centre(null):
+            # Groups of different templates: dealt within them, a gap stays that is none of groups.
+            null, is_permuted = centred(drawn[None], len(null))[0], False
         factor = widening(drawn, null, n_clusters, is_permuted=is_permuted)
         known = null[np.isfinite(null)]
         middle = float(known.mean()) if len(known) else 0.0
@@ -275,6 +284,9 @@ def _rows_of(
     at_b = [_of_everyone(measured, own) if b == len(measured.groups) - 1 else own for own in at]
     few = bool(measured.too_few[at, a].any() or measured.too_few[at_b, b].any())
     p_value, plain, detectable = tested
+    if detectable > (measured.bounds[at, 1] - measured.bounds[at, 0]).max():
+        # No gap is as large as that: none would be found.
+        detectable = np.nan
     about: dict[str, Any] = {
         "attribute": comparison.attribute.name,
         "outcome": comparison.outcome,

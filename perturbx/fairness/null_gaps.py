@@ -22,6 +22,10 @@ PERMUTED_UP_TO: Final = 30_000
 """With more rows, p-values come from the bootstrap, whose distributions are normal by then."""
 
 
+OFF_CENTRE: Final = 0.25
+"""Standard deviations from zero at which a null distribution is another one's."""
+
+
 @dataclass(frozen=True, eq=False)
 class NullGaps:
     """Gaps of groups dealt at random.
@@ -183,6 +187,21 @@ def centred(draws: FloatArray, n: int) -> FloatArray:
     with np.errstate(invalid="ignore"):
         moved: FloatArray = draws - draws.mean(axis=1, keepdims=True)
     return moved[:, np.arange(n) % draws.shape[1]]
+
+
+def is_off_centre(null: FloatArray) -> bool:
+    """Say whether gaps of groups dealt at random are not around zero.
+
+    Rows are exchanged within clusters. Where groups stand in different clusters, what is left is
+    the difference of these; a gap that is told as such is then not what permutations test.
+
+    Examples
+    --------
+    >>> is_off_centre(np.array([0.9, 1.1, 1.0])), is_off_centre(np.array([-1.0, 0.2, 1.0]))
+    (True, False)
+    """
+    known = null[np.isfinite(null)]
+    return bool(len(known)) and bool(abs(known.mean()) > OFF_CENTRE * known.std())
 
 
 def widening(

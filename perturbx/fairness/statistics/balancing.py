@@ -21,6 +21,8 @@ _FLAT: Final = 1e-3
 
 _MOST_SKEWED: Final = 6.0
 
+_EQUAL: Final = 1e-9
+
 
 @dataclass(frozen=True, eq=False)
 class Balance:
@@ -48,6 +50,8 @@ class Balance:
         mean = values.sum(axis=1) / count
         moved = np.where(known, values - mean[:, None], 0.0)
         spread = np.sqrt((moved**2).sum(axis=1) / count)
+        # What rounding leaves of equal values is no spread: nothing can be tested by them.
+        spread[spread <= _EQUAL * np.abs(values).max(axis=1, initial=0.0)] = 0.0
         scaled = np.divide(
             moved, spread[:, None], out=np.zeros_like(moved), where=spread[:, None] > 0
         )
