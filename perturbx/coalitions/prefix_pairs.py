@@ -23,9 +23,10 @@ class PrefixPairs:
     """The empty and the full coalition, then pairs chosen by what they tell for their price.
 
     For models that read a beginning that several variants share only once: a row costs the tokens
-    of its units behind the longest beginning it shares with a row before it, and its tail. Units
-    stay in text order; what is random are the candidates of the search. Larger designs of one
-    generator begin with the smaller ones.
+    of its units behind the longest beginning it shares with a row before it, and its tail. The
+    first pairs, as many as units, are those of `OddPairs`: no price is looked at there. Units stay
+    in text order; what is random are the candidates of the search, and which unit plays which part
+    in the first pairs. Larger designs of one generator begin with the smaller ones.
 
     Rows 0 and 1 are the empty and the full coalition; rows 2j and 2j + 1 are complements. There
     are no inclusion probabilities.

@@ -4,7 +4,9 @@ A decoder that keeps the keys and values of a shared beginning reads only the to
 a row costs the tokens of its new nodes in the trie of all rows. The next pair is the one with the
 largest drop in the Shapley values' posterior variance, divided by the square root of what the
 pair costs; candidates are drawn anew for every pair, most of them as rows that begin like
-rows chosen before.
+rows chosen before. The first pairs, as many as units, are the greedy sequence for calls
+(`perturbx.coalitions.greedy_design`): where hardly any row is there to share a beginning with, what
+is cheap are single units and all but single ones, and these tell little of games with interactions.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from perturbx.coalitions.greedy_design import RHO, WHITE
+from perturbx.coalitions.greedy_design import RHO, WHITE, greedy_pairs, most_greedy_pairs
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
 from perturbx.typing import FloatArray, IntArray
 
@@ -33,6 +35,8 @@ Rows = NDArray[np.bool_]
 class PrefixSearch:
     """A sequence of pairs that grows; each is chosen given those before it.
 
+    The first `n_units` pairs have no price.
+
     Parameters
     ----------
     unit_tokens : sequence of int, (n_units,)
@@ -40,7 +44,7 @@ class PrefixSearch:
     tail : float
         What each row costs behind its units, in tokens.
     seed : int
-        Of the candidates.
+        Of the candidates, and of which unit plays which part in the first pairs.
     """
 
     def __init__(self, unit_tokens: tuple[int, ...], tail: float, seed: int) -> None:
@@ -55,6 +59,7 @@ class PrefixSearch:
         self.pairs: Rows = whole[:0]
         self._beliefs.learn(whole[0])
         self._add(whole[0])
+        self._first = self._without_price()
 
     def extend(self, n_pairs: int) -> Rows:
         """Return the first pairs ``(n_pairs, n_units)`` of the sequence, one coalition of each."""
@@ -63,14 +68,27 @@ class PrefixSearch:
             return self.pairs[:n_pairs]
 
     def _search(self, n_pairs: int) -> None:
-        while len(self.pairs) < n_pairs:
-            rows = self._candidates()
-            drop = self._beliefs.drop(rows)
-            price = self._prices(rows) + self._prices(~rows) + 2.0 * self._tail
-            best = rows[int(np.argmax(drop / np.sqrt(np.maximum(price, 1.0))))]
+        while (n_known := len(self.pairs)) < n_pairs:
+            best = self._first[n_known] if n_known < len(self._first) else self._best_candidate()
             self._beliefs.learn(best)
             self._add(best)
             self.pairs = np.concatenate([self.pairs, best[None]])
+
+    def _without_price(self) -> Rows:
+        """Return the first pairs, the same for all seeds but for the names of the units."""
+        n = self.n_units
+        if n < 3:
+            return self.pairs
+        greedy = greedy_pairs(n, min(n, most_greedy_pairs(n))).numpy()
+        first: Rows = greedy[:, self._draw.permutation(n)]
+        return first
+
+    def _best_candidate(self) -> Rows:
+        rows = self._candidates()
+        drop = self._beliefs.drop(rows)
+        price = self._prices(rows) + self._prices(~rows) + 2.0 * self._tail
+        best: Rows = rows[int(np.argmax(drop / np.sqrt(np.maximum(price, 1.0))))]
+        return best
 
     def _add(self, row: Rows) -> None:
         for own in _paths(np.stack([row, ~row])):

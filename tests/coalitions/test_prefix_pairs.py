@@ -51,19 +51,35 @@ def test_a_price_is_the_trie_nodes_that_a_row_adds(prices, seed, tail):
         assert price == pytest.approx(added)
 
 
+def tokens_behind(first, masks, prices, tail):
+    """Tokens of a design's rows behind its first ones."""
+    return tokens_read(masks, prices, tail) - tokens_read(masks[:first], prices, tail)
+
+
+@pytest.mark.parametrize("n_units", [3, 16, 40])
+def test_it_begins_with_the_pairs_chosen_for_their_calls(n_units):
+    rows = min(2 * n_units + 2, 2**n_units - 2)
+    by_price = draw(PrefixPairs((30,) * n_units, tail=20.0), n_units, rows).masks
+    by_calls = draw(OddPairs(), n_units, rows).masks
+    assert torch.equal(by_price.sum(1), by_calls.sum(1))
+    signs = [1.0 - 2.0 * own.double() for own in (by_price, by_calls)]
+    assert torch.equal(signs[0] @ signs[0].T, signs[1] @ signs[1].T)
+
+
 @pytest.mark.parametrize("n_units", [20, 40])
-def test_it_reads_fewer_tokens_than_pairs_chosen_for_their_calls(n_units):
+def test_it_goes_on_with_fewer_tokens_than_pairs_chosen_for_their_calls(n_units):
     prices = tuple(np.random.default_rng(0).integers(20, 100, n_units).tolist())
     by_price = draw(PrefixPairs(prices, tail=20.0), n_units, 5 * n_units).masks
     by_calls = draw(OddPairs(), n_units, 5 * n_units).masks
     assert len(by_price) == len(by_calls)
-    assert tokens_read(by_price, prices, 20) < 0.8 * tokens_read(by_calls, prices, 20)
+    read = [tokens_behind(2 * n_units + 2, own, prices, 20) for own in (by_price, by_calls)]
+    assert read[0] < 0.8 * read[1]
 
 
 def test_a_dear_tail_makes_calls_count_and_no_tail_makes_tokens_count():
     prices = (30,) * 16
     cheap, dear = (draw(PrefixPairs(prices, tail), 16, 80).masks for tail in (0.0, 1e6))
-    assert tokens_read(cheap, prices, 0) < 0.8 * tokens_read(dear, prices, 0)
+    assert tokens_behind(34, cheap, prices, 0) < 0.8 * tokens_behind(34, dear, prices, 0)
 
 
 def test_all_coalitions_of_few_units_can_be_asked_for():
