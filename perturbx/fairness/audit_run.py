@@ -13,22 +13,17 @@ from tqdm.auto import tqdm
 
 from perturbx._version import __version__
 from perturbx.fairness.audit_rows import AuditRows, collect_rows
+from perturbx.fairness.audited import Audited, Tables
 from perturbx.fairness.explaining import audit_explainer
 from perturbx.fairness.frames import FRAMES, frame
+from perturbx.fairness.group_stage import group_tables
 from perturbx.fairness.outcomes import Outcome, Task, choose_outcomes, distinct_labels
 from perturbx.fairness.plan import AuditPlan
 from perturbx.fairness.report import FairnessReport
+from perturbx.fairness.rewording_stage import Closer, advice_tables, counterfactual_tables
 from perturbx.fairness.scoring import TextScores
-from perturbx.fairness.stages import (
-    Audited,
-    Closer,
-    Tables,
-    advice_tables,
-    counterfactual_tables,
-    group_tables,
-    word_tables,
-)
 from perturbx.fairness.text_source import TextSource
+from perturbx.fairness.word_stage import word_tables
 from perturbx.lexicons import Lexicon
 from perturbx.typing import Link, Scorer
 

@@ -12,7 +12,7 @@ from perturbx.fairness.remedies import (
     reading_advice,
     threshold_advice,
 )
-from perturbx.fairness.stages import MASKED, NEUTRALISED
+from perturbx.fairness.rewording_stage import MASKED, NEUTRALISED
 from perturbx.fairness.statistics.measures import Judged
 
 
