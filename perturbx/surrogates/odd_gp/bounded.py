@@ -12,34 +12,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
-from perturbx.surrogates.gaussian.bfgs import minimize
 from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.surrogates.gaussian.relevances import Parameters
-from perturbx.surrogates.odd_gp import even_kernel
+from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
 from perturbx.surrogates.odd_gp.further_pairs import (
     further_pairs,
     order_of_units,
     readout_of_differences,
 )
+from perturbx.surrogates.odd_gp.geometry import Geometry
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE, Scales, straight_models
-from perturbx.surrogates.odd_gp.odd_part import subset
+from perturbx.surrogates.odd_gp.odd_part import same_masks, subset
 from perturbx.surrogates.odd_gp.posterior import isotropic_readout, white_readout
 from perturbx.surrogates.odd_gp.relevance import (
-    STRETCH,
+    from_start,
     likeliest_points,
     rows_for_relevances,
 )
-from perturbx.surrogates.odd_gp.relevance_kernel import (
-    bounds,
-    covariance,
-    cross_covariance,
-    starting_point,
-)
-from perturbx.typing import IntArray
+from perturbx.surrogates.odd_gp.relevance_kernel import starting_point
 
 STEPS_OF_ODD, STEPS_OF_EVEN, LEAST_GAIN = 6, 3, 0.1
 """What lies between bounds is seldom a game of few relevant units, so few steps are enough, and the
@@ -85,8 +78,6 @@ def fit_bounded(
     residuals : torch.Tensor, (b, P)
         The odd values minus what is said of them where they are left out.
     """
-    order = order_of_units(masks)
-    masks = masks.gather(2, order[:, None].expand_as(masks))
     n_pairs, n_units = masks.shape[1:]
     first, second = scales.bend((even + odd).T).T, scales.bend((even - odd).T).T
     of_odd, of_even = (first - second) / 2.0, (first + second) / 2.0
@@ -97,11 +88,11 @@ def fit_bounded(
     residuals = torch.empty_like(odd)
     left_open = torch.empty((len(masks), n_units, n_units), dtype=torch.float64)
     candidates = further_pairs(n_units, n_pairs)
-    for problems in _same_masks(masks):
-        own = masks[problems[0]]
-        between = _distances_between(own, candidates)
+    for own, problems in same_masks(masks):
+        named = candidates[:, order_of_units(own[None])[0].argsort()]
+        between = distances(own, named)
         is_new = ((between > 0) & (between < n_units)).all(0)
-        further, between = candidates[is_new], between[:, is_new]
+        further, between = named[is_new], between[:, is_new]
         readout = readout_of_differences(own, further)
         base, guess = _straight(own, between, odd[problems], straight[problems])
         at_once = max(1, CELLS_AT_ONCE // (n_pairs * max(n_pairs, len(further))))
@@ -111,33 +102,13 @@ def fit_bounded(
             scale, middle = scales.of(some), centre[some]
             mean, left_out = (
                 _odd_scores(one, other, middle, scale)
-                for one, other in _predict(own, further, between, of_odd[some], of_even[some])
+                for one, other in _predict(own, further, of_odd[some], of_even[some])
             )
             difference = mean - guess[part]
             values[some] = base[part] + difference @ readout.weights.mT
             left_open[some] = readout.scale(difference)[:, None, None] * readout.covariance
             residuals[some] = odd[some] - left_out
-    place = order.argsort(dim=1)
-    by_row = place[:, :, None].expand_as(left_open)
-    return (
-        values.gather(1, place),
-        left_open.gather(1, by_row).gather(2, by_row.mT),
-        residuals,
-    )
-
-
-def _same_masks(masks: torch.Tensor) -> list[torch.Tensor]:
-    """Return the indices of the problems with the same masks, for each such group."""
-    found: dict[bytes, list[int]] = {}
-    for problem, own in enumerate(masks.numpy()):
-        found.setdefault(np.packbits(own).tobytes(), []).append(problem)
-    return [torch.tensor(problems) for problems in found.values()]
-
-
-def _distances_between(masks: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """Return in how many units masks ``(P, n)`` and others ``(M, n)`` differ, ``(P, M)``."""
-    one, other = 1.0 - 2.0 * masks.to(torch.float64), 1.0 - 2.0 * others.to(torch.float64)
-    return ((masks.shape[1] - one @ other.mT) / 2.0).round().to(torch.int64)
+    return values, left_open, residuals
 
 
 def _straight(
@@ -174,7 +145,6 @@ def _straight(
 def _predict(
     masks: torch.Tensor,
     further: torch.Tensor,
-    between: torch.Tensor,
     odd: torch.Tensor,
     even: torch.Tensor,
 ) -> list[tuple[Normal, Normal]]:
@@ -182,31 +152,26 @@ def _predict(
 
     Parameters
     ----------
-    masks, further, between : torch.Tensor, (P, n), (M, n) and (P, M)
-        The pairs, further ones, and the distances of both.
+    masks, further : torch.Tensor, (P, n) and (M, n)
+        The pairs, and further ones.
     odd, even : torch.Tensor, (b, P)
         Both parts of u.
     """
-    n_pairs, n_units = masks.shape
-    rows = subset(n_pairs, rows_for_relevances(n_units, n_pairs))
-    every = masks.expand(len(odd), -1, -1)
+    n_units = masks.shape[1]
     points = likeliest_points(
-        every, _of_size_one(odd), None, rows, most_steps=STEPS_OF_ODD, least_gain=LEAST_GAIN
+        masks, _of_size_one(odd), most_steps=STEPS_OF_ODD, least_gain=LEAST_GAIN
     )
     own = Parameters.unpack(points, n_units)
-    signs = 1.0 - 2.0 * every.to(torch.float64)
-    others = 1.0 - 2.0 * further.to(torch.float64).expand(len(odd), -1, -1)
-    distance = distances(masks).expand(len(odd), -1, -1)
-    to_others = between.expand(len(odd), -1, -1)
-
-    matrix = covariance(own, signs, distance).matrix
-    cross = cross_covariance(own, signs, others, to_others)
+    geometry, to_others = Geometry.of_masks(masks), Geometry.of_masks(masks, further)
+    matrix = relevance_kernel.covariance(own, geometry)
+    matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
+    cross = relevance_kernel.covariance(own, to_others)
     of_odd = _condition(matrix, cross, 1.0 + own.nugget, odd)
 
-    own = Parameters.unpack(_points_of_even(points, signs, distance, even, rows), n_units)
-    matrix = even_kernel.cross_covariance(own, signs, signs, distance)
+    own = Parameters.unpack(_points_of_even(points, masks, even), n_units)
+    matrix = even_kernel.covariance(own, geometry)
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
-    cross = even_kernel.cross_covariance(own, signs, others, to_others)
+    cross = even_kernel.covariance(own, to_others)
     of_even = _condition(matrix, cross, 1.0 + MEAN_VARIANCE + own.nugget, even)
     return list(zip(of_odd, of_even, strict=True))
 
@@ -217,32 +182,18 @@ def _of_size_one(columns: torch.Tensor) -> torch.Tensor:
     return columns / size.clamp_min(torch.finfo(columns.dtype).tiny ** 0.5)
 
 
-def _points_of_even(
-    points: torch.Tensor,
-    signs: torch.Tensor,
-    distance: torch.Tensor,
-    even: torch.Tensor,
-    rows: slice | IntArray,
-) -> torch.Tensor:
+def _points_of_even(points: torch.Tensor, masks: torch.Tensor, even: torch.Tensor) -> torch.Tensor:
     """Return the parameters ``(b, n + 5)`` of the even part, from those of the odd part on."""
-    n_units = signs.shape[2]
-    low, high = bounds(n_units)
-    stretch = torch.ones_like(low)
-    stretch[:n_units] = STRETCH
-    signs, distance, even = signs[:, rows], distance[:, rows][:, :, rows], even[:, rows]
-    even = _of_size_one(even)
+    n_pairs, n_units = masks.shape
+    rows = subset(n_pairs, rows_for_relevances(n_units, n_pairs))
+    geometry, even = Geometry.of_masks(masks[rows]), _of_size_one(even[:, rows])
 
     def objective(point: torch.Tensor, problems: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        value, gradient = even_kernel.negative_log_posterior(
-            point * stretch, signs[problems], distance[problems], even[problems]
-        )
-        return value, gradient * stretch
+        return even_kernel.negative_log_posterior(point, geometry, even[problems])
 
     start = starting_point(n_units).expand(len(points), -1).clone()
     start[:, :n_units] = points[:, :n_units]
-    low, high, start = low / stretch, high / stretch, start.clamp(low, high) / stretch
-    found = minimize(objective, start, low, high, most_steps=STEPS_OF_EVEN, least_gain=LEAST_GAIN)
-    return found * stretch
+    return from_start(objective, start, n_units, most_steps=STEPS_OF_EVEN, least_gain=LEAST_GAIN)
 
 
 def _condition(

@@ -1,0 +1,75 @@
+"""Where the pairs lie: their signs, and in how many units each two of them agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Pairs and others (mostly the same), with x = -1 for units kept and +1 for units removed.
+
+    Parameters
+    ----------
+    signs, others : torch.Tensor, (P, n) and (Q, n), or (b, P, n) and (b, Q, n)
+        x and x', the same for all problems, or each problem's own.
+    agreement : torch.Tensor, (P, Q) or (b, P, Q)
+        xᵀx'.
+    """
+
+    signs: torch.Tensor
+    others: torch.Tensor
+    agreement: torch.Tensor
+
+    @classmethod
+    def of_masks(cls, masks: torch.Tensor, others: torch.Tensor | None = None) -> Geometry:
+        """Return it of masks ``(..., P, n)`` and others ``(..., Q, n)``, or of masks alone.
+
+        Examples
+        --------
+        >>> Geometry.of_masks(torch.tensor([[True, True], [False, True]])).agreement
+        tensor([[2., 0.],
+                [0., 2.]], dtype=torch.float64)
+        """
+        signs = signs_of(masks)
+        theirs = signs if others is None else signs_of(others)
+        return cls(signs, theirs, signs @ theirs.mT)
+
+    @property
+    def n_units(self) -> int:
+        """The number of units."""
+        return self.signs.shape[-1]
+
+    def of(self, problems: torch.Tensor) -> Geometry:
+        """Return that of some of the problems."""
+        if self.signs.dim() == 2:
+            return self
+        return Geometry(self.signs[problems], self.others[problems], self.agreement[problems])
+
+    def exponents(self, relevances: torch.Tensor) -> torch.Tensor:
+        """Return E = Σ_i b_i x_i x_i' of relevances ``(b, n)``, ``(b, P, Q)``."""
+        return (self.signs * relevances[:, None]) @ self.others.mT
+
+    def slopes(self, weights: torch.Tensor) -> torch.Tensor:
+        """Return Σ_jk weights_jk x_ij x_ik of matrices ``(b, P, P)`` of pairs alone, ``(b, n)``."""
+        return ((weights @ self.signs) * self.signs).sum(1)
+
+    def inner(self, weights: torch.Tensor) -> torch.Tensor:
+        """Return the sums ``(b,)`` of the products of matrices ``(b, P, Q)`` and the agreement."""
+        if self.agreement.dim() == 2:
+            return weights.flatten(1) @ self.agreement.flatten()
+        return (weights * self.agreement).flatten(1).sum(1)
+
+
+def signs_of(masks: torch.Tensor) -> torch.Tensor:
+    """Return -1 where a unit is kept, +1 where it is removed."""
+    return 1.0 - 2.0 * masks.to(torch.float64)
+
+
+def inner(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Return the sums ``(b,)`` of the products of the entries of matrices ``(b, P, Q)``."""
+    if len(one) == 1:
+        return torch.dot(one.flatten(), other.flatten())[None]
+    return (one * other).flatten(1).sum(1)
