@@ -19,9 +19,7 @@ from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.surrogates.gaussian.relevances import Parameters
 from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
 from perturbx.surrogates.odd_gp.further_pairs import (
-    further_pairs,
-    order_of_units,
-    readout_of_differences,
+    compared_pairs,
 )
 from perturbx.surrogates.odd_gp.geometry import Geometry
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE, Scales, straight_models
@@ -29,12 +27,11 @@ from perturbx.surrogates.odd_gp.odd_part import same_masks, subset
 from perturbx.surrogates.odd_gp.posterior import isotropic_readout, white_readout
 from perturbx.surrogates.odd_gp.relevance import (
     from_start,
-    likeliest_points,
     rows_for_relevances,
 )
 from perturbx.surrogates.odd_gp.relevance_kernel import starting_point
 
-STEPS_OF_ODD, STEPS_OF_EVEN, LEAST_GAIN = 6, 3, 0.1
+STEPS_OF_ODD, STEPS_OF_EVEN, LEAST_GAIN = 5, 3, 0.1
 """What lies between bounds is seldom a game of few relevant units, so few steps are enough, and the
 even part's relevances begin at the odd part's."""
 
@@ -49,11 +46,45 @@ class Normal:
     variance: torch.Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Bent:
+    """The scores of b problems on the scale u of each.
+
+    Parameters
+    ----------
+    scales : Scales
+        One for each problem.
+    odd, even : torch.Tensor, (b, P)
+        ½[u(S) - u(N∖S)] and ½[u(S) + u(N∖S)], the second without its mean.
+    centre : torch.Tensor, (b,)
+        That mean.
+    """
+
+    scales: Scales
+    odd: torch.Tensor
+    even: torch.Tensor
+    centre: torch.Tensor
+
+    @classmethod
+    def of_scores(cls, odd: torch.Tensor, even: torch.Tensor, scales: Scales) -> Bent:
+        """Return it of both parts ``(b, P)`` of the scores."""
+        first, second = scales.bend((even + odd).T).T, scales.bend((even - odd).T).T
+        of_even = (first + second) / 2.0
+        centre = of_even.mean(1)
+        return cls(scales, (first - second) / 2.0, of_even - centre[:, None], centre)
+
+    def of(self, problems: torch.Tensor) -> Bent:
+        """Return some of the problems."""
+        return Bent(
+            self.scales.of(problems), self.odd[problems], self.even[problems], self.centre[problems]
+        )
+
+
 def fit_bounded(
     masks: torch.Tensor,
     odd: torch.Tensor,
-    even: torch.Tensor,
-    scales: Scales,
+    bent: Bent,
+    points: torch.Tensor,
     straight: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the Shapley values of b problems, what their readout leaves open, and residuals.
@@ -62,10 +93,12 @@ def fit_bounded(
     ----------
     masks : torch.Tensor of bool, (b, P, n)
         One coalition of each pair.
-    odd, even : torch.Tensor, (b, P)
-        ½[v(S) - v(N∖S)] and ½[v(S) + v(N∖S)].
-    scales : Scales
-        One for each problem.
+    odd : torch.Tensor, (b, P)
+        ½[v(S) - v(N∖S)].
+    bent : Bent
+        The scores on a bent scale.
+    points : torch.Tensor, (b, n + 5)
+        The likeliest parameters of its odd part.
     straight : torch.Tensor of int, (b,)
         The isotropic model on the straight scale, of `straight_models`.
 
@@ -79,30 +112,20 @@ def fit_bounded(
         The odd values minus what is said of them where they are left out.
     """
     n_pairs, n_units = masks.shape[1:]
-    first, second = scales.bend((even + odd).T).T, scales.bend((even - odd).T).T
-    of_odd, of_even = (first - second) / 2.0, (first + second) / 2.0
-    centre = of_even.mean(1)
-    of_even = of_even - centre[:, None]
-
     values = torch.empty((len(masks), n_units), dtype=torch.float64)
     residuals = torch.empty_like(odd)
     left_open = torch.empty((len(masks), n_units, n_units), dtype=torch.float64)
-    candidates = further_pairs(n_units, n_pairs)
     for own, problems in same_masks(masks):
-        named = candidates[:, order_of_units(own[None])[0].argsort()]
-        between = distances(own, named)
-        is_new = ((between > 0) & (between < n_units)).all(0)
-        further, between = named[is_new], between[:, is_new]
-        readout = readout_of_differences(own, further)
-        base, guess = _straight(own, between, odd[problems], straight[problems])
+        further, readout = compared_pairs(own)
+        base, guess = _straight(own, further, odd[problems], straight[problems])
         at_once = max(1, CELLS_AT_ONCE // (n_pairs * max(n_pairs, len(further))))
         for start in range(0, len(problems), at_once):
             part = slice(start, start + at_once)
             some = problems[part]
-            scale, middle = scales.of(some), centre[some]
+            here = bent.of(some)
             mean, left_out = (
-                _odd_scores(one, other, middle, scale)
-                for one, other in _predict(own, further, of_odd[some], of_even[some])
+                _odd_scores(one, other, here)
+                for one, other in _predict(own, further, here, points[some])
             )
             difference = mean - guess[part]
             values[some] = base[part] + difference @ readout.weights.mT
@@ -112,14 +135,14 @@ def fit_bounded(
 
 
 def _straight(
-    masks: torch.Tensor, between: torch.Tensor, odd: torch.Tensor, models: torch.Tensor
+    masks: torch.Tensor, further: torch.Tensor, odd: torch.Tensor, models: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return Shapley values ``(b, n)`` and means at further pairs ``(b, M)`` on the straight scale.
 
     Parameters
     ----------
-    masks, between : torch.Tensor, (P, n) and (P, M)
-        The pairs, and their distances to the further ones.
+    masks, further : torch.Tensor, (P, n) and (M, n)
+        The pairs, and further ones.
     odd : torch.Tensor, (b, P)
         Their odd values.
     models : torch.Tensor of int, (b,)
@@ -127,8 +150,9 @@ def _straight(
     """
     n_units, white = masks.shape[1], white_kernel(masks.shape[1])
     values = torch.empty((len(odd), n_units), dtype=torch.float64)
-    means = torch.empty((len(odd), between.shape[1]), dtype=torch.float64)
-    distance, of_white = distances(masks), white_readout(white, masks)
+    means = torch.empty((len(odd), len(further)), dtype=torch.float64)
+    distance, between = distances(masks), distances(masks, further)
+    of_white = white_readout(white, masks)
     for index in sorted(set(models.tolist())):
         problems = models == index
         rho, nugget = straight_models()[index]
@@ -143,10 +167,7 @@ def _straight(
 
 
 def _predict(
-    masks: torch.Tensor,
-    further: torch.Tensor,
-    odd: torch.Tensor,
-    even: torch.Tensor,
+    masks: torch.Tensor, further: torch.Tensor, bent: Bent, points: torch.Tensor
 ) -> list[tuple[Normal, Normal]]:
     """Return what both parts of u are at further pairs, and of pairs left out.
 
@@ -154,29 +175,28 @@ def _predict(
     ----------
     masks, further : torch.Tensor, (P, n) and (M, n)
         The pairs, and further ones.
-    odd, even : torch.Tensor, (b, P)
+    bent : Bent
         Both parts of u.
+    points : torch.Tensor, (b, n + 5)
+        The likeliest parameters of the odd one.
     """
     n_units = masks.shape[1]
-    points = likeliest_points(
-        masks, _of_size_one(odd), most_steps=STEPS_OF_ODD, least_gain=LEAST_GAIN
-    )
     own = Parameters.unpack(points, n_units)
     geometry, to_others = Geometry.of_masks(masks), Geometry.of_masks(masks, further)
     matrix = relevance_kernel.covariance(own, geometry)
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
     cross = relevance_kernel.covariance(own, to_others)
-    of_odd = _condition(matrix, cross, 1.0 + own.nugget, odd)
+    of_odd = _condition(matrix, cross, 1.0 + own.nugget, bent.odd)
 
-    own = Parameters.unpack(_points_of_even(points, masks, even), n_units)
+    own = Parameters.unpack(_points_of_even(points, masks, bent.even), n_units)
     matrix = even_kernel.covariance(own, geometry)
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
     cross = even_kernel.covariance(own, to_others)
-    of_even = _condition(matrix, cross, 1.0 + MEAN_VARIANCE + own.nugget, even)
+    of_even = _condition(matrix, cross, 1.0 + MEAN_VARIANCE + own.nugget, bent.even)
     return list(zip(of_odd, of_even, strict=True))
 
 
-def _of_size_one(columns: torch.Tensor) -> torch.Tensor:
+def of_size_one(columns: torch.Tensor) -> torch.Tensor:
     """Return rows ``(b, P)`` in units of their root mean square."""
     size = columns.square().mean(1, keepdim=True).sqrt()
     return columns / size.clamp_min(torch.finfo(columns.dtype).tiny ** 0.5)
@@ -186,7 +206,7 @@ def _points_of_even(points: torch.Tensor, masks: torch.Tensor, even: torch.Tenso
     """Return the parameters ``(b, n + 5)`` of the even part, from those of the odd part on."""
     n_pairs, n_units = masks.shape
     rows = subset(n_pairs, rows_for_relevances(n_units, n_pairs))
-    geometry, even = Geometry.of_masks(masks[rows]), _of_size_one(even[:, rows])
+    geometry, even = Geometry.of_masks(masks[rows]), of_size_one(even[:, rows])
 
     def objective(point: torch.Tensor, problems: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return even_kernel.negative_log_posterior(point, geometry, even[problems])
@@ -224,9 +244,10 @@ def _condition(
     )
 
 
-def _odd_scores(odd: Normal, even: Normal, centre: torch.Tensor, scale: Scales) -> torch.Tensor:
+def _odd_scores(odd: Normal, even: Normal, bent: Bent) -> torch.Tensor:
     """Return the odd parts ``(b, m)`` of the mean scores, from both parts of u."""
     variance = (odd.variance + even.variance).T
-    first = scale.straighten((centre[:, None] + even.mean + odd.mean).T, variance)
-    second = scale.straighten((centre[:, None] + even.mean - odd.mean).T, variance)
+    middle = bent.centre[:, None] + even.mean
+    first = bent.scales.straighten((middle + odd.mean).T, variance)
+    second = bent.scales.straighten((middle - odd.mean).T, variance)
     return ((first - second) / 2.0).T

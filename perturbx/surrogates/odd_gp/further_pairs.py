@@ -128,6 +128,23 @@ class Readout:
         return variances
 
 
+def compared_pairs(masks: torch.Tensor) -> tuple[torch.Tensor, Readout]:
+    """Return further pairs ``(M, n)`` for those of a table ``(P, n)``, and their readout.
+
+    The last few are kept: they depend on the pairs alone, and texts of one length have the same.
+    """
+    return _compared_pairs(masks.numpy().tobytes(), *masks.shape)
+
+
+@lru_cache(maxsize=4)
+def _compared_pairs(masks: bytes, n_pairs: int, n_units: int) -> tuple[torch.Tensor, Readout]:
+    own = torch.frombuffer(bytearray(masks), dtype=torch.bool).view(n_pairs, n_units)
+    named = further_pairs(n_units, n_pairs)[:, order_of_units(own[None])[0].argsort()]
+    between = distances(own, named)
+    further = named[((between > 0) & (between < n_units)).all(0)]
+    return further, readout_of_differences(own, further)
+
+
 def readout_of_differences(masks: torch.Tensor, further: torch.Tensor) -> Readout:
     """Return it for the pairs of a table ``(P, n)`` and further ones ``(M, n)``.
 

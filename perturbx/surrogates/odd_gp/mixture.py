@@ -5,12 +5,18 @@ from __future__ import annotations
 import torch
 
 from perturbx.surrogates.odd_gp.averaging import average, average_bounded
-from perturbx.surrogates.odd_gp.bounded import LEAST_GAIN, STEPS_OF_ODD, fit_bounded
+from perturbx.surrogates.odd_gp.bounded import (
+    LEAST_GAIN,
+    STEPS_OF_ODD,
+    Bent,
+    fit_bounded,
+    of_size_one,
+)
 from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
 from perturbx.surrogates.odd_gp.links import LEAST_ODDS, Scales, likeliest_scales
 from perturbx.surrogates.odd_gp.odd_part import order_by_rows, same_masks
 from perturbx.surrogates.odd_gp.posterior import Posterior
-from perturbx.surrogates.odd_gp.relevance import fit_relevance
+from perturbx.surrogates.odd_gp.relevance import fit_relevance, points_of, posterior_at
 
 MANY_PAIRS = 6
 """With more pairs a unit, model B counts beside model C, too: with fewer it adds little to A."""
@@ -48,14 +54,21 @@ def fit_mixture(masks: torch.Tensor, values: torch.Tensor, means: torch.Tensor) 
         posterior.put(at, average(isotropic.of(at), own))
     at = is_bent.nonzero(as_tuple=True)
     if len(at[0]):
-        scale = Scales(low[at], high[at], below[at], above[at])
+        own_masks, on_straight = masks[at[0]], isotropic.of(at)
         odd, even = (part[at[0], :, at[1]] for part in (values, means))
-        bounded = fit_bounded(masks[at[0]], odd, even, scale, straight[at])
-        on_straight = isotropic.of(at)
+        bent = Bent.of_scores(odd, even, Scales(low[at], high[at], below[at], above[at]))
+        targets = [of_size_one(bent.odd)]
         if n_pairs > MANY_PAIRS * masks.shape[2]:
-            own = fit_relevance(
-                masks[at[0]], odd[:, :, None], most_steps=STEPS_OF_ODD, least_gain=LEAST_GAIN
-            )
+            targets.append(odd)
+        points = points_of(
+            own_masks.repeat(len(targets), 1, 1),
+            torch.cat(targets),
+            most_steps=STEPS_OF_ODD,
+            least_gain=LEAST_GAIN,
+        )
+        if len(targets) > 1:
+            own = posterior_at(points[len(odd) :], own_masks, odd)
             on_straight = average(on_straight, own)
+        bounded = fit_bounded(own_masks, odd, bent, points[: len(odd)], straight[at])
         posterior.put(at, average_bounded(on_straight, *bounded))
     return posterior.reordered(order.argsort(dim=1))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
+
 import torch
 
 from perturbx.odd_kernels import white_kernel
@@ -31,6 +34,11 @@ STRETCH = 1.5
 """The optimizer moves log relevances by so much where it moves the other parameters by 1: games
 whose few relevant units stand out far are then found in fewer steps."""
 
+OF_RELEVANCE, OF_MEAN_RELEVANCE, OF_OTHERS = 1.3, 1.0, (2.0, 2.0, 2.0, 2.0, 5.0, 1.0)
+"""Second derivatives that the optimizer begins with: of log b_i around their mean, of all of them
+together, and of log η, the logits, log c and log σ². About those of games at hand, but for η:
+little is gained by another one than expected, and with few pairs much lost."""
+
 CELLS_AT_ONCE = 2**18
 """Numbers in the matrices of problems solved together: they should stay in the cache."""
 
@@ -44,12 +52,7 @@ def rows_for_relevances(n_units: int, n_pairs: int) -> int:
 
 
 def fit_relevance(
-    masks: torch.Tensor,
-    values: torch.Tensor,
-    noise: torch.Tensor | None = None,
-    *,
-    most_steps: int = MOST_STEPS,
-    least_gain: float = LEAST_GAIN,
+    masks: torch.Tensor, values: torch.Tensor, noise: torch.Tensor | None = None
 ) -> Posterior:
     """Return the posterior of T texts with P pairs and k outputs each.
 
@@ -61,33 +64,77 @@ def fit_relevance(
         Their odd values, not all 0.
     noise : torch.Tensor, (T, P, k), optional
         The variances of the values that are noise.
+    """
+    n_outputs = values.shape[2]
+    each = masks.repeat_interleave(n_outputs, dim=0)
+    targets = values.mT.flatten(0, 1)
+    variances = None if noise is None else noise.mT.flatten(0, 1)
+    points = points_of(each, targets, variances, most_steps=MOST_STEPS, least_gain=LEAST_GAIN)
+    own = posterior_at(points, each, targets, variances)
+    n_texts, n_pairs = values.shape[:2]
+    n_units = masks.shape[2]
+    shape = (n_texts, n_outputs)
+    return Posterior(
+        own.values.reshape(*shape, n_units),
+        own.covariance.reshape(*shape, n_units, n_units),
+        own.residuals.reshape(*shape, n_pairs).mT,
+        own.surprise.reshape(shape),
+    )
+
+
+def points_of(
+    masks: torch.Tensor,
+    targets: torch.Tensor,
+    noise: torch.Tensor | None = None,
+    *,
+    most_steps: int,
+    least_gain: float,
+) -> torch.Tensor:
+    """Return the likeliest parameters of any number of problems, see `likeliest_points`.
+
+    Parameters
+    ----------
+    masks : torch.Tensor of bool, (b, P, n)
+        One coalition of each pair.
+    targets, noise : torch.Tensor, (b, P)
+        Their odd values, and the variances of these that are noise.
     most_steps, least_gain : int, float
         See `minimize`.
     """
-    n_texts, n_pairs, n_units = masks.shape
-    n_outputs = values.shape[2]
-    texts = torch.arange(n_texts).repeat_interleave(n_outputs)
-    targets = values.mT.flatten(0, 1)
-    variances = None if noise is None else noise.mT.flatten(0, 1)
-    at_once = max(1, CELLS_AT_ONCE // max(n_pairs, n_units) ** 2)
+    found = [
+        likeliest_points(*some, most_steps=most_steps, least_gain=least_gain)
+        for some in _parts(masks, targets, noise)
+    ]
+    return torch.cat(found)
+
+
+def posterior_at(
+    points: torch.Tensor,
+    masks: torch.Tensor,
+    targets: torch.Tensor,
+    noise: torch.Tensor | None = None,
+) -> Posterior:
+    """Return the posterior of b problems, as texts with one output, at these parameters."""
+    starts = range(0, len(points), _at_once(masks))
+    some = zip(_parts(masks, targets, noise), starts, strict=True)
+    parts = [condition_on_pairs(points[start:][: len(part[1])], *part) for part, start in some]
+    mean, covariance, residuals, surprise = (torch.cat(each) for each in zip(*parts, strict=True))
+    return Posterior(mean[:, None], covariance[:, None], residuals[:, :, None], surprise[:, None])
+
+
+def _at_once(masks: torch.Tensor) -> int:
+    return max(1, CELLS_AT_ONCE // max(masks.shape[1:]) ** 2)
+
+
+def _parts(
+    masks: torch.Tensor, targets: torch.Tensor, noise: torch.Tensor | None
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
+    """Yield what fits into the cache; masks ``(P, n)`` where all problems share them."""
     alike = bool((masks[1:] == masks[:1]).all())
-    fitted = []
-    for start in range(0, len(texts), at_once):
-        part = slice(start, start + at_once)
-        own = masks[0] if alike else masks[texts[part]]
-        known = None if variances is None else variances[part]
-        points = likeliest_points(
-            own, targets[part], known, most_steps=most_steps, least_gain=least_gain
-        )
-        fitted.append(condition_on_pairs(points, own, targets[part], known))
-    mean, covariance, residuals, surprise = (torch.cat(some) for some in zip(*fitted, strict=True))
-    shape = (n_texts, n_outputs)
-    return Posterior(
-        mean.reshape(*shape, n_units),
-        covariance.reshape(*shape, n_units, n_units),
-        residuals.reshape(*shape, n_pairs).mT,
-        surprise.reshape(shape),
-    )
+    for start in range(0, len(masks), _at_once(masks)):
+        part = slice(start, start + _at_once(masks))
+        own = masks[0] if alike else masks[part]
+        yield own, targets[part], None if noise is None else noise[part]
 
 
 def likeliest_points(
@@ -142,9 +189,26 @@ def from_start(
         value, gradient = objective(point * stretch, problems)
         return value, gradient * stretch
 
-    start, low, high = start.clamp(low, high) / stretch, low / stretch, high / stretch
-    found = minimize(stretched, start, low, high, most_steps=most_steps, least_gain=least_gain)
+    found = minimize(
+        stretched,
+        start.clamp(low, high) / stretch,
+        low / stretch,
+        high / stretch,
+        most_steps=most_steps,
+        least_gain=least_gain,
+        metric=_metric(n_units)[: len(low), : len(low)] / torch.outer(stretch, stretch),
+    )
     return found * stretch
+
+
+@lru_cache(maxsize=64)
+def _metric(n_units: int) -> torch.Tensor:
+    """Return a guess at the inverse Hessian, ``(n + 6, n + 6)``."""
+    metric = torch.zeros((n_units + len(OF_OTHERS),) * 2, dtype=torch.float64)
+    metric[:n_units, :n_units] = (1.0 / OF_MEAN_RELEVANCE - 1.0 / OF_RELEVANCE) / n_units
+    metric.diagonal()[:n_units] += 1.0 / OF_RELEVANCE
+    metric.diagonal()[n_units:] = 1.0 / torch.tensor(OF_OTHERS, dtype=torch.float64)
+    return metric
 
 
 def condition_on_pairs(
