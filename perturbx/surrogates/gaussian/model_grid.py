@@ -26,6 +26,9 @@ NUGGETS = (1e-6, 1e-3, 1e-2, 5e-2, 0.2, 0.5)
 MOST_DECOMPOSED = 300
 """With more rows the weights come from so many of them, and the best models are fitted to all."""
 
+HOPELESS = 12.0
+"""Where all likelihoods of a ρ are smaller by this, those of a ρ beyond are not looked at."""
+
 BEST_MODELS = 4
 LEAST_WEIGHT = 1e-3
 
@@ -84,45 +87,56 @@ def likely_models(
     n_rows = len(distance)
     few = distance[rows][:, rows]
     is_whole = len(few) == n_rows
-    logs, roots = [], []
-    for table in tables:
-        lower = factors(table[few], NUGGETS)
-        logs.append(log_evidence(lower, columns[rows]))
-        if is_whole:
-            roots += list(lower)
-    weights = torch.softmax(torch.cat(logs), dim=0)
+    logs = torch.full((len(tables), len(NUGGETS), columns.shape[1]), -torch.inf).double()
+    for index, own in evidence_by_table(few, columns[rows], tables, hopeless=HOPELESS):
+        logs[index] = own
+    weights = torch.softmax(logs.flatten(0, 1), dim=0)
     likeliest = weights.argmax(0)
     weights = _those_that_count(weights, best_only=not is_whole)
     for index in torch.nonzero(weights.any(1)).flatten().tolist():
         by_rho, by_nugget = divmod(index, len(NUGGETS))
-        if is_whole:
-            lower = roots[index]
-        else:
-            matrix = tables[by_rho][distance]
-            matrix.diagonal().add_(NUGGETS[by_nugget])
-            lower = torch.linalg.cholesky(matrix)
+        matrix = tables[by_rho][distance]
+        matrix.diagonal().add_(NUGGETS[by_nugget])
+        lower = torch.linalg.cholesky(matrix)
         is_likeliest = likeliest == index
         yield GridModel(
             RHOS[by_rho], NUGGETS[by_nugget], CholeskyRoot(lower), weights[index], is_likeliest
         )
 
 
-def factors(matrix: torch.Tensor, nuggets: Sequence[float]) -> torch.Tensor:
-    """Return the Cholesky factors of a matrix ``(R, R)`` with each nugget, ``(k, R, R)``."""
-    matrices = matrix.repeat(len(nuggets), 1, 1)
-    matrices.diagonal(dim1=1, dim2=2).add_(torch.tensor(nuggets, dtype=matrix.dtype)[:, None])
-    lower: torch.Tensor = torch.linalg.cholesky(matrices)
-    return lower
+def evidence_by_table(
+    distance: torch.Tensor,
+    columns: torch.Tensor,
+    tables: Sequence[torch.Tensor],
+    *,
+    hopeless: float = torch.inf,
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield the indices of tables, and -nll ``(nuggets, c)`` of columns ``(R, c)`` under them.
 
-
-def log_evidence(lower: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """Return -nll of columns ``(R, c)`` under k Cholesky factors ``(k, R, R)``, ``(k, c)``."""
-    n_rows = len(columns)
-    along = torch.linalg.solve_triangular(lower, columns.expand(len(lower), -1, -1), upper=False)
-    scale = (along.square().sum(1) / n_rows).clamp_min(torch.finfo(columns.dtype).tiny)
-    determinants = lower.diagonal(dim1=1, dim2=2).log().sum(1)
-    logs: torch.Tensor = -0.5 * n_rows * scale.log() - determinants[:, None]
-    return logs
+    From the middle on to both ends, until a table's likelihoods are all smaller than the largest by
+    a factor of exp(hopeless).
+    """
+    n_rows, n_columns = columns.shape
+    nuggets = torch.tensor(NUGGETS, dtype=torch.float64)[:, None]
+    beside = columns.expand(len(NUGGETS), -1, -1)
+    # Memory is the same for all tables, as new one takes longer than what is calculated. LAPACK
+    # stores column after column.
+    matrices, lower = torch.empty((2, len(NUGGETS), n_rows, n_rows), dtype=torch.float64)
+    lower, flags = lower.mT, torch.empty(len(NUGGETS), dtype=torch.int32)
+    largest = torch.full((n_columns,), -torch.inf).double()
+    middle = len(tables) // 2
+    for path in (range(middle, len(tables)), range(middle - 1, -1, -1)):
+        for index in path:
+            matrices.copy_(tables[index][distance]).diagonal(dim1=1, dim2=2).add_(nuggets)
+            torch.linalg.cholesky_ex(matrices, check_errors=True, out=(lower, flags))
+            along = torch.linalg.solve_triangular(lower, beside, upper=False)
+            scale = (along.square().sum(1) / n_rows).clamp_min(torch.finfo(columns.dtype).tiny)
+            determinants = lower.diagonal(dim1=1, dim2=2).log().sum(1)
+            logs = -0.5 * n_rows * scale.log() - determinants[:, None]
+            yield index, logs
+            largest = torch.maximum(largest, logs.amax(0))
+            if (logs.amax(0) < largest - hopeless).all():
+                break
 
 
 def _those_that_count(weights: torch.Tensor, *, best_only: bool) -> torch.Tensor:

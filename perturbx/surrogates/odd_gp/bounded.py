@@ -21,7 +21,7 @@ from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
 from perturbx.surrogates.odd_gp.further_pairs import (
     compared_pairs,
 )
-from perturbx.surrogates.odd_gp.geometry import Geometry
+from perturbx.surrogates.odd_gp.geometry import Geometry, Scratch
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE, Scales, straight_models
 from perturbx.surrogates.odd_gp.odd_part import same_masks, subset
 from perturbx.surrogates.odd_gp.posterior import isotropic_readout, white_readout
@@ -31,7 +31,7 @@ from perturbx.surrogates.odd_gp.relevance import (
 )
 from perturbx.surrogates.odd_gp.relevance_kernel import starting_point
 
-STEPS_OF_ODD, STEPS_OF_EVEN, LEAST_GAIN = 5, 3, 0.1
+STEPS_OF_ODD, STEPS_OF_EVEN, LEAST_GAIN = 5, 3, 0.3
 """What lies between bounds is seldom a game of few relevant units, so few steps are enough, and the
 even part's relevances begin at the odd part's."""
 
@@ -208,8 +208,10 @@ def _points_of_even(points: torch.Tensor, masks: torch.Tensor, even: torch.Tenso
     rows = subset(n_pairs, rows_for_relevances(n_units, n_pairs))
     geometry, even = Geometry.of_masks(masks[rows]), of_size_one(even[:, rows])
 
+    scratch = Scratch.of_size(*even.shape)
+
     def objective(point: torch.Tensor, problems: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return even_kernel.negative_log_posterior(point, geometry, even[problems])
+        return even_kernel.negative_log_posterior(point, geometry, even[problems], scratch)
 
     start = starting_point(n_units).expand(len(points), -1).clone()
     start[:, :n_units] = points[:, :n_units]

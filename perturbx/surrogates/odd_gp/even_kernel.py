@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 
 from perturbx.surrogates.gaussian.relevances import Parameters
-from perturbx.surrogates.odd_gp.geometry import Geometry, inner
+from perturbx.surrogates.odd_gp.geometry import Geometry, Scratch, inner
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE
 from perturbx.surrogates.odd_gp.relevance_kernel import condition, prior_penalty, starting_point
 
@@ -43,7 +43,10 @@ def _factors(own: Parameters, n_units: int) -> tuple[torch.Tensor, torch.Tensor,
 
 
 def negative_log_posterior(
-    point: torch.Tensor, geometry: Geometry, values: torch.Tensor
+    point: torch.Tensor,
+    geometry: Geometry,
+    values: torch.Tensor,
+    scratch: Scratch | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return it ``(b,)`` and its gradient ``(b, n + 5)``; infinite where K is not positive.
 
@@ -55,25 +58,27 @@ def negative_log_posterior(
         Of the pairs.
     values : torch.Tensor, (b, P)
         Theirs.
+    scratch : Scratch, optional
+        Of at least b problems; new memory by default.
     """
     n_pairs, n_units = geometry.signs.shape[-2:]
     own = Parameters.unpack(point, n_units)
     squares, product, isotropic = _factors(own, n_units)
-    exponent = geometry.exponents(own.relevances)
-    # (b, 2, P, P): of the relevances, and of the isotropic part
-    growing = exponent.new_empty((len(point), 2, n_pairs, n_pairs))
+    scratch = (scratch or Scratch.of_size(len(point), n_pairs)).of(len(point))
+    exponent = geometry.exponents(own.relevances, out=scratch.exponent)
+    growing, falling = scratch.growing, scratch.falling
     torch.mul(exponent, 0.5, out=growing[:, 0])
     torch.mul(geometry.agreement, (0.5 * own.fall_off)[:, None, None], out=growing[:, 1])
-    falling = growing.exp_().reciprocal()
-    double_sinh = growing - falling
+    torch.reciprocal(growing.exp_(), out=falling)
+    double_sinh = torch.sub(growing, falling, out=scratch.slopes)
     # 2 sinh(x / 2) 2 cosh(x / 2) = 2 sinh(x)
     slopes = growing.add_(falling).mul_(double_sinh)
     parts = double_sinh.square_()
-    scaled = exponent * squares
+    scaled = torch.mul(exponent, squares, out=falling[:, 1])
     matrix = torch.mul(scaled, exponent, out=falling[:, 0]).add_(MEAN_VARIANCE)
     matrix.addcmul_(parts[:, 0], product).addcmul_(parts[:, 1], isotropic)
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
-    conditioned = condition(matrix, values)
+    conditioned = condition(matrix, values, scratch)
     slope = conditioned.slope
 
     by_nugget = slope.diagonal(dim1=1, dim2=2).sum(1) * own.nugget

@@ -48,9 +48,9 @@ class Geometry:
             return self
         return Geometry(self.signs[problems], self.others[problems], self.agreement[problems])
 
-    def exponents(self, relevances: torch.Tensor) -> torch.Tensor:
-        """Return E = Σ_i b_i x_i x_i' of relevances ``(b, n)``, ``(b, P, Q)``."""
-        return (self.signs * relevances[:, None]) @ self.others.mT
+    def exponents(self, relevances: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+        """Return E = Σ_i b_i x_i x_i' of relevances ``(b, n)``, ``(b, P, Q)``, written to `out`."""
+        return torch.matmul(self.signs * relevances[:, None], self.others.mT, out=out)
 
     def slopes(self, weights: torch.Tensor) -> torch.Tensor:
         """Return Σ_jk weights_jk x_ij x_ik of matrices ``(b, P, P)`` of pairs alone, ``(b, n)``."""
@@ -61,6 +61,43 @@ class Geometry:
         if self.agreement.dim() == 2:
             return weights.flatten(1) @ self.agreement.flatten()
         return (weights * self.agreement).flatten(1).sum(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Scratch:
+    """Where matrices of pairs are written, evaluation after evaluation.
+
+    New memory for each of them takes more time than what is calculated.
+
+    Parameters
+    ----------
+    exponent : torch.Tensor, (b, P, P)
+        E.
+    growing, falling, slopes : torch.Tensor, (b, 2, P, P)
+        Exponentials, of the relevances and of the isotropic part, and what is made of them.
+    lower, inverse : torch.Tensor, (b, P, P)
+        A Cholesky factor and the inverse, as LAPACK stores them: column after column.
+    """
+
+    exponent: torch.Tensor
+    growing: torch.Tensor
+    falling: torch.Tensor
+    slopes: torch.Tensor
+    lower: torch.Tensor
+    inverse: torch.Tensor
+
+    @classmethod
+    def of_size(cls, n_problems: int, n_pairs: int) -> Scratch:
+        """Return it for at most so many problems."""
+        one = torch.empty((3, n_problems, n_pairs, n_pairs), dtype=torch.float64)
+        both = torch.empty((3, n_problems, 2, n_pairs, n_pairs), dtype=torch.float64)
+        return cls(one[0], both[0], both[1], both[2], one[1].mT, one[2].mT)
+
+    def of(self, n_problems: int) -> Scratch:
+        """Return its first part."""
+        if n_problems == len(self.exponent):
+            return self
+        return Scratch(*(each[:n_problems] for each in vars(self).values()))
 
 
 def signs_of(masks: torch.Tensor) -> torch.Tensor:

@@ -25,8 +25,7 @@ from perturbx.odd_kernels import isotropic_kernel
 from perturbx.surrogates.gaussian.model_grid import (
     NUGGETS,
     distances,
-    factors,
-    log_evidence,
+    evidence_by_table,
 )
 from perturbx.surrogates.odd_gp.odd_part import subset
 from perturbx.symmetric_kernels import falling_shares, krawtchouk
@@ -133,9 +132,9 @@ def likeliest_scales(
     straight = torch.zeros(n_columns, dtype=torch.int64)
     for each, tables in ((of_odd, _odd_tables(n_units)), (of_even, _even_tables(n_units))):
         columns = each.movedim(1, 0).flatten(1)
-        of_models = torch.cat(
-            [log_evidence(factors(table[distance], NUGGETS), columns) for table in tables]
-        ).view(-1, *evidence.shape)
+        by_table = dict(evidence_by_table(distance, columns, list(tables)))
+        of_models = torch.cat([by_table[index] for index in range(len(tables))])
+        of_models = of_models.view(-1, *evidence.shape)
         evidence = evidence + of_models.logsumexp(0)
         if each is of_odd:
             straight = of_models[:, 0].argmax(0)

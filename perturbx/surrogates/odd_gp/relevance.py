@@ -10,7 +10,7 @@ import torch
 from perturbx.odd_kernels import white_kernel
 from perturbx.surrogates.gaussian.bfgs import Objective, minimize
 from perturbx.surrogates.gaussian.relevances import Parameters
-from perturbx.surrogates.odd_gp.geometry import Geometry
+from perturbx.surrogates.odd_gp.geometry import Geometry, Scratch
 from perturbx.surrogates.odd_gp.odd_part import subset
 from perturbx.surrogates.odd_gp.posterior import (
     Posterior,
@@ -162,11 +162,14 @@ def likeliest_points(
     targets = targets[:, rows]
     noise = None if noise is None else noise[:, rows]
 
+    scratch = Scratch.of_size(*targets.shape)
+
     def objective(point: torch.Tensor, problems: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if len(problems) == len(targets):
-            return negative_log_posterior(point, geometry, targets, noise)
+            return negative_log_posterior(point, geometry, targets, noise, scratch)
         own = None if noise is None else noise[problems]
-        return negative_log_posterior(point, geometry.of(problems), targets[problems], own)
+        some = geometry.of(problems)
+        return negative_log_posterior(point, some, targets[problems], own, scratch)
 
     start = starting_point(n_units, noise).expand(len(targets), -1)
     return from_start(objective, start, n_units, most_steps=most_steps, least_gain=least_gain)

@@ -27,7 +27,7 @@ from perturbx.surrogates.gaussian.relevances import (
     Parameters,
     prior_means,
 )
-from perturbx.surrogates.odd_gp.geometry import Geometry, inner
+from perturbx.surrogates.odd_gp.geometry import Geometry, Scratch, inner
 
 LARGEST_EXPONENT = 700.0
 """exp of it is still a float64."""
@@ -98,6 +98,7 @@ def negative_log_posterior(
     geometry: Geometry,
     values: torch.Tensor,
     noise: torch.Tensor | None = None,
+    scratch: Scratch | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return it and its gradient; without noise the scale σ² = yᵀK⁻¹y / P is profiled out.
 
@@ -111,6 +112,8 @@ def negative_log_posterior(
         Theirs.
     noise : torch.Tensor, (b, P), optional
         The variances of the values that are noise.
+    scratch : Scratch, optional
+        Of at least b problems; new memory by default.
 
     Returns
     -------
@@ -121,20 +124,19 @@ def negative_log_posterior(
     """
     n_pairs, n_units = geometry.signs.shape[-2:]
     own = Parameters.unpack(point, n_units)
-    factors = _factors(own, n_units)
-    linear, product, isotropic = factors
-    exponent = geometry.exponents(own.relevances)
-    # (b, 2, P, P): of the relevances, and of the isotropic part
-    growing = exponent.new_empty((len(point), 2, n_pairs, n_pairs))
+    linear, product, isotropic = _factors(own, n_units)
+    scratch = (scratch or Scratch.of_size(len(point), n_pairs)).of(len(point))
+    exponent = geometry.exponents(own.relevances, out=scratch.exponent)
+    growing, falling = scratch.growing, scratch.falling
     torch.exp(exponent, out=growing[:, 0])
     torch.mul(geometry.agreement, own.fall_off[:, None, None], out=growing[:, 1]).exp_()
-    falling = growing.reciprocal()
-    double_sinh = growing - falling
+    torch.reciprocal(growing, out=falling)
+    double_sinh = torch.sub(growing, falling, out=scratch.slopes)
     double_cosh = growing.add_(falling)
     matrix = torch.mul(exponent, linear, out=falling[:, 0])
     matrix.addcmul_(double_sinh[:, 0], product).addcmul_(double_sinh[:, 1], isotropic)
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
-    conditioned = condition(matrix, values, own.scale, noise)
+    conditioned = condition(matrix, values, scratch, own.scale, noise)
     slope = conditioned.slope
 
     by_nugget = slope.diagonal(dim1=1, dim2=2).sum(1) * own.nugget
@@ -184,6 +186,7 @@ class Conditioned:
 def condition(
     matrix: torch.Tensor,
     values: torch.Tensor,
+    scratch: Scratch,
     scale: torch.Tensor | None = None,
     noise: torch.Tensor | None = None,
 ) -> Conditioned:
@@ -192,36 +195,43 @@ def condition(
     Parameters
     ----------
     matrix, values : torch.Tensor
-        K and the values.
+        K, which is lost, and the values.
+    scratch : Scratch
+        Of b problems. The slope is written to it.
     scale, noise : torch.Tensor, (b,) and (b, P), optional
         σ² and D. None: the likeliest σ², and no noise.
     """
     n_pairs = values.shape[1]
     if scale is not None and noise is not None:
-        matrix = matrix * scale[:, None, None]
-        matrix.diagonal(dim1=1, dim2=2).add_(noise)
-    lower, failed = torch.linalg.cholesky_ex(matrix)
+        matrix.mul_(scale[:, None, None]).diagonal(dim1=1, dim2=2).add_(noise)
+    lower, failed = torch.linalg.cholesky_ex(matrix, out=(scratch.lower, _flags(len(values))))
     broken = failed > 0
-    if broken.any():
+    some_broken = bool(broken.any())
+    if some_broken:
         lower[broken] = torch.eye(n_pairs, dtype=lower.dtype)
-    inverse = torch.cholesky_inverse(lower)
+    # It is symmetric, so its columns are its rows.
+    inverse = torch.cholesky_inverse(lower, out=scratch.inverse).mT
     divided = inverse @ values[:, :, None]
     explained = (values[:, None] @ divided).flatten()
     nll = lower.diagonal(dim1=1, dim2=2).log().sum(1)
     if scale is None or noise is None:
         nll = nll + 0.5 * n_pairs * (explained / n_pairs).log()
         across = divided.mT * (n_pairs / explained)[:, None, None]
-        slope = torch.baddbmm(inverse, divided, across, beta=0.5, alpha=-0.5)
+        slope = inverse.baddbmm_(divided, across, beta=0.5, alpha=-0.5)
         by_scale = torch.zeros_like(nll)
     else:
         nll = nll + 0.5 * explained
-        slope = torch.baddbmm(inverse, divided, divided.mT, beta=0.5, alpha=-0.5)
+        slope = inverse.baddbmm_(divided, divided.mT, beta=0.5, alpha=-0.5)
         of_noise = (slope.diagonal(dim1=1, dim2=2) * noise).sum(1)
         by_scale = 0.5 * (n_pairs - explained) - of_noise
-        slope = slope * scale[:, None, None]
-    if broken.any():
+        slope.mul_(scale[:, None, None])
+    if some_broken:
         nll = torch.where(broken, torch.inf, nll)
     return Conditioned(nll, slope, by_scale)
+
+
+def _flags(count: int) -> torch.Tensor:
+    return torch.empty(count, dtype=torch.int32)
 
 
 def prior_penalty(
