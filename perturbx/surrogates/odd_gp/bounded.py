@@ -21,7 +21,7 @@ from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
 from perturbx.surrogates.odd_gp.further_pairs import (
     compared_pairs,
 )
-from perturbx.surrogates.odd_gp.geometry import Geometry, Scratch
+from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE, Scales, straight_models
 from perturbx.surrogates.odd_gp.odd_part import same_masks, subset
 from perturbx.surrogates.odd_gp.posterior import isotropic_readout, white_readout
@@ -31,11 +31,13 @@ from perturbx.surrogates.odd_gp.relevance import (
 )
 from perturbx.surrogates.odd_gp.relevance_kernel import starting_point
 
-STEPS_OF_ODD, STEPS_OF_EVEN, LEAST_GAIN = 5, 3, 0.3
+STEPS_OF_ODD, STEPS_OF_EVEN, LEAST_GAIN = 5, 3, 0.1
 """What lies between bounds is seldom a game of few relevant units, so few steps are enough, and the
 even part's relevances begin at the odd part's."""
 
-CELLS_AT_ONCE = 2**18
+CELLS_AT_ONCE, PREDICTED_AT_ONCE = 2**18, 2**17
+"""Numbers in the matrices of problems whose parameters are found together, and that further pairs
+are asked for together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,14 +120,23 @@ def fit_bounded(
     for own, problems in same_masks(masks):
         further, readout = compared_pairs(own)
         base, guess = _straight(own, further, odd[problems], straight[problems])
-        at_once = max(1, CELLS_AT_ONCE // (n_pairs * max(n_pairs, len(further))))
+        n_parts = -(-len(problems) * n_pairs**2 // CELLS_AT_ONCE)
+        of_even = torch.cat(
+            [
+                _points_of_even(points[some], own, bent.even[some])
+                for some in torch.tensor_split(problems, n_parts)
+            ]
+        )
+        at_once = max(1, PREDICTED_AT_ONCE // (n_pairs * max(n_pairs, len(further))))
+        at_once = min(at_once, len(problems))
+        room = Room.of_size(at_once * n_pairs * max(n_pairs, len(further)))
         for start in range(0, len(problems), at_once):
             part = slice(start, start + at_once)
             some = problems[part]
             here = bent.of(some)
             mean, left_out = (
                 _odd_scores(one, other, here)
-                for one, other in _predict(own, further, here, points[some])
+                for one, other in _predict(own, further, here, (points[some], of_even[part]), room)
             )
             difference = mean - guess[part]
             values[some] = base[part] + difference @ readout.weights.mT
@@ -167,7 +178,11 @@ def _straight(
 
 
 def _predict(
-    masks: torch.Tensor, further: torch.Tensor, bent: Bent, points: torch.Tensor
+    masks: torch.Tensor,
+    further: torch.Tensor,
+    bent: Bent,
+    points: tuple[torch.Tensor, torch.Tensor],
+    room: Room,
 ) -> list[tuple[Normal, Normal]]:
     """Return what both parts of u are at further pairs, and of pairs left out.
 
@@ -177,23 +192,25 @@ def _predict(
         The pairs, and further ones.
     bent : Bent
         Both parts of u.
-    points : torch.Tensor, (b, n + 5)
-        The likeliest parameters of the odd one.
+    points : torch.Tensor and torch.Tensor, (b, n + 5)
+        The likeliest parameters of the odd and of the even one.
+    room : Room
+        For their covariances.
     """
     n_units = masks.shape[1]
-    own = Parameters.unpack(points, n_units)
     geometry, to_others = Geometry.of_masks(masks), Geometry.of_masks(masks, further)
-    matrix = relevance_kernel.covariance(own, geometry)
-    matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
-    cross = relevance_kernel.covariance(own, to_others)
-    of_odd = _condition(matrix, cross, 1.0 + own.nugget, bent.odd)
-
-    own = Parameters.unpack(_points_of_even(points, masks, bent.even), n_units)
-    matrix = even_kernel.covariance(own, geometry)
-    matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
-    cross = even_kernel.covariance(own, to_others)
-    of_even = _condition(matrix, cross, 1.0 + MEAN_VARIANCE + own.nugget, bent.even)
-    return list(zip(of_odd, of_even, strict=True))
+    of_odd, of_even = (Parameters.unpack(own, n_units) for own in points)
+    parts = []
+    for kernel, own, values, variance in (
+        (relevance_kernel, of_odd, bent.odd, 1.0),
+        (even_kernel, of_even, bent.even, 1.0 + MEAN_VARIANCE),
+    ):
+        matrix = kernel.covariance(own, geometry, room)
+        matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
+        lower = torch.linalg.cholesky(matrix)
+        cross = kernel.covariance(own, to_others, room)
+        parts.append(_condition(lower, cross, variance + own.nugget, values))
+    return list(zip(*parts, strict=True))
 
 
 def of_size_one(columns: torch.Tensor) -> torch.Tensor:
@@ -219,31 +236,28 @@ def _points_of_even(points: torch.Tensor, masks: torch.Tensor, even: torch.Tenso
 
 
 def _condition(
-    matrix: torch.Tensor, cross: torch.Tensor, prior: torch.Tensor, values: torch.Tensor
+    lower: torch.Tensor, cross: torch.Tensor, prior: torch.Tensor, values: torch.Tensor
 ) -> tuple[Normal, Normal]:
     """Return what values say of further ones and, each left out, of themselves.
 
     Parameters
     ----------
-    matrix, cross : torch.Tensor, (b, P, P) and (b, P, M)
-        Covariances of the values, and of these with further ones.
+    lower, cross : torch.Tensor, (b, P, P) and (b, P, M)
+        The Cholesky factor of the values' covariance, and that with further ones, which is lost.
     prior : torch.Tensor, (b,)
         The variance of a value.
     values : torch.Tensor, (b, P)
         The values.
     """
-    lower = torch.linalg.cholesky(matrix)
-    moved = torch.linalg.solve_triangular(lower, cross, upper=False)
+    moved = torch.linalg.solve_triangular(lower, cross, upper=False, out=cross)
     along = torch.linalg.solve_triangular(lower, values[:, :, None], upper=False)
     scale = along.square().mean(1)
     inverse = torch.cholesky_inverse(lower)
     variances = 1.0 / inverse.diagonal(dim1=1, dim2=2)
     left_out = values - (inverse @ values[:, :, None]).squeeze(2) * variances
-    spread = (prior[:, None] - moved.square().sum(1)).clamp_min(0.0)
-    return (
-        Normal((moved.mT @ along).squeeze(2), scale * spread),
-        Normal(left_out, scale * variances),
-    )
+    mean = (moved.mT @ along).squeeze(2)
+    spread = (prior[:, None] - moved.square_().sum(1)).clamp_min(0.0)
+    return Normal(mean, scale * spread), Normal(left_out, scale * variances)
 
 
 def _odd_scores(odd: Normal, even: Normal, bent: Bent) -> torch.Tensor:

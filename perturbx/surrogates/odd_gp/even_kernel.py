@@ -10,23 +10,27 @@ profiled out, as in `perturbx.surrogates.odd_gp.relevance_kernel`, whose priors 
 
 from __future__ import annotations
 
+from math import prod
+
 import torch
 
 from perturbx.surrogates.gaussian.relevances import Parameters
-from perturbx.surrogates.odd_gp.geometry import Geometry, Scratch, inner
+from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch, inner
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE
 from perturbx.surrogates.odd_gp.relevance_kernel import condition, prior_penalty, starting_point
 
 
-def covariance(own: Parameters, geometry: Geometry) -> torch.Tensor:
-    """Return K of pairs and others, ``(b, P, Q)``, no nugget in it."""
+def covariance(own: Parameters, geometry: Geometry, room: Room | None = None) -> torch.Tensor:
+    """Return K of pairs and others, ``(b, P, Q)``, no nugget in it, in the first part of `room`."""
     squares, product, isotropic = _factors(own, geometry.n_units)
-    exponent = geometry.exponents(own.relevances)
-    matrix = (exponent * squares).mul_(exponent).add_(MEAN_VARIANCE)
-    angle = geometry.agreement * (0.5 * own.fall_off)[:, None, None]
+    shape = len(squares), *geometry.agreement.shape[-2:]
+    matrix, exponent, angle, other = (room or Room.of_size(prod(shape))).matrices(*shape)
+    geometry.exponents(own.relevances, out=exponent)
+    torch.mul(exponent, squares, out=matrix).mul_(exponent).add_(MEAN_VARIANCE)
+    torch.mul(geometry.agreement, (0.5 * own.fall_off)[:, None, None], out=angle)
     for growing, factor in ((exponent.mul_(0.5).exp_(), product), (angle.exp_(), isotropic)):
-        double_sinh = growing.sub_(growing.reciprocal())
-        matrix.addcmul_(double_sinh * factor, double_sinh)
+        double_sinh = growing.sub_(torch.reciprocal(growing, out=other))
+        matrix.addcmul_(torch.mul(double_sinh, factor, out=other), double_sinh)
     return matrix
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
 
 import torch
 
@@ -61,6 +63,30 @@ class Geometry:
         if self.agreement.dim() == 2:
             return weights.flatten(1) @ self.agreement.flatten()
         return (weights * self.agreement).flatten(1).sum(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Room:
+    """Memory for a few matrices of any shape, written again and again.
+
+    Parameters
+    ----------
+    blocks : torch.Tensor, (`BLOCKS`, cells)
+        One for each matrix.
+    """
+
+    blocks: torch.Tensor
+
+    BLOCKS: ClassVar[int] = 4
+
+    @classmethod
+    def of_size(cls, cells: int) -> Room:
+        """Return it for matrices ``(b, P, Q)`` of at most so many numbers."""
+        return cls(torch.empty((cls.BLOCKS, cells), dtype=torch.float64))
+
+    def matrices(self, *shape: int) -> tuple[torch.Tensor, ...]:
+        """Return `BLOCKS` matrices of a shape."""
+        return tuple(block[: prod(shape)].view(shape) for block in self.blocks)
 
 
 @dataclass(frozen=True, eq=False)

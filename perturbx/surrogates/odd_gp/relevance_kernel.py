@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log
+from math import log, prod
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from perturbx.surrogates.gaussian.relevances import (
     Parameters,
     prior_means,
 )
-from perturbx.surrogates.odd_gp.geometry import Geometry, Scratch, inner
+from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch, inner
 
 LARGEST_EXPONENT = 700.0
 """exp of it is still a float64."""
@@ -73,12 +73,14 @@ def bounds(n_units: int, *, noisy: bool = False) -> tuple[torch.Tensor, torch.Te
     return torch.tensor(low, dtype=torch.float64), torch.tensor(high, dtype=torch.float64)
 
 
-def covariance(own: Parameters, geometry: Geometry) -> torch.Tensor:
-    """Return K of pairs and others, ``(b, P, Q)``, no nugget in it."""
+def covariance(own: Parameters, geometry: Geometry, room: Room | None = None) -> torch.Tensor:
+    """Return K of pairs and others, ``(b, P, Q)``, no nugget in it, in the first part of `room`."""
     linear, product, isotropic = _factors(own, geometry.n_units)
-    exponent = geometry.exponents(own.relevances)
-    matrix = exponent * linear
-    angle = geometry.agreement * own.fall_off[:, None, None]
+    shape = len(linear), *geometry.agreement.shape[-2:]
+    matrix, exponent, angle, _ = (room or Room.of_size(prod(shape))).matrices(*shape)
+    geometry.exponents(own.relevances, out=exponent)
+    torch.mul(exponent, linear, out=matrix)
+    torch.mul(geometry.agreement, own.fall_off[:, None, None], out=angle)
     for growing, factor in ((exponent.exp_(), product), (angle.exp_(), isotropic)):
         matrix.addcmul_(growing, factor)
         matrix.addcmul_(growing.reciprocal_(), factor, value=-1.0)
