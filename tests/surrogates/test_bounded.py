@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from perturbx.coalitions import OddPairs, PlayerCount
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import OddGP
-from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.surrogates.gaussian.relevances import Parameters
 from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
 from perturbx.surrogates.odd_gp.averaging import average, average_bounded
@@ -18,6 +17,7 @@ from perturbx.surrogates.odd_gp.further_pairs import (
     order_of_units,
     readout_of_differences,
 )
+from perturbx.surrogates.odd_gp.geometry import Geometry
 from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
 from perturbx.surrogates.odd_gp.links import LEAST_ODDS, Scales, likeliest_scales
 from perturbx.surrogates.odd_gp.odd_part import odd_part
@@ -127,11 +127,11 @@ def test_the_better_a_model_predicts_the_more_it_counts():
 def test_the_gradient_of_the_even_part_is_that_of_its_objective():
     rng = np.random.default_rng(1)
     masks = torch.from_numpy(rng.random((2, 20, 7)) < 0.5)
-    signs, values = 1.0 - 2.0 * masks.double(), torch.from_numpy(rng.normal(size=(2, 20)))
-    point = even_kernel.starting_point(7) + 0.4 * torch.from_numpy(rng.normal(size=(2, 12)))
+    geometry, values = Geometry.of_masks(masks), torch.from_numpy(rng.normal(size=(2, 20)))
+    point = relevance_kernel.starting_point(7) + 0.4 * torch.from_numpy(rng.normal(size=(2, 12)))
 
     def objective(at):
-        return even_kernel.negative_log_posterior(at, signs, distances(masks), values)
+        return even_kernel.negative_log_posterior(at, geometry, values)
 
     _, gradient = objective(point)
     for index in range(12):
@@ -140,21 +140,24 @@ def test_the_gradient_of_the_even_part_is_that_of_its_objective():
         torch.testing.assert_close(gradient[:, index], slope, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("part", ["odd", "even"])
-def test_covariances_with_further_pairs_are_those_with_the_pairs_at_hand(part):
+@pytest.mark.parametrize("kernel", [relevance_kernel, even_kernel], ids=["odd", "even"])
+def test_masks_that_problems_share_are_as_good_as_their_own(kernel):
     rng = np.random.default_rng(2)
-    masks = torch.from_numpy(rng.random((3, 15, 6)) < 0.5)
-    signs, distance = 1.0 - 2.0 * masks.double(), distances(masks)
-    start = relevance_kernel.starting_point(6)
-    own = Parameters.unpack(start + 0.4 * torch.from_numpy(rng.normal(size=(3, 11))), 6)
-    if part == "odd":
-        cross = relevance_kernel.cross_covariance(own, signs, signs, distance)
-        whole = relevance_kernel.covariance(own, signs, distance).matrix
-        whole.diagonal(dim1=1, dim2=2).sub_(own.nugget[:, None])
-    else:
-        cross = even_kernel.cross_covariance(own, signs, signs, distance)
-        whole = even_kernel.even_covariance(own, signs, signs, distance).matrix(own)
-    torch.testing.assert_close(cross, whole)
+    masks, others = (torch.from_numpy(rng.random((rows, 6)) < 0.5) for rows in (15, 9))
+    point = relevance_kernel.starting_point(6) + 0.4 * torch.from_numpy(rng.normal(size=(3, 11)))
+    values = torch.from_numpy(rng.normal(size=(3, 15)))
+    own = Parameters.unpack(point, 6)
+    shared = Geometry.of_masks(masks, others)
+    each = Geometry.of_masks(masks.expand(3, -1, -1), others.expand(3, -1, -1))
+    torch.testing.assert_close(kernel.covariance(own, shared), kernel.covariance(own, each))
+    # In every pair of a mask and another, what one says of the other does not depend on the rest.
+    some = Geometry.of_masks(masks[:4], others)
+    torch.testing.assert_close(kernel.covariance(own, some), kernel.covariance(own, shared)[:, :4])
+    shared, each = Geometry.of_masks(masks), Geometry.of_masks(masks.expand(3, -1, -1))
+    torch.testing.assert_close(
+        kernel.negative_log_posterior(point, shared, values),
+        kernel.negative_log_posterior(point, each.of(torch.arange(3)), values),
+    )
 
 
 @settings(max_examples=20, deadline=None)

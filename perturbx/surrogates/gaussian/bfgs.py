@@ -15,6 +15,7 @@ Objective: TypeAlias = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor
 ``(b,)`` and gradients ``(b, d)``."""
 
 MOST_HALVINGS = 12
+LONGEST_MOVE = 1.2
 SUFFICIENT = 1e-4
 """Armijo's constant: the part of the promised decrease that a step must bring."""
 
@@ -27,6 +28,7 @@ def minimize(
     *,
     most_steps: int,
     least_gain: float,
+    metric: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the points that each problem reaches from its start.
 
@@ -43,11 +45,14 @@ def minimize(
         falls enough.
     least_gain : float
         A problem whose value falls by no more than this in a step is done.
+    metric : torch.Tensor, (d, d), optional
+        A guess at the inverse Hessian, for parameters whose steps should not be much longer than 1:
+        no step changes one by more than `LONGEST_MOVE`. None: nothing is known of either.
     """
     point = start.clone()
     active = torch.arange(len(point))
     value, gradient = objective(point, active)
-    inverse_hessian: torch.Tensor | None = None
+    inverse_hessian = None if metric is None else metric.expand(len(point), -1, -1)
     for _ in range(most_steps):
         outwards = ((point <= low) & (gradient > 0)) | ((point >= high) & (gradient < 0))
         slope = gradient.masked_fill(outwards, 0.0)
@@ -59,13 +64,25 @@ def minimize(
             direction = direction.masked_fill(outwards, 0.0)
             uphill = (direction * slope).sum(1, keepdim=True) >= 0
             direction = torch.where(uphill, -slope, direction)
+        if metric is not None:
+            longest = direction.abs().amax(1, keepdim=True)
+            direction = direction * (LONGEST_MOVE / longest).clamp_max(1.0)
         new_point, new_value, new_gradient = point.clone(), value.clone(), gradient.clone()
         pending, length = active, 1.0
         for _ in range(MOST_HALVINGS):
-            trial = (point[pending] + length * direction[pending]).clamp(low, high)
-            trial_value, trial_gradient = objective(trial, pending)
-            promised = (slope[pending] * (trial - point[pending])).sum(1)
-            good = trial_value <= value[pending] + SUFFICIENT * promised
+            if len(pending) == len(point):
+                trial = (point + length * direction).clamp(low, high)
+                trial_value, trial_gradient = objective(trial, pending)
+                promised = (slope * (trial - point)).sum(1)
+                good = trial_value <= value + SUFFICIENT * promised
+                if good.all():
+                    new_point, new_value, new_gradient = trial, trial_value, trial_gradient
+                    break
+            else:
+                trial = (point[pending] + length * direction[pending]).clamp(low, high)
+                trial_value, trial_gradient = objective(trial, pending)
+                promised = (slope[pending] * (trial - point[pending])).sum(1)
+                good = trial_value <= value[pending] + SUFFICIENT * promised
             done = pending[good]
             new_point[done], new_value[done] = trial[good], trial_value[good]
             new_gradient[done] = trial_gradient[good]

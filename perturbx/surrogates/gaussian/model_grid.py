@@ -4,8 +4,9 @@ With y the values of R rows and K their covariance by the number of units in whi
 
     σ² = yᵀ(K + ηI)⁻¹y / R           nll = ½[R log σ² + log|K + ηI|]
 
-and weights exp(-nll). Texts with the same design but for the names of the units share one
-decomposition for each ρ, which also serves all outputs and nuggets.
+and weights exp(-nll). Texts with the same design but for the names of the units share the factors,
+which also serve all outputs. A Cholesky factor for each nugget takes less time than one spectral
+decomposition for all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 
 import torch
 
-from perturbx.surrogates.gaussian.roots import CholeskyRoot, Root, SpectralRoot
+from perturbx.surrogates.gaussian.roots import CholeskyRoot
 from perturbx.typing import IntArray
 
 RHOS = (0.02, 0.1, 0.25, 0.45, 0.65, 0.85)
@@ -24,6 +25,9 @@ NUGGETS = (1e-6, 1e-3, 1e-2, 5e-2, 0.2, 0.5)
 
 MOST_DECOMPOSED = 300
 """With more rows the weights come from so many of them, and the best models are fitted to all."""
+
+HOPELESS = 12.0
+"""Where all likelihoods of a ρ are smaller by this, those of a ρ beyond are not looked at."""
 
 BEST_MODELS = 4
 LEAST_WEIGHT = 1e-3
@@ -35,15 +39,20 @@ class GridModel:
 
     rho: float
     nugget: float
-    root: Root
+    root: CholeskyRoot
     weights: torch.Tensor
     is_likeliest: torch.Tensor
 
 
-def distances(masks: torch.Tensor) -> torch.Tensor:
-    """Return in how many units each two of the masks ``(..., R, n)`` differ, ``(..., R, R)``."""
+def distances(masks: torch.Tensor, others: torch.Tensor | None = None) -> torch.Tensor:
+    """Return in how many units masks ``(..., R, n)`` and others differ, ``(..., R, Q)``.
+
+    The others are the masks themselves, if none are given.
+    """
     signs = 1.0 - 2.0 * masks.to(torch.float64)
-    return ((masks.shape[-1] - signs @ signs.mT) / 2.0).round().to(torch.int64)
+    theirs = signs if others is None else 1.0 - 2.0 * others.to(torch.float64)
+    # Whole numbers, and small ones: nothing is rounded.
+    return (signs @ theirs.mT).neg_().add_(masks.shape[-1]).mul_(0.5).to(torch.int64)
 
 
 def same_distances(masks: torch.Tensor) -> Iterator[tuple[torch.Tensor, list[int]]]:
@@ -77,34 +86,63 @@ def likely_models(
     """
     n_rows = len(distance)
     few = distance[rows][:, rows]
-    squares, vectors = torch.linalg.eigh(torch.stack([table[few] for table in tables]))
-    nuggets = torch.tensor(NUGGETS, dtype=torch.float64)
-    # (rhos, nuggets, rows) and (rhos, rows, columns)
-    shifted = squares.clamp_min(0.0)[:, None] + nuggets[:, None]
-    along = (vectors.mT @ columns[rows]).square()
-    scale = (1.0 / shifted) @ along / len(few)
-    nll = 0.5 * (len(few) * scale.log() + shifted.log().sum(2, keepdim=True))
-    weights = torch.softmax(-nll.flatten(0, 1), dim=0)
+    is_whole = len(few) == n_rows
+    logs = torch.full((len(tables), len(NUGGETS), columns.shape[1]), -torch.inf).double()
+    for index, own in evidence_by_table(few, columns[rows], tables, hopeless=HOPELESS):
+        logs[index] = own
+    weights = torch.softmax(logs.flatten(0, 1), dim=0)
     likeliest = weights.argmax(0)
-    weights = _those_that_count(weights, decomposed=len(few) == n_rows)
+    weights = _those_that_count(weights, best_only=not is_whole)
     for index in torch.nonzero(weights.any(1)).flatten().tolist():
         by_rho, by_nugget = divmod(index, len(NUGGETS))
-        root: Root
-        if len(few) == n_rows:
-            root = SpectralRoot(shifted[by_rho, by_nugget], vectors[by_rho])
-        else:
-            matrix = tables[by_rho][distance]
-            matrix.diagonal().add_(NUGGETS[by_nugget])
-            root = CholeskyRoot(torch.linalg.cholesky(matrix))
+        matrix = tables[by_rho][distance]
+        matrix.diagonal().add_(NUGGETS[by_nugget])
+        lower = torch.linalg.cholesky(matrix)
         is_likeliest = likeliest == index
-        yield GridModel(RHOS[by_rho], NUGGETS[by_nugget], root, weights[index], is_likeliest)
+        yield GridModel(
+            RHOS[by_rho], NUGGETS[by_nugget], CholeskyRoot(lower), weights[index], is_likeliest
+        )
 
 
-def _those_that_count(weights: torch.Tensor, *, decomposed: bool) -> torch.Tensor:
+def evidence_by_table(
+    distance: torch.Tensor,
+    columns: torch.Tensor,
+    tables: Sequence[torch.Tensor],
+    *,
+    hopeless: float = torch.inf,
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield the indices of tables, and -nll ``(nuggets, c)`` of columns ``(R, c)`` under them.
+
+    From the middle on to both ends, until a table's likelihoods are all smaller than the largest by
+    a factor of exp(hopeless).
+    """
+    n_rows, n_columns = columns.shape
+    nuggets = torch.tensor(NUGGETS, dtype=torch.float64)[:, None]
+    beside = columns.expand(len(NUGGETS), -1, -1)
+    # Memory is the same for all tables, as new one takes longer than what is calculated. LAPACK
+    # stores column after column.
+    matrices, lower = torch.empty((2, len(NUGGETS), n_rows, n_rows), dtype=torch.float64)
+    lower, flags = lower.mT, torch.empty(len(NUGGETS), dtype=torch.int32)
+    largest = torch.full((n_columns,), -torch.inf).double()
+    middle = len(tables) // 2
+    for path in (range(middle, len(tables)), range(middle - 1, -1, -1)):
+        for index in path:
+            matrices.copy_(tables[index][distance]).diagonal(dim1=1, dim2=2).add_(nuggets)
+            torch.linalg.cholesky_ex(matrices, check_errors=True, out=(lower, flags))
+            along = torch.linalg.solve_triangular(lower, beside, upper=False)
+            scale = (along.square().sum(1) / n_rows).clamp_min(torch.finfo(columns.dtype).tiny)
+            determinants = lower.diagonal(dim1=1, dim2=2).log().sum(1)
+            logs = -0.5 * n_rows * scale.log() - determinants[:, None]
+            yield index, logs
+            largest = torch.maximum(largest, logs.amax(0))
+            if (logs.amax(0) < largest - hopeless).all():
+                break
+
+
+def _those_that_count(weights: torch.Tensor, *, best_only: bool) -> torch.Tensor:
     """Return the weights ``(models, columns)`` without those of models not worth their time."""
-    if decomposed:
-        kept = weights > LEAST_WEIGHT
-    else:
-        kept = weights >= weights.topk(BEST_MODELS, dim=0).values[-1]
+    kept = weights > LEAST_WEIGHT
+    if best_only:
+        kept &= weights >= weights.topk(BEST_MODELS, dim=0).values[-1]
     weights = torch.where(kept, weights, 0.0)
     return weights / weights.sum(0)

@@ -12,40 +12,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
-from perturbx.surrogates.gaussian.bfgs import minimize
 from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.surrogates.gaussian.relevances import Parameters
-from perturbx.surrogates.odd_gp import even_kernel
+from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
 from perturbx.surrogates.odd_gp.further_pairs import (
-    further_pairs,
-    order_of_units,
-    readout_of_differences,
+    compared_pairs,
 )
+from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE, Scales, straight_models
-from perturbx.surrogates.odd_gp.odd_part import subset
+from perturbx.surrogates.odd_gp.odd_part import same_masks, subset
 from perturbx.surrogates.odd_gp.posterior import isotropic_readout, white_readout
 from perturbx.surrogates.odd_gp.relevance import (
-    STRETCH,
-    likeliest_points,
+    from_start,
     rows_for_relevances,
 )
-from perturbx.surrogates.odd_gp.relevance_kernel import (
-    bounds,
-    covariance,
-    cross_covariance,
-    starting_point,
-)
-from perturbx.typing import IntArray
+from perturbx.surrogates.odd_gp.relevance_kernel import starting_point
 
-STEPS_OF_ODD, STEPS_OF_EVEN, LEAST_GAIN = 6, 3, 0.1
+STEPS_OF_ODD, STEPS_OF_EVEN, LEAST_GAIN = 5, 3, 0.1
 """What lies between bounds is seldom a game of few relevant units, so few steps are enough, and the
 even part's relevances begin at the odd part's."""
 
-CELLS_AT_ONCE = 2**18
+CELLS_AT_ONCE, PREDICTED_AT_ONCE = 2**18, 2**17
+"""Numbers in the matrices of problems whose parameters are found together, and that further pairs
+are asked for together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +48,45 @@ class Normal:
     variance: torch.Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Bent:
+    """The scores of b problems on the scale u of each.
+
+    Parameters
+    ----------
+    scales : Scales
+        One for each problem.
+    odd, even : torch.Tensor, (b, P)
+        ½[u(S) - u(N∖S)] and ½[u(S) + u(N∖S)], the second without its mean.
+    centre : torch.Tensor, (b,)
+        That mean.
+    """
+
+    scales: Scales
+    odd: torch.Tensor
+    even: torch.Tensor
+    centre: torch.Tensor
+
+    @classmethod
+    def of_scores(cls, odd: torch.Tensor, even: torch.Tensor, scales: Scales) -> Bent:
+        """Return it of both parts ``(b, P)`` of the scores."""
+        first, second = scales.bend((even + odd).T).T, scales.bend((even - odd).T).T
+        of_even = (first + second) / 2.0
+        centre = of_even.mean(1)
+        return cls(scales, (first - second) / 2.0, of_even - centre[:, None], centre)
+
+    def of(self, problems: torch.Tensor) -> Bent:
+        """Return some of the problems."""
+        return Bent(
+            self.scales.of(problems), self.odd[problems], self.even[problems], self.centre[problems]
+        )
+
+
 def fit_bounded(
     masks: torch.Tensor,
     odd: torch.Tensor,
-    even: torch.Tensor,
-    scales: Scales,
+    bent: Bent,
+    points: torch.Tensor,
     straight: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the Shapley values of b problems, what their readout leaves open, and residuals.
@@ -69,10 +95,12 @@ def fit_bounded(
     ----------
     masks : torch.Tensor of bool, (b, P, n)
         One coalition of each pair.
-    odd, even : torch.Tensor, (b, P)
-        ½[v(S) - v(N∖S)] and ½[v(S) + v(N∖S)].
-    scales : Scales
-        One for each problem.
+    odd : torch.Tensor, (b, P)
+        ½[v(S) - v(N∖S)].
+    bent : Bent
+        The scores on a bent scale.
+    points : torch.Tensor, (b, n + 5)
+        The likeliest parameters of its odd part.
     straight : torch.Tensor of int, (b,)
         The isotropic model on the straight scale, of `straight_models`.
 
@@ -85,70 +113,47 @@ def fit_bounded(
     residuals : torch.Tensor, (b, P)
         The odd values minus what is said of them where they are left out.
     """
-    order = order_of_units(masks)
-    masks = masks.gather(2, order[:, None].expand_as(masks))
     n_pairs, n_units = masks.shape[1:]
-    first, second = scales.bend((even + odd).T).T, scales.bend((even - odd).T).T
-    of_odd, of_even = (first - second) / 2.0, (first + second) / 2.0
-    centre = of_even.mean(1)
-    of_even = of_even - centre[:, None]
-
     values = torch.empty((len(masks), n_units), dtype=torch.float64)
     residuals = torch.empty_like(odd)
     left_open = torch.empty((len(masks), n_units, n_units), dtype=torch.float64)
-    candidates = further_pairs(n_units, n_pairs)
-    for problems in _same_masks(masks):
-        own = masks[problems[0]]
-        between = _distances_between(own, candidates)
-        is_new = ((between > 0) & (between < n_units)).all(0)
-        further, between = candidates[is_new], between[:, is_new]
-        readout = readout_of_differences(own, further)
-        base, guess = _straight(own, between, odd[problems], straight[problems])
-        at_once = max(1, CELLS_AT_ONCE // (n_pairs * max(n_pairs, len(further))))
+    for own, problems in same_masks(masks):
+        further, readout = compared_pairs(own)
+        base, guess = _straight(own, further, odd[problems], straight[problems])
+        n_parts = -(-len(problems) * n_pairs**2 // CELLS_AT_ONCE)
+        of_even = torch.cat(
+            [
+                _points_of_even(points[some], own, bent.even[some])
+                for some in torch.tensor_split(problems, n_parts)
+            ]
+        )
+        at_once = max(1, PREDICTED_AT_ONCE // (n_pairs * max(n_pairs, len(further))))
+        at_once = min(at_once, len(problems))
+        room = Room.of_size(at_once * n_pairs * max(n_pairs, len(further)))
         for start in range(0, len(problems), at_once):
             part = slice(start, start + at_once)
             some = problems[part]
-            scale, middle = scales.of(some), centre[some]
+            here = bent.of(some)
             mean, left_out = (
-                _odd_scores(one, other, middle, scale)
-                for one, other in _predict(own, further, between, of_odd[some], of_even[some])
+                _odd_scores(one, other, here)
+                for one, other in _predict(own, further, here, (points[some], of_even[part]), room)
             )
             difference = mean - guess[part]
             values[some] = base[part] + difference @ readout.weights.mT
             left_open[some] = readout.scale(difference)[:, None, None] * readout.covariance
             residuals[some] = odd[some] - left_out
-    place = order.argsort(dim=1)
-    by_row = place[:, :, None].expand_as(left_open)
-    return (
-        values.gather(1, place),
-        left_open.gather(1, by_row).gather(2, by_row.mT),
-        residuals,
-    )
-
-
-def _same_masks(masks: torch.Tensor) -> list[torch.Tensor]:
-    """Return the indices of the problems with the same masks, for each such group."""
-    found: dict[bytes, list[int]] = {}
-    for problem, own in enumerate(masks.numpy()):
-        found.setdefault(np.packbits(own).tobytes(), []).append(problem)
-    return [torch.tensor(problems) for problems in found.values()]
-
-
-def _distances_between(masks: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """Return in how many units masks ``(P, n)`` and others ``(M, n)`` differ, ``(P, M)``."""
-    one, other = 1.0 - 2.0 * masks.to(torch.float64), 1.0 - 2.0 * others.to(torch.float64)
-    return ((masks.shape[1] - one @ other.mT) / 2.0).round().to(torch.int64)
+    return values, left_open, residuals
 
 
 def _straight(
-    masks: torch.Tensor, between: torch.Tensor, odd: torch.Tensor, models: torch.Tensor
+    masks: torch.Tensor, further: torch.Tensor, odd: torch.Tensor, models: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return Shapley values ``(b, n)`` and means at further pairs ``(b, M)`` on the straight scale.
 
     Parameters
     ----------
-    masks, between : torch.Tensor, (P, n) and (P, M)
-        The pairs, and their distances to the further ones.
+    masks, further : torch.Tensor, (P, n) and (M, n)
+        The pairs, and further ones.
     odd : torch.Tensor, (b, P)
         Their odd values.
     models : torch.Tensor of int, (b,)
@@ -156,8 +161,9 @@ def _straight(
     """
     n_units, white = masks.shape[1], white_kernel(masks.shape[1])
     values = torch.empty((len(odd), n_units), dtype=torch.float64)
-    means = torch.empty((len(odd), between.shape[1]), dtype=torch.float64)
-    distance, of_white = distances(masks), white_readout(white, masks)
+    means = torch.empty((len(odd), len(further)), dtype=torch.float64)
+    distance, between = distances(masks), distances(masks, further)
+    of_white = white_readout(white, masks)
     for index in sorted(set(models.tolist())):
         problems = models == index
         rho, nugget = straight_models()[index]
@@ -174,108 +180,90 @@ def _straight(
 def _predict(
     masks: torch.Tensor,
     further: torch.Tensor,
-    between: torch.Tensor,
-    odd: torch.Tensor,
-    even: torch.Tensor,
+    bent: Bent,
+    points: tuple[torch.Tensor, torch.Tensor],
+    room: Room,
 ) -> list[tuple[Normal, Normal]]:
     """Return what both parts of u are at further pairs, and of pairs left out.
 
     Parameters
     ----------
-    masks, further, between : torch.Tensor, (P, n), (M, n) and (P, M)
-        The pairs, further ones, and the distances of both.
-    odd, even : torch.Tensor, (b, P)
+    masks, further : torch.Tensor, (P, n) and (M, n)
+        The pairs, and further ones.
+    bent : Bent
         Both parts of u.
+    points : torch.Tensor and torch.Tensor, (b, n + 5)
+        The likeliest parameters of the odd and of the even one.
+    room : Room
+        For their covariances.
     """
-    n_pairs, n_units = masks.shape
-    rows = subset(n_pairs, rows_for_relevances(n_units, n_pairs))
-    every = masks.expand(len(odd), -1, -1)
-    points = likeliest_points(
-        every, _of_size_one(odd), None, rows, most_steps=STEPS_OF_ODD, least_gain=LEAST_GAIN
-    )
-    own = Parameters.unpack(points, n_units)
-    signs = 1.0 - 2.0 * every.to(torch.float64)
-    others = 1.0 - 2.0 * further.to(torch.float64).expand(len(odd), -1, -1)
-    distance = distances(masks).expand(len(odd), -1, -1)
-    to_others = between.expand(len(odd), -1, -1)
-
-    matrix = covariance(own, signs, distance).matrix
-    cross = cross_covariance(own, signs, others, to_others)
-    of_odd = _condition(matrix, cross, 1.0 + own.nugget, odd)
-
-    own = Parameters.unpack(_points_of_even(points, signs, distance, even, rows), n_units)
-    matrix = even_kernel.cross_covariance(own, signs, signs, distance)
-    matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
-    cross = even_kernel.cross_covariance(own, signs, others, to_others)
-    of_even = _condition(matrix, cross, 1.0 + MEAN_VARIANCE + own.nugget, even)
-    return list(zip(of_odd, of_even, strict=True))
+    n_units = masks.shape[1]
+    geometry, to_others = Geometry.of_masks(masks), Geometry.of_masks(masks, further)
+    of_odd, of_even = (Parameters.unpack(own, n_units) for own in points)
+    parts = []
+    for kernel, own, values, variance in (
+        (relevance_kernel, of_odd, bent.odd, 1.0),
+        (even_kernel, of_even, bent.even, 1.0 + MEAN_VARIANCE),
+    ):
+        matrix = kernel.covariance(own, geometry, room)
+        matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
+        lower = torch.linalg.cholesky(matrix)
+        cross = kernel.covariance(own, to_others, room)
+        parts.append(_condition(lower, cross, variance + own.nugget, values))
+    return list(zip(*parts, strict=True))
 
 
-def _of_size_one(columns: torch.Tensor) -> torch.Tensor:
+def of_size_one(columns: torch.Tensor) -> torch.Tensor:
     """Return rows ``(b, P)`` in units of their root mean square."""
     size = columns.square().mean(1, keepdim=True).sqrt()
     return columns / size.clamp_min(torch.finfo(columns.dtype).tiny ** 0.5)
 
 
-def _points_of_even(
-    points: torch.Tensor,
-    signs: torch.Tensor,
-    distance: torch.Tensor,
-    even: torch.Tensor,
-    rows: slice | IntArray,
-) -> torch.Tensor:
+def _points_of_even(points: torch.Tensor, masks: torch.Tensor, even: torch.Tensor) -> torch.Tensor:
     """Return the parameters ``(b, n + 5)`` of the even part, from those of the odd part on."""
-    n_units = signs.shape[2]
-    low, high = bounds(n_units)
-    stretch = torch.ones_like(low)
-    stretch[:n_units] = STRETCH
-    signs, distance, even = signs[:, rows], distance[:, rows][:, :, rows], even[:, rows]
-    even = _of_size_one(even)
+    n_pairs, n_units = masks.shape
+    rows = subset(n_pairs, rows_for_relevances(n_units, n_pairs))
+    geometry, even = Geometry.of_masks(masks[rows]), of_size_one(even[:, rows])
+
+    scratch = Scratch.of_size(*even.shape)
 
     def objective(point: torch.Tensor, problems: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        value, gradient = even_kernel.negative_log_posterior(
-            point * stretch, signs[problems], distance[problems], even[problems]
-        )
-        return value, gradient * stretch
+        return even_kernel.negative_log_posterior(point, geometry, even[problems], scratch)
 
     start = starting_point(n_units).expand(len(points), -1).clone()
     start[:, :n_units] = points[:, :n_units]
-    low, high, start = low / stretch, high / stretch, start.clamp(low, high) / stretch
-    found = minimize(objective, start, low, high, most_steps=STEPS_OF_EVEN, least_gain=LEAST_GAIN)
-    return found * stretch
+    return from_start(objective, start, n_units, most_steps=STEPS_OF_EVEN, least_gain=LEAST_GAIN)
 
 
 def _condition(
-    matrix: torch.Tensor, cross: torch.Tensor, prior: torch.Tensor, values: torch.Tensor
+    lower: torch.Tensor, cross: torch.Tensor, prior: torch.Tensor, values: torch.Tensor
 ) -> tuple[Normal, Normal]:
     """Return what values say of further ones and, each left out, of themselves.
 
     Parameters
     ----------
-    matrix, cross : torch.Tensor, (b, P, P) and (b, P, M)
-        Covariances of the values, and of these with further ones.
+    lower, cross : torch.Tensor, (b, P, P) and (b, P, M)
+        The Cholesky factor of the values' covariance, and that with further ones, which is lost.
     prior : torch.Tensor, (b,)
         The variance of a value.
     values : torch.Tensor, (b, P)
         The values.
     """
-    lower = torch.linalg.cholesky(matrix)
-    moved = torch.linalg.solve_triangular(lower, cross, upper=False)
+    moved = torch.linalg.solve_triangular(lower, cross, upper=False, out=cross)
     along = torch.linalg.solve_triangular(lower, values[:, :, None], upper=False)
     scale = along.square().mean(1)
     inverse = torch.cholesky_inverse(lower)
     variances = 1.0 / inverse.diagonal(dim1=1, dim2=2)
     left_out = values - (inverse @ values[:, :, None]).squeeze(2) * variances
-    spread = (prior[:, None] - moved.square().sum(1)).clamp_min(0.0)
-    return (
-        Normal((moved.mT @ along).squeeze(2), scale * spread),
-        Normal(left_out, scale * variances),
-    )
+    mean = (moved.mT @ along).squeeze(2)
+    spread = (prior[:, None] - moved.square_().sum(1)).clamp_min(0.0)
+    return Normal(mean, scale * spread), Normal(left_out, scale * variances)
 
 
-def _odd_scores(odd: Normal, even: Normal, centre: torch.Tensor, scale: Scales) -> torch.Tensor:
+def _odd_scores(odd: Normal, even: Normal, bent: Bent) -> torch.Tensor:
     """Return the odd parts ``(b, m)`` of the mean scores, from both parts of u."""
     variance = (odd.variance + even.variance).T
-    first = scale.straighten((centre[:, None] + even.mean + odd.mean).T, variance)
-    second = scale.straighten((centre[:, None] + even.mean - odd.mean).T, variance)
+    middle = bent.centre[:, None] + even.mean
+    first = bent.scales.straighten((middle + odd.mean).T, variance)
+    second = bent.scales.straighten((middle - odd.mean).T, variance)
     return ((first - second) / 2.0).T

@@ -10,104 +10,47 @@ profiled out, as in `perturbx.surrogates.odd_gp.relevance_kernel`, whose priors 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from math import prod
 
 import torch
 
-from perturbx.surrogates.gaussian.relevances import Parameters, inner
+from perturbx.surrogates.gaussian.relevances import Parameters
+from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch, inner
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE
-from perturbx.surrogates.odd_gp.relevance_kernel import prior_penalty, starting_point
+from perturbx.surrogates.odd_gp.relevance_kernel import condition, prior_penalty, starting_point
 
 
-@dataclass(frozen=True, eq=False)
-class EvenCovariance:
-    """K of b problems without m and ηI: its three parts, and how these grow, ``(b, P, Q)``.
+def covariance(own: Parameters, geometry: Geometry, room: Room | None = None) -> torch.Tensor:
+    """Return K of pairs and others, ``(b, P, Q)``, no nugget in it, in the first part of `room`."""
+    squares, product, isotropic = _factors(own, geometry.n_units)
+    shape = len(squares), *geometry.agreement.shape[-2:]
+    matrix, exponent, angle, other = (room or Room.of_size(prod(shape))).matrices(*shape)
+    geometry.exponents(own.relevances, out=exponent)
+    torch.mul(exponent, squares, out=matrix).mul_(exponent).add_(MEAN_VARIANCE)
+    torch.mul(geometry.agreement, (0.5 * own.fall_off)[:, None, None], out=angle)
+    for growing, factor in ((exponent.mul_(0.5).exp_(), product), (angle.exp_(), isotropic)):
+        double_sinh = growing.sub_(torch.reciprocal(growing, out=other))
+        matrix.addcmul_(torch.mul(double_sinh, factor, out=other), double_sinh)
+    return matrix
 
-    Parameters
-    ----------
-    squares, product, isotropic : torch.Tensor
-        What w_0, w_1 and w_2 stand before.
-    square_slopes, product_slopes : torch.Tensor
-        The derivatives of the first two with respect to E.
-    isotropic_slopes : torch.Tensor
-        That of the third with respect to c, the numerator's only.
+
+def _factors(own: Parameters, n_units: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return w_0 / B², and w_1 and w_2 over (2 sinh)² of B / 2 and of cn / 2, ``(b, 1, 1)`` each.
+
+    For cosh(x) - 1 = 2 sinh²(x / 2), which is exact also where x is small.
     """
-
-    squares: torch.Tensor
-    product: torch.Tensor
-    isotropic: torch.Tensor
-    square_slopes: torch.Tensor
-    product_slopes: torch.Tensor
-    isotropic_slopes: torch.Tensor
-
-    def matrix(self, own: Parameters) -> torch.Tensor:
-        """Return K without ηI."""
-        w = own.weights[:, :, None, None]
-        parts = w[:, 0] * self.squares + w[:, 1] * self.product + w[:, 2] * self.isotropic
-        return parts + MEAN_VARIANCE
-
-
-def even_covariance(
-    own: Parameters, signs: torch.Tensor, others: torch.Tensor, distance: torch.Tensor
-) -> EvenCovariance:
-    """Return it of pairs with signs ``(b, P, n)`` and others ``(b, Q, n)``.
-
-    Parameters
-    ----------
-    own : Parameters
-        Of b problems.
-    signs, others : torch.Tensor, (b, P, n), (b, Q, n)
-        -1 kept, +1 removed.
-    distance : torch.Tensor of int, (b, P, Q)
-        In how many units they differ.
-    """
-    n_units = signs.shape[2]
-    exponent = (signs * own.relevances[:, None]) @ others.mT
-    growing = exponent.exp()
-    falling = growing.reciprocal()
-    total = own.relevances.sum(1)[:, None, None]
-    over = 1.0 / _cosh_less_one(total)
-    agreement = n_units - 2.0 * torch.arange(n_units + 1, dtype=torch.float64)
-    angle = own.fall_off[:, None] * agreement
-    below = 1.0 / _cosh_less_one(angle[:, :1])
-    table, slopes = below * _cosh_less_one(angle), below * agreement * angle.sinh()
-    at = distance.flatten(1)
-    scaled = exponent / total
-    return EvenCovariance(
-        squares=scaled.square(),
-        product=(0.5 * (growing + falling) - 1.0) * over,
-        isotropic=table.gather(1, at).view_as(exponent),
-        square_slopes=2.0 * scaled / total,
-        product_slopes=0.5 * (growing - falling) * over,
-        isotropic_slopes=slopes.gather(1, at).view_as(exponent),
-    )
-
-
-def cross_covariance(
-    own: Parameters, signs: torch.Tensor, others: torch.Tensor, distance: torch.Tensor
-) -> torch.Tensor:
-    """Return K, no nugget in it, of pairs ``(b, P, n)`` and others ``(b, M, n)``: ``(b, P, M)``."""
-    n_units = signs.shape[2]
-    exponent = (signs * own.relevances[:, None]) @ others.mT
     total = own.relevances.sum(1)
-    agreement = n_units - 2.0 * torch.arange(n_units + 1, dtype=torch.float64)
-    angle = own.fall_off[:, None] * agreement
-    table = own.weights[:, 2:] / _cosh_less_one(angle[:, :1]) * _cosh_less_one(angle)
-    matrix = (table + MEAN_VARIANCE).gather(1, distance.flatten(1)).view_as(exponent)
-    by_square = (own.weights[:, 0] / total.square())[:, None, None]
-    by_product = (2.0 * own.weights[:, 1] / _cosh_less_one(total))[:, None, None]
-    matrix.addcmul_(exponent * by_square, exponent)
-    sinh = exponent.mul_(0.5).sinh_()
-    return matrix.addcmul_(sinh * by_product, sinh)
-
-
-def _cosh_less_one(x: torch.Tensor) -> torch.Tensor:
-    """Return cosh(x) - 1, exact also where x is small."""
-    return 2.0 * (0.5 * x).sinh().square()
+    half = torch.stack([0.5 * total, (0.5 * n_units) * own.fall_off], dim=1).sinh()
+    ends = torch.cat([total[:, None], 2.0 * half], dim=1).square()
+    squares, product, isotropic = (own.weights / ends)[:, :, None, None].unbind(1)
+    return squares, product, isotropic
 
 
 def negative_log_posterior(
-    point: torch.Tensor, signs: torch.Tensor, distance: torch.Tensor, values: torch.Tensor
+    point: torch.Tensor,
+    geometry: Geometry,
+    values: torch.Tensor,
+    scratch: Scratch | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return it ``(b,)`` and its gradient ``(b, n + 5)``; infinite where K is not positive.
 
@@ -115,44 +58,54 @@ def negative_log_posterior(
     ----------
     point : torch.Tensor, (b, n + 5)
         See `Parameters.unpack`.
-    signs, distance, values : torch.Tensor, (b, P, n), (b, P, P) and (b, P)
-        The pairs.
+    geometry : Geometry
+        Of the pairs.
+    values : torch.Tensor, (b, P)
+        Theirs.
+    scratch : Scratch, optional
+        Of at least b problems; new memory by default.
     """
-    n_pairs, n_units = signs.shape[1:]
+    n_pairs, n_units = geometry.signs.shape[-2:]
     own = Parameters.unpack(point, n_units)
-    k = even_covariance(own, signs, signs, distance)
-    matrix = k.matrix(own)
+    squares, product, isotropic = _factors(own, n_units)
+    scratch = (scratch or Scratch.of_size(len(point), n_pairs)).of(len(point))
+    exponent = geometry.exponents(own.relevances, out=scratch.exponent)
+    growing, falling = scratch.growing, scratch.falling
+    torch.mul(exponent, 0.5, out=growing[:, 0])
+    torch.mul(geometry.agreement, (0.5 * own.fall_off)[:, None, None], out=growing[:, 1])
+    torch.reciprocal(growing.exp_(), out=falling)
+    double_sinh = torch.sub(growing, falling, out=scratch.slopes)
+    # 2 sinh(x / 2) 2 cosh(x / 2) = 2 sinh(x)
+    slopes = growing.add_(falling).mul_(double_sinh)
+    parts = double_sinh.square_()
+    scaled = torch.mul(exponent, squares, out=falling[:, 1])
+    matrix = torch.mul(scaled, exponent, out=falling[:, 0]).add_(MEAN_VARIANCE)
+    matrix.addcmul_(parts[:, 0], product).addcmul_(parts[:, 1], isotropic)
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
-    lower, failed = torch.linalg.cholesky_ex(matrix)
-    broken = failed > 0
-    if broken.any():
-        lower[broken] = torch.eye(n_pairs, dtype=lower.dtype)
-    inverse = torch.cholesky_inverse(lower)
-    divided = inverse @ values[:, :, None]
-    scale = (values[:, None] @ divided) / n_pairs
-    nll = lower.diagonal(dim1=1, dim2=2).log().sum(1) + 0.5 * n_pairs * scale.flatten().log()
-    slope = torch.baddbmm(inverse, divided, (divided / scale).mT, beta=0.5, alpha=-0.5)
+    conditioned = condition(matrix, values, scratch)
+    slope = conditioned.slope
 
-    w = own.weights
-    by_squares = w[:, 0] * inner(slope, k.squares)
-    by_product = w[:, 1] * inner(slope, k.product)
-    by_isotropic = w[:, 2] * inner(slope, k.isotropic)
+    by_nugget = slope.diagonal(dim1=1, dim2=2).sum(1) * own.nugget
+    by_exponent = scaled.mul_(slope)
+    by_squares = inner(by_exponent, exponent)
+    by_product = product.flatten() * inner(slope, parts[:, 0])
+    # K is a sum of its parts, and what all of them change together is known.
+    by_isotropic = -(by_squares + by_product + by_nugget + MEAN_VARIANCE * slope.sum((1, 2)))
     by_weights = torch.stack([by_squares, by_product, by_isotropic], dim=1)
-    wide = w[:, :, None, None]
-    by_exponent = (wide[:, 0] * k.square_slopes + wide[:, 1] * k.product_slopes) * slope
+    by_exponent.mul_(2.0).addcmul_(slopes[:, 0].mul_(slope), product)
     total, across = own.relevances.sum(1), own.fall_off * n_units
-    by_b = ((by_exponent @ signs) * signs).sum(1)
+    by_b = geometry.slopes(by_exponent)
     by_b -= (2.0 * by_squares / total + by_product / (0.5 * total).tanh())[:, None]
-    by_c = w[:, 2] * inner(slope, k.isotropic_slopes)
-    by_c -= n_units * by_isotropic / (0.5 * across).tanh()
+    by_c = isotropic.flatten() * geometry.inner(slopes[:, 1].mul_(slope)) * own.fall_off
+    by_c -= across * by_isotropic / (0.5 * across).tanh()
     gradient = torch.cat(
         [
             by_b * own.relevances,
-            (slope.diagonal(dim1=1, dim2=2).sum(1) * own.nugget)[:, None],
-            by_weights - w * by_weights.sum(1, keepdim=True),
-            (by_c * own.fall_off)[:, None],
+            by_nugget[:, None],
+            by_weights - own.weights * by_weights.sum(1, keepdim=True),
+            by_c[:, None],
         ],
         dim=1,
     )
     penalty, penalty_gradient = prior_penalty(point, n_units, n_pairs, starting_point(n_units))
-    return torch.where(broken, torch.inf, nll + penalty), gradient + penalty_gradient
+    return conditioned.nll + penalty, gradient + penalty_gradient

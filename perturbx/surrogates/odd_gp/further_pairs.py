@@ -25,6 +25,9 @@ FEWEST, PER_PAIR, MOST = 300, 4, 1200
 """At least so many further pairs, and so many for each pair of the table as long as both together
 are not more than the most; all there are where they are fewer."""
 
+CELLS_AT_ONCE = 2**19
+"""Distances that are looked at together."""
+
 RHO, NUGGET = 0.4, 0.01
 """Of the prior on differences of models."""
 
@@ -37,23 +40,30 @@ def order_of_units(masks: torch.Tensor) -> torch.Tensor:
     masks : torch.Tensor of bool, (T, P, n)
         One coalition of each pair.
     """
+    n_texts, n_pairs = masks.shape[:2]
+    at_once = max(1, CELLS_AT_ONCE // n_pairs**2)
+    parts = [_codes(masks[start : start + at_once]) for start in range(0, n_texts, at_once)]
+    return torch.cat(parts).argsort(dim=1, stable=True)
+
+
+def _codes(masks: torch.Tensor) -> torch.Tensor:
+    """Return one ``(T, n)`` of each unit, from the coalitions that it is in."""
     n_units = masks.shape[2]
     sizes = masks.sum(2)
     small = torch.where((2 * sizes > n_units)[:, :, None], ~masks, masks)
-    hashes = _hashes(n_units)
-    distance = distances(small)
     # Sums of integers wrap around, so they do not depend on the order of what is added. Which of
     # two complements stands for the pair must not count either.
-    codes = hashes[torch.minimum(distance, n_units - distance)].sum(2)
-    codes = codes * (2 * small.sum(2) != n_units)
-    of_units = (codes[:, :, None] * small).sum(1)
-    return of_units.argsort(dim=1, stable=True)
+    codes = _hashes(n_units)[distances(small)].sum(2)
+    codes = codes * (2 * sizes != n_units)
+    return (codes[:, :, None] * small).sum(1)
 
 
 @lru_cache(maxsize=64)
 def _hashes(n_units: int) -> torch.Tensor:
+    """Return a number for each distance, the same for d and n - d."""
     drawn = np.random.default_rng(n_units).integers(-(2**62), 2**62, n_units + 1)
-    return torch.from_numpy(drawn)
+    distance = np.arange(n_units + 1)
+    return torch.from_numpy(drawn[np.minimum(distance, n_units - distance)])
 
 
 def further_pairs(n_units: int, n_pairs: int) -> torch.Tensor:
@@ -116,6 +126,23 @@ class Readout:
         along = torch.linalg.solve_triangular(self.lower, differences.mT, upper=False)
         variances: torch.Tensor = along.square().sum(0) / self.n_rows
         return variances
+
+
+def compared_pairs(masks: torch.Tensor) -> tuple[torch.Tensor, Readout]:
+    """Return further pairs ``(M, n)`` for those of a table ``(P, n)``, and their readout.
+
+    The last few are kept: they depend on the pairs alone, and texts of one length have the same.
+    """
+    return _compared_pairs(masks.numpy().tobytes(), *masks.shape)
+
+
+@lru_cache(maxsize=4)
+def _compared_pairs(masks: bytes, n_pairs: int, n_units: int) -> tuple[torch.Tensor, Readout]:
+    own = torch.frombuffer(bytearray(masks), dtype=torch.bool).view(n_pairs, n_units)
+    named = further_pairs(n_units, n_pairs)[:, order_of_units(own[None])[0].argsort()]
+    between = distances(own, named)
+    further = named[((between > 0) & (between < n_units)).all(0)]
+    return further, readout_of_differences(own, further)
 
 
 def readout_of_differences(masks: torch.Tensor, further: torch.Tensor) -> Readout:

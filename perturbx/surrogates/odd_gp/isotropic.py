@@ -19,10 +19,10 @@ from perturbx.surrogates.gaussian.model_grid import (
     MOST_DECOMPOSED,
     RHOS,
     GridModel,
+    distances,
     likely_models,
-    same_distances,
 )
-from perturbx.surrogates.odd_gp.odd_part import subset
+from perturbx.surrogates.odd_gp.odd_part import same_masks, subset
 from perturbx.surrogates.odd_gp.posterior import (
     Posterior,
     isotropic_readout,
@@ -56,13 +56,13 @@ def fit_isotropic(masks: torch.Tensor, values: torch.Tensor) -> Posterior:
     )
     tables = [torch.from_numpy(isotropic_kernel(n_units, rho).by_distance) for rho in RHOS]
     rows = subset(n_pairs, MOST_DECOMPOSED)
-    for distance, texts in same_distances(masks):
+    for own, texts in same_masks(masks):
         columns = values[texts].movedim(1, 0).reshape(n_pairs, -1)
-        models = list(likely_models(distance, columns, tables, rows))
+        models = list(likely_models(distances(own), columns, tables, rows))
         shape = (len(texts), n_outputs)
-        posterior.values[texts], posterior.covariance[texts] = _average(
-            models, masks[texts], values[texts]
-        )
+        mean, covariance = _average(models, own, columns)
+        posterior.values[texts] = mean.view(*shape, n_units)
+        posterior.covariance[texts] = covariance.view(*shape, n_units, n_units)
         residuals, surprise = _left_out(models, columns)
         posterior.residuals[texts] = residuals.reshape(n_pairs, *shape).movedim(0, 1)
         posterior.surprise[texts] = surprise.reshape(shape)
@@ -84,45 +84,40 @@ def _left_out(models: list[GridModel], columns: torch.Tensor) -> tuple[torch.Ten
 
 
 def _average(
-    models: list[GridModel], masks: torch.Tensor, targets: torch.Tensor
+    models: list[GridModel], masks: torch.Tensor, columns: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean ``(T, k, n)`` and the covariance ``(T, k, n, n)`` over all models.
+    """Return the mean ``(c, n)`` and the covariance ``(c, n, n)`` over all models.
 
     Parameters
     ----------
     models : list of GridModel
-        Their weights add up to 1 for every text's outputs.
-    masks : torch.Tensor of bool, (T, P, n)
+        Their weights add up to 1 for every column.
+    masks : torch.Tensor of bool, (P, n)
         One coalition of each pair.
-    targets : torch.Tensor, (T, P, k)
+    columns : torch.Tensor, (P, c)
         Values of the pairs.
     """
-    n_texts, n_pairs, n_units = masks.shape
-    shape = (n_texts, targets.shape[2])
+    n_pairs, n_units = masks.shape
     white = white_kernel(n_units)
-    of_white = white_readout(white, masks)
+    of_white, white_prior = white_readout(white, masks), prior_covariance(white, n_units)
     readouts = {
         rho: isotropic_readout(isotropic_kernel(n_units, rho), masks)
         for rho in {model.rho for model in models}
     }
-    mean = torch.zeros((*shape, n_units), dtype=torch.float64)
-    covariance = torch.zeros((*shape, n_units, n_units), dtype=torch.float64)
-    parts = []
+    means, spreads, scales = [], [], []
     for model in models:
-        weights = model.weights.reshape(shape)
-        texts = torch.nonzero(weights.any(1)).flatten()
-        weight = weights[texts][:, :, None]
         # What no order explains is a part of the game, too.
-        readout = readouts[model.rho][texts] + model.nugget * of_white[texts]
+        readout = readouts[model.rho] + model.nugget * of_white
         prior = prior_covariance(isotropic_kernel(n_units, model.rho), n_units)
-        prior = prior + model.nugget * prior_covariance(white, n_units)
-        moved, along = model.root.whiten(readout), model.root.whiten(targets[texts])
-        own, known = along.mT @ moved, moved.mT @ moved
-        scale = along.square().sum(1) / n_pairs
-        mean[texts] += weight * own
-        covariance[texts] += (weight * scale[:, :, None])[..., None] * (prior - known)[:, None]
-        parts.append((texts, weight, own))
-    for texts, weight, own in parts:
-        off = own - mean[texts]
-        covariance[texts] += (weight * off)[..., :, None] * off[..., None, :]
-    return mean, covariance
+        moved, along = model.root.whiten(readout), model.root.whiten(columns)
+        means.append(along.mT @ moved)
+        spreads.append(prior + model.nugget * white_prior - moved.mT @ moved)
+        scales.append(along.square().sum(0) / n_pairs)
+    # (c, models)
+    weights = torch.stack([model.weights for model in models], dim=1)
+    each = torch.stack(means, dim=1)
+    mean = (weights[:, None] @ each).squeeze(1)
+    off = each - mean[:, None]
+    covariance = (weights * torch.stack(scales, dim=1)) @ torch.stack(spreads).flatten(1)
+    between = (off * weights[:, :, None]).mT @ off
+    return mean, between.add_(covariance.view_as(between))

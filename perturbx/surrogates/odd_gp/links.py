@@ -22,14 +22,17 @@ import numpy as np
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel
-from perturbx.surrogates.gaussian.model_grid import distances
+from perturbx.surrogates.gaussian.model_grid import (
+    NUGGETS,
+    distances,
+    evidence_by_table,
+)
 from perturbx.surrogates.odd_gp.odd_part import subset
 from perturbx.symmetric_kernels import falling_shares, krawtchouk
 
 MARGINS = (0.01, 0.05, 0.2, 0.8)
 
 FALL_OFFS = (0.1, 0.45)
-NUGGETS = torch.tensor([1e-6, 1e-3, 1e-2, 5e-2, 0.2, 0.5], dtype=torch.float64)
 MOST_ROWS = 100
 """So many pairs tell the likeliest scale; odds between two are large where they matter."""
 
@@ -109,47 +112,42 @@ def likeliest_scales(
     high = torch.where(flat, low + 1.0, high)
 
     rows = subset(len(masks), MOST_ROWS)
-    few = scores[:, rows]
-    guesses = torch.cartesian_prod(*[torch.tensor(MARGINS, dtype=torch.float64)] * 2)
-    bent = [Scales(low, high, *margins.expand(n_columns, 2).T) for margins in guesses]
-    # (scales, 2, rows, columns), the straight one first
-    u = torch.stack([(few - low) / (high - low), *(scale.bend(few) for scale in bent)])
-    density = torch.zeros((len(u), n_columns), dtype=torch.float64)
-    for index, margins in enumerate(guesses, start=1):
-        below, above = u[0] + margins[0], 1.0 + margins[1] - u[0]
-        density[index] = ((1.0 + margins.sum()) / (below * above)).log().sum((0, 1))
+    part = (scores[:, rows] - low) / (high - low)
+    # (margins, 2, rows, columns)
+    margins = torch.tensor(MARGINS, dtype=torch.float64)[:, None, None, None]
+    to_low, to_high = (part + margins).log(), (1.0 + margins - part).log()
+    bent = (to_low[:, None] - to_high).flatten(0, 1)
+    # du/dx of each pair of margins
+    below, above = to_low.sum((1, 2)), to_high.sum((1, 2))
+    widths = 1.0 + margins + margins.mT.flatten()
+    density = part.shape[0] * part.shape[1] * widths.log().view(-1, 1)
+    density = density - (below[:, None] + above).flatten(0, 1)
+    evidence = torch.cat([torch.zeros_like(low)[None], density])
+    # The straight scale is the first.
+    u = torch.cat([part[None], bent])
     of_odd, of_even = (u[:, 0] - u[:, 1]) / 2.0, (u[:, 0] + u[:, 1]) / 2.0
     of_even = of_even - of_even.mean(1, keepdim=True)
 
     distance = distances(masks[rows])
-    evidence = density
     straight = torch.zeros(n_columns, dtype=torch.int64)
-    for part, tables in ((of_odd, _odd_tables(n_units)), (of_even, _even_tables(n_units))):
-        columns = part.movedim(1, 0).flatten(1)
-        of_models = _log_evidence(tables[:, distance], columns).view(-1, *density.shape)
+    for each, tables in ((of_odd, _odd_tables(n_units)), (of_even, _even_tables(n_units))):
+        columns = each.movedim(1, 0).flatten(1)
+        by_table = dict(evidence_by_table(distance, columns, list(tables)))
+        of_models = torch.cat([by_table[index] for index in range(len(tables))])
+        of_models = of_models.view(-1, *evidence.shape)
         evidence = evidence + of_models.logsumexp(0)
-        if part is of_odd:
+        if each is of_odd:
             straight = of_models[:, 0].argmax(0)
     best = evidence[1:].argmax(0)
     odds = evidence[1:].amax(0) - evidence[0]
-    scales = Scales(low, high, *guesses[best].T)
+    likeliest = margins.flatten()[torch.stack([best // len(MARGINS), best % len(MARGINS)])]
+    scales = Scales(low, high, likeliest[0], likeliest[1])
     return scales, odds.masked_fill(flat, -torch.inf), straight
 
 
 def straight_models() -> list[tuple[float, float]]:
     """Return the (ρ, η) that `likeliest_scales` tells apart."""
-    return [(rho, nugget) for rho in FALL_OFFS for nugget in NUGGETS.tolist()]
-
-
-def _log_evidence(kernels: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """Return it of kernels ``(k, R, R)`` with every nugget, ``(k * nuggets, c)``."""
-    n_rows = len(columns)
-    squares, vectors = torch.linalg.eigh(kernels)
-    shifted = squares.clamp_min(0.0)[:, None] + NUGGETS[:, None]
-    along = (vectors.mT @ columns).square()
-    scale = ((1.0 / shifted) @ along / n_rows).clamp_min(torch.finfo(columns.dtype).tiny)
-    nll: torch.Tensor = 0.5 * (n_rows * scale.log() + shifted.log().sum(2, keepdim=True))
-    return -nll.flatten(0, 1)
+    return [(rho, nugget) for rho in FALL_OFFS for nugget in NUGGETS]
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from perturbx.exceptions import SurrogateError
 from perturbx.surrogates.fit_quality import ROUNDING, interior
@@ -116,3 +117,23 @@ def subset(n_pairs: int, most: int) -> slice | IntArray:
         return slice(None)
     shuffled = 1 + np.random.default_rng(0).permutation(n_pairs - 1)
     return np.concatenate([[0], shuffled])[:most]
+
+
+def same_masks(masks: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return masks ``(P, n)``, and which of the texts ``(T, P, n)`` have them, group by group."""
+    if (masks[1:] == masks[:1]).all():
+        return [(masks[0], torch.arange(len(masks)))]
+    found: dict[bytes, list[int]] = {}
+    for text, key in enumerate(np.packbits(masks.flatten(1).numpy(), axis=1)):
+        found.setdefault(key.tobytes(), []).append(text)
+    return [(masks[texts[0]], torch.tensor(texts)) for texts in found.values()]
+
+
+def order_by_rows(masks: torch.Tensor) -> torch.Tensor:
+    """Return the units ``(T, n)`` of masks ``(T, P, n)`` in the order of the rows that they are in.
+
+    Texts with the same design have the same masks then, whatever the names of their units.
+    """
+    columns = np.ascontiguousarray(np.packbits(masks.numpy(), axis=1).swapaxes(1, 2))
+    keys = columns.view(f"V{columns.shape[2]}")[:, :, 0]
+    return torch.from_numpy(keys.argsort(axis=1, kind="stable"))

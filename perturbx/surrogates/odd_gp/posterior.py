@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -53,6 +53,17 @@ class Posterior:
         self.covariance[texts, outputs] = other.covariance[:, 0]
         self.residuals[texts, :, outputs] = other.residuals[:, :, 0]
         self.surprise[texts, outputs] = other.surprise[:, 0]
+
+    def reordered(self, order: torch.Tensor) -> Posterior:
+        """Return it with each text's units at these places ``(T, n)``."""
+        n_outputs = self.values.shape[1]
+        places = order[:, None].expand(-1, n_outputs, -1)
+        by_row = places[..., None].expand_as(self.covariance)
+        return replace(
+            self,
+            values=self.values.gather(2, places),
+            covariance=self.covariance.gather(2, by_row).gather(3, by_row.mT),
+        )
 
 
 def prior_covariance(kernel: IsotropicKernel | WhiteKernel, n_units: int) -> torch.Tensor:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log
+from math import log, prod
 
 import numpy as np
 import torch
@@ -25,9 +25,9 @@ from perturbx.surrogates.gaussian.relevances import (
     SPREAD_OF_MEAN,
     SPREAD_OF_NUGGET,
     Parameters,
-    inner,
     prior_means,
 )
+from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch, inner
 
 LARGEST_EXPONENT = 700.0
 """exp of it is still a float64."""
@@ -73,79 +73,34 @@ def bounds(n_units: int, *, noisy: bool = False) -> tuple[torch.Tensor, torch.Te
     return torch.tensor(low, dtype=torch.float64), torch.tensor(high, dtype=torch.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class Covariance:
-    """K of b problems, and the parts that its gradient needs: matrices ``(b, P, P)``.
-
-    Parameters
-    ----------
-    matrix : torch.Tensor
-        K.
-    exponent, double_sinh, double_cosh : torch.Tensor
-        E, 2 sinh(E) and 2 cosh(E).
-    isotropic : torch.Tensor
-        w_2 sinh(c xᵀx')/sinh(cn).
-    isotropic_slopes : torch.Tensor, (b, n + 1)
-        w_2 xᵀx' cosh(c xᵀx')/sinh(cn) by distance.
-    """
-
-    matrix: torch.Tensor
-    exponent: torch.Tensor
-    double_sinh: torch.Tensor
-    double_cosh: torch.Tensor
-    isotropic: torch.Tensor
-    isotropic_slopes: torch.Tensor
+def covariance(own: Parameters, geometry: Geometry, room: Room | None = None) -> torch.Tensor:
+    """Return K of pairs and others, ``(b, P, Q)``, no nugget in it, in the first part of `room`."""
+    linear, product, isotropic = _factors(own, geometry.n_units)
+    shape = len(linear), *geometry.agreement.shape[-2:]
+    matrix, exponent, angle, _ = (room or Room.of_size(prod(shape))).matrices(*shape)
+    geometry.exponents(own.relevances, out=exponent)
+    torch.mul(exponent, linear, out=matrix)
+    torch.mul(geometry.agreement, own.fall_off[:, None, None], out=angle)
+    for growing, factor in ((exponent.exp_(), product), (angle.exp_(), isotropic)):
+        matrix.addcmul_(growing, factor)
+        matrix.addcmul_(growing.reciprocal_(), factor, value=-1.0)
+    return matrix
 
 
-def covariance(parameters: Parameters, signs: torch.Tensor, distance: torch.Tensor) -> Covariance:
-    """Return K of pairs with signs ``(b, P, n)`` and distances ``(b, P, P)``."""
-    n_units = signs.shape[2]
-    exponent = (signs * parameters.relevances[:, None]) @ signs.mT
-    growing = exponent.exp()
-    falling = growing.reciprocal()
-    double_sinh = growing - falling
-    double_cosh = growing.add_(falling)
-    # The isotropic part has only n + 1 different values.
-    agreement = n_units - 2.0 * torch.arange(n_units + 1, dtype=torch.float64)
-    angle = parameters.fall_off[:, None] * agreement
-    share = parameters.weights[:, 2:] / angle[:, :1].sinh()
-    isotropic = (share * angle.sinh()).gather(1, distance.flatten(1)).view_as(exponent)
-
-    linear, product = _factors(parameters)
-    matrix = torch.mul(double_sinh, product, out=falling).add_(isotropic)
-    matrix = matrix.add_(exponent * linear)
-    matrix.diagonal(dim1=1, dim2=2).add_(parameters.nugget[:, None])
-    slopes = share * agreement * angle.cosh()
-    return Covariance(matrix, exponent, double_sinh, double_cosh, isotropic, slopes)
-
-
-def cross_covariance(
-    parameters: Parameters, signs: torch.Tensor, others: torch.Tensor, distance: torch.Tensor
-) -> torch.Tensor:
-    """Return K, no nugget in it, of pairs ``(b, P, n)`` and others ``(b, M, n)``: ``(b, P, M)``."""
-    n_units = signs.shape[2]
-    exponent = (signs * parameters.relevances[:, None]) @ others.mT
-    agreement = n_units - 2.0 * torch.arange(n_units + 1, dtype=torch.float64)
-    angle = parameters.fall_off[:, None] * agreement
-    table = parameters.weights[:, 2:] / angle[:, :1].sinh() * angle.sinh()
-    isotropic = table.gather(1, distance.flatten(1)).view_as(exponent)
-    linear, product = _factors(parameters)
-    return isotropic + exponent * linear + 2.0 * product * exponent.sinh()
-
-
-def _factors(parameters: Parameters) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return w_0 / B and w_1 / (2 sinh B), ``(b, 1, 1)`` each."""
-    total = parameters.relevances.sum(1)
-    linear, product = parameters.weights[:, 0] / total, parameters.weights[:, 1] / total.sinh()
-    return linear[:, None, None], 0.5 * product[:, None, None]
+def _factors(own: Parameters, n_units: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return w_0 / B, w_1 / (2 sinh B) and w_2 / (2 sinh cn), ``(b, 1, 1)`` each."""
+    total = own.relevances.sum(1)
+    ends = torch.stack([total, 2.0 * total.sinh(), 2.0 * (own.fall_off * n_units).sinh()], dim=1)
+    linear, product, isotropic = (own.weights / ends)[:, :, None, None].unbind(1)
+    return linear, product, isotropic
 
 
 def negative_log_posterior(
     point: torch.Tensor,
-    signs: torch.Tensor,
-    distance: torch.Tensor,
+    geometry: Geometry,
     values: torch.Tensor,
     noise: torch.Tensor | None = None,
+    scratch: Scratch | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return it and its gradient; without noise the scale σ² = yᵀK⁻¹y / P is profiled out.
 
@@ -153,10 +108,14 @@ def negative_log_posterior(
     ----------
     point : torch.Tensor, (b, n + 5), or with noise (b, n + 6)
         See `Parameters.unpack`.
-    signs, distance, values : torch.Tensor, (b, P, n), (b, P, P) and (b, P)
-        The pairs.
+    geometry : Geometry
+        Of the pairs.
+    values : torch.Tensor, (b, P)
+        Theirs.
     noise : torch.Tensor, (b, P), optional
         The variances of the values that are noise.
+    scratch : Scratch, optional
+        Of at least b problems; new memory by default.
 
     Returns
     -------
@@ -165,72 +124,141 @@ def negative_log_posterior(
     torch.Tensor, (b, n + 5), or with noise (b, n + 6)
         The gradient.
     """
-    n_pairs, n_units = signs.shape[1:]
+    n_pairs, n_units = geometry.signs.shape[-2:]
     own = Parameters.unpack(point, n_units)
-    k = covariance(own, signs, distance)
-    matrix = k.matrix
-    if own.scale is not None and noise is not None:
-        matrix = matrix * own.scale[:, None, None] + torch.diag_embed(noise)
-    lower, failed = torch.linalg.cholesky_ex(matrix)
-    broken = failed > 0
-    if broken.any():
-        lower[broken] = torch.eye(n_pairs, dtype=lower.dtype)
-    inverse = torch.cholesky_inverse(lower)
-    divided = inverse @ values[:, :, None]
-    explained = values[:, None] @ divided
-    nll = lower.diagonal(dim1=1, dim2=2).log().sum(1)
+    linear, product, isotropic = _factors(own, n_units)
+    scratch = (scratch or Scratch.of_size(len(point), n_pairs)).of(len(point))
+    exponent = geometry.exponents(own.relevances, out=scratch.exponent)
+    growing, falling = scratch.growing, scratch.falling
+    torch.exp(exponent, out=growing[:, 0])
+    torch.mul(geometry.agreement, own.fall_off[:, None, None], out=growing[:, 1]).exp_()
+    torch.reciprocal(growing, out=falling)
+    double_sinh = torch.sub(growing, falling, out=scratch.slopes)
+    double_cosh = growing.add_(falling)
+    matrix = torch.mul(exponent, linear, out=falling[:, 0])
+    matrix.addcmul_(double_sinh[:, 0], product).addcmul_(double_sinh[:, 1], isotropic)
+    matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
+    conditioned = condition(matrix, values, scratch, own.scale, noise)
+    slope = conditioned.slope
 
-    # ∂nll/∂θ = Σ slope ∘ ∂K/∂θ
-    if own.scale is None:
-        scale = explained / n_pairs
-        nll = nll + 0.5 * n_pairs * scale.flatten().log()
-        slope = torch.baddbmm(inverse, divided, (divided / scale).mT, beta=0.5, alpha=-0.5)
-    else:
-        nll = nll + 0.5 * explained.flatten()
-        slope = torch.baddbmm(inverse, divided, divided.mT, beta=0.5, alpha=-0.5)
-        slope = slope * own.scale[:, None, None]
-    linear, product = _factors(own)
-    by_linear = linear.flatten() * inner(slope, k.exponent)
-    by_product = product.flatten() * inner(slope, k.double_sinh)
-    by_isotropic = inner(slope, k.isotropic)
+    by_nugget = slope.diagonal(dim1=1, dim2=2).sum(1) * own.nugget
+    by_linear = linear.flatten() * inner(slope, exponent)
+    by_product = product.flatten() * inner(slope, double_sinh[:, 0])
+    # K is a sum of its parts, and what all of them change together is known.
+    by_isotropic = conditioned.by_scale - by_linear - by_product - by_nugget
     by_weights = torch.stack([by_linear, by_product, by_isotropic], dim=1)
-
-    total = own.relevances.sum(1)
-    by_exponent = k.double_cosh.mul_(product).add_(linear).mul_(slope)
-    by_b = ((by_exponent @ signs) * signs).sum(1)
+    total, across = own.relevances.sum(1), own.fall_off * n_units
+    by_b = geometry.slopes(double_cosh[:, 0].mul_(product).add_(linear).mul_(slope))
     by_b -= (by_linear / total + by_product / total.tanh())[:, None]
-    by_c = inner(slope, k.isotropic_slopes.gather(1, distance.flatten(1)))
-    by_c -= n_units * by_isotropic / (own.fall_off * n_units).tanh()
+    by_c = isotropic.flatten() * geometry.inner(double_cosh[:, 1].mul_(slope)) * own.fall_off
+    by_c -= across * by_isotropic / across.tanh()
     parts = [
         by_b * own.relevances,
-        (slope.diagonal(dim1=1, dim2=2).sum(1) * own.nugget)[:, None],
+        by_nugget[:, None],
         by_weights - own.weights * by_weights.sum(1, keepdim=True),
-        (by_c * own.fall_off)[:, None],
+        by_c[:, None],
     ]
     if own.scale is not None:
-        parts.append(inner(slope, k.matrix)[:, None])
+        parts.append(conditioned.by_scale[:, None])
     penalty, penalty_gradient = prior_penalty(
         point, n_units, n_pairs, starting_point(n_units, noise)
     )
-    return torch.where(broken, torch.inf, nll + penalty), torch.cat(parts, 1) + penalty_gradient
+    return conditioned.nll + penalty, torch.cat(parts, 1) + penalty_gradient
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioned:
+    """How likely values are under a covariance.
+
+    Parameters
+    ----------
+    nll : torch.Tensor, (b,)
+        Minus the logarithm of their likelihood, infinite where K is not positive definite.
+    slope : torch.Tensor, (b, P, P)
+        Its derivatives with respect to K's entries.
+    by_scale : torch.Tensor, (b,)
+        That with respect to the logarithm of a factor of K; 0 where such a one is profiled out.
+    """
+
+    nll: torch.Tensor
+    slope: torch.Tensor
+    by_scale: torch.Tensor
+
+
+def condition(
+    matrix: torch.Tensor,
+    values: torch.Tensor,
+    scratch: Scratch,
+    scale: torch.Tensor | None = None,
+    noise: torch.Tensor | None = None,
+) -> Conditioned:
+    """Return it of values ``(b, P)`` under K ``(b, P, P)``, or with noise under σ²K + D.
+
+    Parameters
+    ----------
+    matrix, values : torch.Tensor
+        K, which is lost, and the values.
+    scratch : Scratch
+        Of b problems. The slope is written to it.
+    scale, noise : torch.Tensor, (b,) and (b, P), optional
+        σ² and D. None: the likeliest σ², and no noise.
+    """
+    n_pairs = values.shape[1]
+    if scale is not None and noise is not None:
+        matrix.mul_(scale[:, None, None]).diagonal(dim1=1, dim2=2).add_(noise)
+    lower, failed = torch.linalg.cholesky_ex(matrix, out=(scratch.lower, _flags(len(values))))
+    broken = failed > 0
+    some_broken = bool(broken.any())
+    if some_broken:
+        lower[broken] = torch.eye(n_pairs, dtype=lower.dtype)
+    # It is symmetric, so its columns are its rows.
+    inverse = torch.cholesky_inverse(lower, out=scratch.inverse).mT
+    divided = inverse @ values[:, :, None]
+    explained = (values[:, None] @ divided).flatten()
+    nll = lower.diagonal(dim1=1, dim2=2).log().sum(1)
+    if scale is None or noise is None:
+        nll = nll + 0.5 * n_pairs * (explained / n_pairs).log()
+        across = divided.mT * (n_pairs / explained)[:, None, None]
+        slope = inverse.baddbmm_(divided, across, beta=0.5, alpha=-0.5)
+        by_scale = torch.zeros_like(nll)
+    else:
+        nll = nll + 0.5 * explained
+        slope = inverse.baddbmm_(divided, divided.mT, beta=0.5, alpha=-0.5)
+        of_noise = (slope.diagonal(dim1=1, dim2=2) * noise).sum(1)
+        by_scale = 0.5 * (n_pairs - explained) - of_noise
+        slope.mul_(scale[:, None, None])
+    if some_broken:
+        nll = torch.where(broken, torch.inf, nll)
+    return Conditioned(nll, slope, by_scale)
+
+
+def _flags(count: int) -> torch.Tensor:
+    return torch.empty(count, dtype=torch.int32)
 
 
 def prior_penalty(
     point: torch.Tensor, n_units: int, n_pairs: int, centre: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return minus the logarithm of the prior around the means of the priors, and its gradient."""
-    spread_of_b = spread_of_relevances(n_units, n_pairs)
-    mean = point[:, :n_units].mean(1, keepdim=True)
-    around = (point[:, :n_units] - mean) / spread_of_b**2
-    of_mean = (mean - centre[..., :1]) / SPREAD_OF_MEAN**2
-    off = point[:, n_units:] - centre[..., n_units:]
-    by_others = off / SQUARES_OF_OTHERS[: off.shape[1]]
-    penalty = 0.5 * (
-        spread_of_b**2 * around.square().sum(1)
-        + SPREAD_OF_MEAN**2 * of_mean.square().sum(1)
-        + (off * by_others).sum(1)
-    )
-    return penalty, torch.cat([around + of_mean / n_units, by_others], dim=1)
+    spread = spread_of_relevances(n_units, n_pairs)
+    off = point - centre
+    gradient = off @ _precision(n_units, spread)[: off.shape[1], : off.shape[1]]
+    return 0.5 * (off * gradient).sum(1), gradient
+
+
+@lru_cache(maxsize=64)
+def _precision(n_units: int, spread_of_b: float) -> torch.Tensor:
+    """Return the inverse of the prior's covariance, ``(n + 6, n + 6)``.
+
+    Of log b_i around their mean, which has a prior of its own.
+    """
+    size = n_units + len(SQUARES_OF_OTHERS)
+    precision = torch.zeros((size, size), dtype=torch.float64)
+    around, of_mean = spread_of_b**-2.0, SPREAD_OF_MEAN**-2.0
+    precision[:n_units, :n_units] = (of_mean / n_units - around) / n_units
+    precision.diagonal()[:n_units] += around
+    precision.diagonal()[n_units:] = 1.0 / SQUARES_OF_OTHERS
+    return precision
 
 
 @lru_cache(maxsize=MOST_NODES)
@@ -251,7 +279,7 @@ def product_readout(
 
     Parameters
     ----------
-    signs : torch.Tensor, (b, P, n)
+    signs : torch.Tensor, (P, n) or (b, P, n)
         -1 kept, +1 removed.
     relevances : torch.Tensor, (b, n)
         b_i.
@@ -263,7 +291,7 @@ def product_readout(
     prior : torch.Tensor, (b, n, n)
         The covariance of the Shapley values before any pair is known.
     """
-    n_units = signs.shape[2]
+    n_units = signs.shape[-1]
     t, share = _nodes(min((n_units + 1) // 2 + 1, MOST_NODES))
     rho = relevances.tanh()
     total = relevances.sum(1)
