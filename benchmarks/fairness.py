@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -162,12 +162,14 @@ def null(seeds: int) -> dict[str, Any]:
     found = {}
     for language in ("en", "zh"):
         data = load_audit_set(DATASETS / f"audit_{language}.csv")
+        common = words_of_templates(data, WORDS[language])
         n_called = n_gaps = 0
-        smallest = []
         for seed in range(seeds):
             rng = np.random.default_rng(seed)
-            words = {word: float(rng.normal(0, 0.03)) for word in WORDS[language]}
-            model = PlantedBias({}, words=words, noise=0.25, random_state=seed)
+            words = {word: float(rng.normal(0, 0.5)) for word in common}
+            model = PlantedBias(
+                {}, words=words, base=0.0, link="logistic", noise=1.0, random_state=seed
+            )
             rows = np.sort(rng.choice(len(data), 1500, replace=False))
             audit = px.FairnessAudit(
                 model, random_state=seed, n_explained=0, n_swaps=0, progress=False
@@ -175,10 +177,22 @@ def null(seeds: int) -> dict[str, Any]:
             gaps = audit.report_.gaps
             n_gaps += len(gaps)
             n_called += bool((gaps.p_value < 0.05).any())
-            smallest.append(float(gaps.p_value.min()))
         found[language] = {"seeds": seeds, "with a significant gap": n_called, "gaps": n_gaps}
         print(f"{language}: {found[language]}", flush=True)
     return found
+
+
+def words_of_templates(data: LabelledTexts, words: Iterable[str]) -> list[str]:
+    """Return the words that belong to the templates, not to what fills them ("the elderly")."""
+    kept = []
+    for word in words:
+        counts: dict[str, set[float]] = {}
+        scores = PlantedBias({}, words={word: 1.0}, link="logistic").true_scores(data.texts)
+        for template, score in zip(data.clusters, scores, strict=True):
+            counts.setdefault(str(template), set()).add(round(float(score), 9))
+        if all(len(found) == 1 for found in counts.values()):
+            kept.append(word)
+    return kept
 
 
 def real(n_madlibs: int, n_explained: int) -> dict[str, Any]:
