@@ -17,7 +17,8 @@ from perturbx.fairness.null_gaps import (
     PERMUTED_UP_TO,
     NullGaps,
     centred,
-    is_off_centre,
+    is_hardly_dealt,
+    nearest_to_none,
     widening,
 )
 from perturbx.fairness.statistics.auc import AUCS
@@ -86,7 +87,10 @@ class GroupComparison:
 
 @dataclass(frozen=True, eq=False)
 class _Hypothesis:
-    """One difference: its value, its resampled values, and its values where there is none."""
+    """One difference: its value, its resampled values, and its values where there is none.
+
+    What is held against the latter is `tested`.
+    """
 
     comparison: GroupComparison
     metric: str
@@ -94,6 +98,7 @@ class _Hypothesis:
     value: float
     draws: FloatArray
     null: FloatArray
+    tested: float
     two_sided: bool = True
 
     @classmethod
@@ -115,19 +120,21 @@ class _Hypothesis:
         if measured.n_clusters is not None:
             n_clusters = int(measured.n_clusters[measured.names.index(measure), list(pair)].min())
         is_permuted = len(comparison.judged) <= PERMUTED_UP_TO
-        if is_permuted and spread is None and is_off_centre(null):
-            # Groups of different templates: dealt within them, a gap stays that is none of groups.
+        if is_permuted and spread is None and is_hardly_dealt(null, drawn):
+            # Groups of different clusters: what is dealt within these is hardly the gap told.
             null, is_permuted = centred(drawn[None], len(null))[0], False
         factor = widening(drawn, null, n_clusters, is_permuted=is_permuted)
         known = null[np.isfinite(null)]
         middle = float(known.mean()) if len(known) else 0.0
+        value = float(values[a] - values[b])
         return cls(
             comparison,
             metric,
             pair,
-            float(values[a] - values[b]),
+            value,
             drawn,
             factor * (null - middle) + middle if spread is None else factor * spread,
+            tested=nearest_to_none(value, middle) if spread is None else value,
             two_sided=spread is None,
         )
 
@@ -198,10 +205,10 @@ def gap_rows(
     ]
     if not hypotheses:
         return []
-    values = np.array([hypothesis.value for hypothesis in hypotheses])
+    tested = np.array([hypothesis.tested for hypothesis in hypotheses])
     null = np.array([hypothesis.null for hypothesis in hypotheses]).reshape(len(hypotheses), -1)
     balance = Balance.of(null, np.array([own.two_sided for own in hypotheses], dtype=bool))
-    observed, sizes = balance.sizes(values), balance.sizes(null)
+    observed, sizes = balance.sizes(tested), balance.sizes(null)
     plain, adjusted = adjusted_p_values(observed, np.where(np.isnan(sizes), np.inf, sizes))
     known = np.nan_to_num(sizes[np.isfinite(observed)])
     critical = float(np.quantile(known.max(axis=0), level)) if len(known) else np.nan
@@ -210,8 +217,8 @@ def gap_rows(
     )
     rows = []
     for i, hypothesis in enumerate(hypotheses):
-        tested = (float(adjusted[i]), float(plain[i]), float(detectable[i]))
-        rows += _rows_of(hypothesis, level, tested)
+        found = (float(adjusted[i]), float(plain[i]), float(detectable[i]))
+        rows += _rows_of(hypothesis, level, found)
     return rows
 
 
@@ -267,6 +274,7 @@ def _equalized_odds(comparison: GroupComparison, found: Sequence[_Hypothesis]) -
                 float(np.maximum(abs(tpr.value), abs(fpr.value))),
                 np.stack([tpr.draws, fpr.draws]),
                 np.maximum(np.abs(tpr.null), np.abs(fpr.null)),
+                tested=float(np.maximum(abs(tpr.tested), abs(fpr.tested))),
                 two_sided=False,
             )
         )

@@ -22,8 +22,8 @@ PERMUTED_UP_TO: Final = 30_000
 """With more rows, p-values come from the bootstrap, whose distributions are normal by then."""
 
 
-OFF_CENTRE: Final = 0.25
-"""Standard deviations from zero at which a null distribution is another one's."""
+HARDLY: Final = 0.5
+"""Of the spread of a resampled gap: permutations that vary less leave most of it as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,31 +177,76 @@ def permuted_measures(
 def centred(draws: FloatArray, n: int) -> FloatArray:
     """Return resampled values less their means, as many as there are permutations.
 
+    Every other draw is turned round: where there is no gap, neither side is the likelier one, and
+    the skewness of a gap that is there would be counted in its favour.
+
     Examples
     --------
-    >>> centred(np.array([[1.0, 3.0]]), 3)
-    array([[-1.,  1., -1.]])
+    >>> centred(np.array([[1.0, 3.0]]), 4)
+    array([[-1., -1.,  1.,  1.]])
     """
-    if not draws.shape[1]:
+    count = draws.shape[1]
+    if not count:
         return np.full((len(draws), n), np.nan)
     with np.errstate(invalid="ignore"):
         moved: FloatArray = draws - draws.mean(axis=1, keepdims=True)
-    return moved[:, np.arange(n) % draws.shape[1]]
+    times, place = np.divmod(np.arange(n), count)
+    return moved[:, place] * np.where((place + times) % 2 == 0, 1.0, -1.0)
 
 
-def is_off_centre(null: FloatArray) -> bool:
-    """Say whether gaps of groups dealt at random are not around zero.
+def is_hardly_dealt(null: FloatArray, draws: FloatArray) -> bool:
+    """Say whether gaps of groups dealt at random vary much less than the gap does.
 
-    Rows are exchanged within clusters. Where groups stand in different clusters, what is left is
-    the difference of these; a gap that is told as such is then not what permutations test.
+    Rows are exchanged within clusters. Where groups stand in different clusters, little can be
+    dealt, and the difference of these clusters stays; no permutation tests that.
+
+    Parameters
+    ----------
+    null, draws : numpy.ndarray, (n_draws,)
+        A gap of groups dealt at random, and resampled.
 
     Examples
     --------
-    >>> is_off_centre(np.array([0.9, 1.1, 1.0])), is_off_centre(np.array([-1.0, 0.2, 1.0]))
-    (True, False)
+    >>> resampled = np.array([-3.0, 1.0, 5.0])
+    >>> is_hardly_dealt(np.array([0.9, 1.1, 1.0]), resampled)
+    True
+    >>> is_hardly_dealt(np.array([-2.0, 2.0, 0.0]), resampled)
+    False
     """
-    known = null[np.isfinite(null)]
-    return bool(len(known)) and bool(abs(known.mean()) > OFF_CENTRE * known.std())
+    dealt, drawn = null[np.isfinite(null)], draws[np.isfinite(draws)]
+    if not len(dealt) or not len(drawn):
+        return False
+    return bool(dealt.std() < HARDLY * drawn.std())
+
+
+def nearest_to_none(value: float, middle: float) -> float:
+    """Return a gap moved to where its distance from `middle` is what may be tested.
+
+    A gap is told as a distance from 0. Groups that stand in different clusters are `middle` apart
+    however their rows are dealt, and permutations test the distance from there. The smaller of the
+    two counts: what comes from the clusters alone is no gap of the groups, and what is near 0 as
+    it is told is none either.
+
+    Parameters
+    ----------
+    value : float
+        A gap.
+    middle : float
+        Its mean over groups dealt at random.
+
+    Returns
+    -------
+    float
+        A value as far from `middle` as is tested.
+
+    Examples
+    --------
+    >>> nearest_to_none(0.5, 0.25), nearest_to_none(0.5, -0.25), nearest_to_none(0.125, 0.25)
+    (0.5, 0.25, 0.25)
+    """
+    if not value * (value - middle) > 0:
+        return middle if np.isfinite(value) else value
+    return float(middle + np.sign(value) * min(abs(value), abs(value - middle)))
 
 
 def widening(

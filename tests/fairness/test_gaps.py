@@ -149,6 +149,44 @@ def test_groups_unlike_all_other_rows_are_compared_with_each_other(shares, sizes
     assert found <= too_often(n)
 
 
+def uneven(rng, gap=0.0, n_clusters=20, size=8, between=0.6):
+    """Groups that stand in the same clusters, in each with another share."""
+    cluster = np.repeat(np.arange(n_clusters), size)
+    share = rng.uniform(0.1, 0.9, n_clusters)[cluster]
+    in_a = rng.random(n_clusters * size) < share
+    scores = rng.normal(0, between, n_clusters)[cluster] + gap * in_a
+    judged = Judged(scores + rng.normal(0, 0.3, len(scores)), None, None)
+    return judged, attribute("g", np.where(in_a, "a", "b")), cluster
+
+
+def test_what_clusters_bring_with_them_is_no_gap_of_groups():
+    found = [
+        table(*uneven(np.random.default_rng(seed)), seed=seed, n=200)[0]["p_value"]
+        for seed in range(200)
+    ]
+    assert np.mean(np.array(found) < 0.05) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_a_gap_within_uneven_clusters_is_found():
+    found = [
+        table(*uneven(np.random.default_rng(seed), gap=0.6), seed=seed, n=200)[0]["p_value"]
+        for seed in range(40)
+    ]
+    assert np.mean(np.array(found) < 0.05) > 0.7
+
+
+def test_a_gap_of_groups_that_share_hardly_a_cluster_is_told_as_it_is():
+    rng = np.random.default_rng(0)
+    cluster = np.repeat(np.arange(40), 10)
+    # Nine of ten rows of a cluster are of one group: dealing within it moves next to nothing.
+    in_a = (cluster % 2 == 0) ^ (np.arange(400) % 10 == 0)
+    scores = np.where(cluster % 2 == 0, 1.0, 0.0) + rng.normal(0, 0.5, 40)[cluster]
+    judged = Judged(scores + rng.normal(0, 0.01, 400), None, None)
+    row = table(judged, attribute("g", np.where(in_a, "a", "b")), cluster, n=500)[0]
+    assert abs(row["value"]) > 0.6
+    assert row["p_value"] < 0.05
+
+
 def test_label_shares_that_differ_are_no_gap_in_the_rates():
     """Whole clusters change places whatever their labels: the rarer label has the larger error."""
     n, found = 60, 0

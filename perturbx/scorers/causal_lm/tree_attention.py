@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from perturbx.scorers.causal_lm.attention_blocks import attention_in_blocks
 from perturbx.scorers.causal_lm.chunk_size import ChunkSize
 from perturbx.scorers.causal_lm.log_probs import token_log_probs
 from perturbx.scorers.causal_lm.trie import Trie
@@ -197,14 +198,17 @@ def _pass(
     dtype = next(model.parameters()).dtype
     # A model that is asked for no logits at all would give those of every position.
     kept = keep if len(keep) else torch.zeros(1, dtype=torch.int64, device=layout.device)
-    output = model(
-        input_ids=layout.tokens[None, start:stop],
-        attention_mask=layout.mask(torch.from_numpy(columns).to(layout.device), start, stop, dtype),
-        position_ids=layout.depths[None, start:stop],
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=kept,
-    )
+    mask = layout.mask(torch.from_numpy(columns).to(layout.device), start, stop, dtype)
+    masks = mask.values() if isinstance(mask, dict) else [mask]
+    with attention_in_blocks(model, masks):
+        output = model(
+            input_ids=layout.tokens[None, start:stop],
+            attention_mask=mask,
+            position_ids=layout.depths[None, start:stop],
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=kept,
+        )
     if not len(keep):
         return np.empty(0)
     logits = output.logits[0]
