@@ -1,0 +1,131 @@
+"""Attention in blocks: what nobody of a block of rows may see is not computed for it.
+
+In a chunk of a trie a node sees its ancestors, a few hundred of some thousands of columns; the
+kernels behind ``scaled_dot_product_attention`` compute a masked product whole. Cut into blocks of
+rows, with the columns that any row of the block sees, the same numbers come out of a fraction of
+the work, and larger chunks cost no more a token than small ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
+
+ROWS = 64
+"""Rows of a block."""
+
+WORTHWHILE = 0.8
+"""Blocks are used where they leave at most this share of the products."""
+
+
+class Block(NamedTuple):
+    """Some rows of a mask, and the columns that any of them sees.
+
+    Parameters
+    ----------
+    rows : slice
+        Which rows.
+    columns : torch.Tensor of int64, (n_columns,)
+        Which columns.
+    mask : torch.Tensor of bool, (1, 1, n_rows, n_columns)
+        Who of these sees whom.
+    """
+
+    rows: slice
+    columns: torch.Tensor
+    mask: torch.Tensor
+
+
+def blocks_of(mask: torch.Tensor, n_rows: int = ROWS) -> list[Block]:
+    """Return a mask cut into blocks; none where little would be saved.
+
+    Parameters
+    ----------
+    mask : torch.Tensor of bool, (1, 1, n_queries, n_keys)
+        Who sees whom; everyone sees somebody.
+    n_rows : int
+        Rows of a block.
+
+    Examples
+    --------
+    >>> mask = torch.eye(4, dtype=torch.bool)[None, None]
+    >>> [block.columns.tolist() for block in blocks_of(mask, n_rows=2)]
+    [[0, 1], [2, 3]]
+    """
+    sees = mask[0, 0]
+    n_queries = len(sees)
+    if n_queries <= n_rows:
+        return []
+    blocks = []
+    for start in range(0, n_queries, n_rows):
+        rows = slice(start, min(start + n_rows, n_queries))
+        columns = sees[rows].any(dim=0).nonzero().flatten()
+        blocks.append(Block(rows, columns, sees[rows][:, columns][None, None]))
+    left = sum(block.mask.numel() for block in blocks)
+    return blocks if left <= WORTHWHILE * sees.numel() else []
+
+
+def attention_in_blocks(model: Any, masks: Iterable[torch.Tensor]) -> AbstractContextManager[Any]:
+    """Return a context in which a model's attention under these masks is computed in blocks.
+
+    Whatever else the model does, attention under other masks included, is left alone. So is a
+    compiled model, and one on a GPU: there each block would be a kernel more to start.
+
+    Parameters
+    ----------
+    model : transformers decoder
+        Blocks serve it where it attends by ``scaled_dot_product_attention``.
+    masks : iterable of torch.Tensor, (1, 1, n_queries, n_keys)
+        The masks, as the model is given them; those that are not boolean are left alone.
+    """
+    if hasattr(model, "_orig_mod"):
+        return nullcontext()
+    able = [mask for mask in masks if mask.dtype == torch.bool and mask.device.type == "cpu"]
+    cut = [(mask, blocks_of(mask)) for mask in able]
+    cut = [(mask, blocks) for mask, blocks in cut if blocks]
+    return _AttentionBlocks(cut) if cut else nullcontext()
+
+
+class _AttentionBlocks(TorchFunctionMode):
+    """While it is entered, attention under one of these masks is computed in blocks."""
+
+    def __init__(self, cut: Sequence[tuple[torch.Tensor, list[Block]]]) -> None:
+        super().__init__()
+        self._cut = cut
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is scaled_dot_product_attention and len(args) == len(("query", "key", "value")):
+            given = kwargs.get("attn_mask")
+            # By identity: a mask that a model has changed, or made itself, is another one.
+            blocks = next((blocks for mask, blocks in self._cut if mask is given), None)
+            if blocks is not None:
+                return _in_blocks(blocks, args, kwargs)
+        return func(*args, **kwargs)
+
+
+def _in_blocks(
+    blocks: Sequence[Block], attended: Sequence[torch.Tensor], kwargs: dict[str, Any]
+) -> torch.Tensor:
+    query, key, value = attended
+    parts = [
+        scaled_dot_product_attention(
+            query[:, :, block.rows],
+            key.index_select(2, block.columns),
+            value.index_select(2, block.columns),
+            **{**kwargs, "attn_mask": block.mask},
+        )
+        for block in blocks
+    ]
+    return torch.cat(parts, dim=2)
