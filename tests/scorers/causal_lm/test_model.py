@@ -6,7 +6,8 @@ import torch
 import transformers
 
 from perturbx.exceptions import ArgumentError, CapabilityError, ScoringError
-from perturbx.scorers.causal_lm import CausalLM
+from perturbx.scorers.causal_lm import CausalLM, attention_blocks
+from perturbx.scorers.causal_lm.attention_blocks import blocks_of
 from perturbx.scorers.continuations import Continued
 
 SHAPE = {
@@ -87,6 +88,22 @@ def test_what_only_long_texts_show(language_model, name):
     model = local_model(name)
     for batch_tokens in (16, "auto"):
         assert_as_alone(CausalLM(model, language_model.tokenizer()), questions(), batch_tokens)
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "gemma3"])
+def test_blocks_of_a_few_rows_say_the_same(language_model, name, monkeypatch):
+    cuts = []
+
+    def few_rows(mask):
+        cuts.append(blocks_of(mask, 3))
+        return cuts[-1]
+
+    monkeypatch.setattr(attention_blocks, "blocks_of", few_rows)
+    model, tokenizer = language_model(name, attention="sdpa")
+    for batch_tokens in (16, "auto"):
+        lm = CausalLM(model, tokenizer, batching="tree")
+        assert_as_alone(lm, questions(), batch_tokens)
+    assert max(map(len, cuts)) > 20
 
 
 @pytest.mark.parametrize("name", ["GPTNeo", "Llama4"])
