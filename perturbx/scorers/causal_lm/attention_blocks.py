@@ -16,7 +16,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
-ROWS = 64
+ROWS = 256
 """Rows of a block."""
 
 WORTHWHILE = 0.8

@@ -65,7 +65,7 @@ class Watched(TorchFunctionMode):
 
 @pytest.mark.parametrize("scale", [None, 0.3])
 def test_the_numbers_are_those_of_the_whole(scale):
-    mask = tree_mask(3)
+    mask = tree_mask(3, n_sequences=20)
     given = attended(mask)
     whole = scaled_dot_product_attention(*given, attn_mask=mask, scale=scale)
     with Watched() as watched, attention_in_blocks(torch.nn.Linear(1, 1), [mask]):
