@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 
 from perturbx.fairness.audited import Audited, Rows, Tables
-from perturbx.fairness.gaps import GroupComparison, check_compared, gap_rows, pairs_to_compare
+from perturbx.fairness.compared_groups import (
+    GroupComparison,
+    check_compared,
+    pairs_to_compare,
+)
+from perturbx.fairness.gaps import gap_rows
 from perturbx.fairness.group_metrics import GroupMeasures, measure_groups
 from perturbx.fairness.grouping import EVERYONE, Attribute
 from perturbx.fairness.outcomes import Outcome

@@ -9,6 +9,7 @@ import numpy as np
 
 from perturbx.explainers.base import BaseExplainer
 from perturbx.fairness.audited import Audited, Rows, Tables
+from perturbx.fairness.compared_groups import GroupComparison
 from perturbx.fairness.contributions import (
     Contributions,
     contributions,
@@ -16,7 +17,6 @@ from perturbx.fairness.contributions import (
     mean_attributions,
 )
 from perturbx.fairness.explaining import explain_texts
-from perturbx.fairness.gaps import GroupComparison
 from perturbx.fairness.outcomes import Outcome
 from perturbx.fairness.plan import AuditPlan
 from perturbx.fairness.representatives import submodular_pick

@@ -5,7 +5,12 @@ import pytest
 
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness import group_metrics
-from perturbx.fairness.gaps import GroupComparison, check_compared, gap_rows, pairs_to_compare
+from perturbx.fairness.compared_groups import (
+    GroupComparison,
+    check_compared,
+    pairs_to_compare,
+)
+from perturbx.fairness.gaps import gap_rows
 from perturbx.fairness.group_metrics import measure_groups
 from perturbx.fairness.grouping import attribute, intersections
 from perturbx.fairness.statistics.measures import Judged

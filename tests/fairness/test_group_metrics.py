@@ -7,7 +7,8 @@ import sklearn.metrics as sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perturbx.fairness.gaps import GroupComparison, gap_rows, pairs_to_compare
+from perturbx.fairness.compared_groups import GroupComparison, pairs_to_compare
+from perturbx.fairness.gaps import gap_rows
 from perturbx.fairness.group_metrics import OVERALL, measure_groups
 from perturbx.fairness.grouping import EVERYONE, attribute
 from perturbx.fairness.statistics.auc import AUCS, generalised_mean
