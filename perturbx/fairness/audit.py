@@ -91,8 +91,10 @@ class FairnessAudit(ModelEstimator):
     -----
     Group metrics are fairlearn's. Intervals come from the Bayesian bootstrap over rows, or over
     `clusters` where rows are not independent; p-values from permutations of the groups, adjusted
-    over all gaps (Westfall & Young 1993). Words account for a gap by their Shapley values, which
-    add up to it.
+    over all gaps (Westfall & Young 1993). Groups are permuted within clusters. Where that leaves
+    a gap, because groups stand in them unevenly, the smaller of the distances from it and from 0
+    is tested; where hardly anything can be permuted, or beyond 30,000 rows, the bootstrap tests.
+    Words account for a gap by their Shapley values, which add up to it.
 
     Examples
     --------

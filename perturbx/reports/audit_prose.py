@@ -83,13 +83,13 @@ def method(view: AuditView) -> Iterator[tuple[str, str]]:
                 f"If groups did not matter, it would not matter which text is of which group. So "
                 f"the groups are dealt out among the texts at random{_times(permutations)}, and it "
                 f"is counted how often a gap as large comes about by chance. For gaps in true and "
-                f"false positive rates only texts of the same label are exchanged.",
+                f"false positive rates only texts of the same label are exchanged.{_dealt(view)}",
             )
         yield (
             "Many comparisons",
             "Who makes a hundred comparisons finds a few gaps by chance. The adjusted p-value "
-            "takes all comparisons of this audit into account: if no groups differed, fewer than "
-            "5 of 100 audits would call any gap one that “differs”.",
+            "takes all comparisons of this audit into account: if no groups differed, at most "
+            "about 5 of 100 audits would call any gap one that “differs”.",
         )
         yield (
             "Seen from",
@@ -132,12 +132,28 @@ def _times(count: object) -> str:
 
 
 def _clusters(view: AuditView) -> str:
-    clusters, count = view.facts.get("clusters"), view.facts.get("n_clusters")
-    if not clusters:
+    count = view.facts.get("n_clusters")
+    if not (own := _cluster(view)):
         return ""
     held = f" ({count:,} of them)" if isinstance(count, int) else ""
-    own = quoted(clusters) if isinstance(clusters, str) else "cluster"
     return f" Texts of the same {own}{held} are weighed together."
+
+
+def _dealt(view: AuditView) -> str:
+    if not (own := _cluster(view)):
+        return ""
+    return (
+        f" Where texts of one {own} are of several groups, only these are exchanged with each "
+        f"other. If that leaves a gap however they are dealt, a gap counts by what lies beyond it; "
+        f"where it leaves hardly anything to deal, chance is read from the texts weighed anew."
+    )
+
+
+def _cluster(view: AuditView) -> str:
+    """Return what texts are told to have in common; empty where there is nothing."""
+    name = view.facts.get("clusters")
+    # An array has no name of its own: it goes by that of the argument.
+    return quoted(name) if isinstance(name, str) and name != "clusters" else "cluster" * bool(name)
 
 
 def _explained(view: AuditView) -> str:
@@ -160,7 +176,7 @@ def data(view: AuditView) -> Iterator[tuple[str, str]]:
         share = f" ({percent(labelled / n)})" if n else ""
         yield "With a label", f"{labelled:,}{share}; {n - labelled:,} without"
     if facts.get("n_clusters"):
-        name = f" by {quoted(facts['clusters'])}" if isinstance(facts.get("clusters"), str) else ""
+        name = f" by {own}" if (own := _cluster(view)) not in ("", "cluster") else ""
         yield "Clusters", f"{facts['n_clusters']:,}{name}"
     if facts.get("lexicons"):
         yield "Word lists", listed(facts["lexicons"], most=12)
