@@ -107,15 +107,15 @@ def negative_log_posterior(
     # ∂nll/∂θ = Σ slope ∘ ∂K/∂θ
     slope = torch.baddbmm(inverse, divided, (divided / scale).mT, beta=0.5, alpha=-0.5)
     total = own.relevances.sum(1)
-    by_linear = own.weights[:, 0] / total * inner(slope, k.exponent)
-    by_product = own.weights[:, 1] * inner(slope, k.product)
-    by_isotropic = own.weights[:, 2] * inner(slope, k.isotropic)
+    by_linear = own.weights[:, 0] / total * torch.from_numpy(inner(slope, k.exponent))
+    by_product = own.weights[:, 1] * torch.from_numpy(inner(slope, k.product))
+    by_isotropic = own.weights[:, 2] * torch.from_numpy(inner(slope, k.isotropic))
     by_weights = torch.stack([by_linear, by_product, by_isotropic], dim=1)
 
     w = own.weights[:, :, None, None]
     by_exponent = slope * (w[:, 0] / total[:, None, None] + w[:, 1] * k.product)
     by_b = ((by_exponent @ signs) * signs).sum(1) - (by_linear / total + by_product)[:, None]
-    by_c = -2.0 * own.weights[:, 2] * inner(slope * distance, k.isotropic)
+    by_c = -2.0 * own.weights[:, 2] * torch.from_numpy(inner(slope * distance, k.isotropic))
     gradient = torch.cat(
         [
             by_b * own.relevances,

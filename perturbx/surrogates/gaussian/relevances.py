@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import log
 
+import numpy as np
 import torch
+
+from perturbx.typing import FloatArray
 
 MEAN_RELEVANCE, SPREAD_OF_MEAN = 1.5, 1.5
 NUGGET, SPREAD_OF_NUGGET = 3e-3, 3.0
@@ -46,12 +49,13 @@ class Parameters:
 
         Log σ² follows where the values are noisy, ``(b, n + 6)``.
         """
+        # A few numbers, of which numpy is done sooner than torch. All logits are small.
+        positive = torch.from_numpy(np.exp(point.numpy()))
+        weights = positive[:, n_units + 1 : n_units + 4]
+        weights = torch.from_numpy(weights.numpy() / weights.numpy().sum(1, keepdims=True))
+        scale = positive[:, n_units + 5] if point.shape[1] > n_units + 5 else None
         return cls(
-            relevances=point[:, :n_units].exp(),
-            nugget=point[:, n_units].exp(),
-            weights=torch.softmax(point[:, n_units + 1 : n_units + 4], dim=1),
-            fall_off=point[:, n_units + 4].exp(),
-            scale=point[:, n_units + 5].exp() if point.shape[1] > n_units + 5 else None,
+            positive[:, :n_units], positive[:, n_units], weights, positive[:, n_units + 4], scale
         )
 
 
@@ -63,6 +67,7 @@ def prior_means(n_units: int) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def inner(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return the sums ``(b,)`` of the products of the entries of matrices ``(b, R, R)``."""
-    return (one.flatten(1)[:, None] @ other.flatten(1)[:, :, None]).flatten()
+def inner(one: torch.Tensor, other: torch.Tensor) -> FloatArray:
+    """Return the sums ``(b,)`` of the products of the entries of matrices ``(b, R, Q)``."""
+    sums: FloatArray = np.einsum("bij,bij->b", one.numpy(), other.numpy())
+    return sums

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from math import prod
 
+import numpy as np
 import torch
 
-from perturbx.surrogates.gaussian.relevances import Parameters
-from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch, inner
+from perturbx.surrogates.gaussian.relevances import Parameters, inner
+from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE
 from perturbx.surrogates.odd_gp.relevance_kernel import condition, prior_penalty, starting_point
 
@@ -34,16 +35,15 @@ def covariance(own: Parameters, geometry: Geometry, room: Room | None = None) ->
     return matrix
 
 
-def _factors(own: Parameters, n_units: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return w_0 / B², and w_1 and w_2 over (2 sinh)² of B / 2 and of cn / 2, ``(b, 1, 1)`` each.
+def _factors(own: Parameters, n_units: int) -> torch.Tensor:
+    """Return w_0 / B², and w_1 and w_2 over (2 sinh)² of B / 2 and of cn / 2, ``(3, b, 1, 1)``.
 
     For cosh(x) - 1 = 2 sinh²(x / 2), which is exact also where x is small.
     """
-    total = own.relevances.sum(1)
-    half = torch.stack([0.5 * total, (0.5 * n_units) * own.fall_off], dim=1).sinh()
-    ends = torch.cat([total[:, None], 2.0 * half], dim=1).square()
-    squares, product, isotropic = (own.weights / ends)[:, :, None, None].unbind(1)
-    return squares, product, isotropic
+    total = own.relevances.numpy().sum(1)
+    half = np.sinh([0.5 * total, (0.5 * n_units) * own.fall_off.numpy()])
+    ends = np.square(np.concatenate([total[None], 2.0 * half]))
+    return torch.from_numpy(own.weights.numpy().T / ends)[:, :, None, None]
 
 
 def negative_log_posterior(
@@ -85,27 +85,30 @@ def negative_log_posterior(
     conditioned = condition(matrix, values, scratch)
     slope = conditioned.slope
 
-    by_nugget = slope.diagonal(dim1=1, dim2=2).sum(1) * own.nugget
+    nugget, fall_off = own.nugget.numpy(), own.fall_off.numpy()
+    relevances, weights = own.relevances.numpy(), own.weights.numpy()
+    by_nugget = np.trace(slope.numpy(), axis1=1, axis2=2) * nugget
     by_exponent = scaled.mul_(slope)
     by_squares = inner(by_exponent, exponent)
-    by_product = product.flatten() * inner(slope, parts[:, 0])
+    by_product = product.numpy().ravel() * inner(slope, parts[:, 0])
     # K is a sum of its parts, and what all of them change together is known.
-    by_isotropic = -(by_squares + by_product + by_nugget + MEAN_VARIANCE * slope.sum((1, 2)))
-    by_weights = torch.stack([by_squares, by_product, by_isotropic], dim=1)
+    by_mean = MEAN_VARIANCE * slope.numpy().sum((1, 2))
+    by_isotropic = -(by_squares + by_product + by_nugget + by_mean)
+    by_weights = np.stack([by_squares, by_product, by_isotropic], axis=1)
     by_exponent.mul_(2.0).addcmul_(slopes[:, 0].mul_(slope), product)
-    total, across = own.relevances.sum(1), own.fall_off * n_units
+    total, across = relevances.sum(1), fall_off * n_units
     by_b = geometry.slopes(by_exponent)
-    by_b -= (2.0 * by_squares / total + by_product / (0.5 * total).tanh())[:, None]
-    by_c = isotropic.flatten() * geometry.inner(slopes[:, 1].mul_(slope)) * own.fall_off
-    by_c -= across * by_isotropic / (0.5 * across).tanh()
-    gradient = torch.cat(
+    by_b -= (2.0 * by_squares / total + by_product / np.tanh(0.5 * total))[:, None]
+    by_c = isotropic.numpy().ravel() * geometry.inner(slopes[:, 1].mul_(slope)) * fall_off
+    by_c -= across * by_isotropic / np.tanh(0.5 * across)
+    penalty, gradient = prior_penalty(point, n_units, n_pairs, starting_point(n_units))
+    gradient += np.concatenate(
         [
-            by_b * own.relevances,
+            by_b * relevances,
             by_nugget[:, None],
-            by_weights - own.weights * by_weights.sum(1, keepdim=True),
+            by_weights - weights * by_weights.sum(1, keepdims=True),
             by_c[:, None],
         ],
-        dim=1,
+        axis=1,
     )
-    penalty, penalty_gradient = prior_penalty(point, n_units, n_pairs, starting_point(n_units))
-    return conditioned.nll + penalty, gradient + penalty_gradient
+    return torch.from_numpy(conditioned.nll + penalty), torch.from_numpy(gradient)

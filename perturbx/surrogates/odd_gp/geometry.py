@@ -8,6 +8,9 @@ from typing import ClassVar
 
 import torch
 
+from perturbx.surrogates.gaussian.relevances import inner
+from perturbx.typing import FloatArray
+
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
@@ -54,15 +57,17 @@ class Geometry:
         """Return E = Σ_i b_i x_i x_i' of relevances ``(b, n)``, ``(b, P, Q)``, written to `out`."""
         return torch.matmul(self.signs * relevances[:, None], self.others.mT, out=out)
 
-    def slopes(self, weights: torch.Tensor) -> torch.Tensor:
+    def slopes(self, weights: torch.Tensor) -> FloatArray:
         """Return Σ_jk weights_jk x_ij x_ik of matrices ``(b, P, P)`` of pairs alone, ``(b, n)``."""
-        return ((weights @ self.signs) * self.signs).sum(1)
+        sums: FloatArray = (weights @ self.signs).mul_(self.signs).sum(1).numpy()
+        return sums
 
-    def inner(self, weights: torch.Tensor) -> torch.Tensor:
+    def inner(self, weights: torch.Tensor) -> FloatArray:
         """Return the sums ``(b,)`` of the products of matrices ``(b, P, Q)`` and the agreement."""
         if self.agreement.dim() == 2:
-            return weights.flatten(1) @ self.agreement.flatten()
-        return (weights * self.agreement).flatten(1).sum(1)
+            sums: FloatArray = (weights.flatten(1) @ self.agreement.flatten()).numpy()
+            return sums
+        return inner(weights, self.agreement)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +134,3 @@ class Scratch:
 def signs_of(masks: torch.Tensor) -> torch.Tensor:
     """Return -1 where a unit is kept, +1 where it is removed."""
     return 1.0 - 2.0 * masks.to(torch.float64)
-
-
-def inner(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return the sums ``(b,)`` of the products of the entries of matrices ``(b, P, Q)``."""
-    if len(one) == 1:
-        return torch.dot(one.flatten(), other.flatten())[None]
-    return (one * other).flatten(1).sum(1)

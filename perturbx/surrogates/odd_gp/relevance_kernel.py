@@ -25,9 +25,11 @@ from perturbx.surrogates.gaussian.relevances import (
     SPREAD_OF_MEAN,
     SPREAD_OF_NUGGET,
     Parameters,
+    inner,
     prior_means,
 )
-from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch, inner
+from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch
+from perturbx.typing import FloatArray
 
 LARGEST_EXPONENT = 700.0
 """exp of it is still a float64."""
@@ -38,10 +40,9 @@ LEAST_SPREAD, MOST_SPREAD, PAIRS_FOR_SPREAD = 1.0, 1.5, 1.5
 SPREAD_OF_SCALE = 2.0
 """Of log σ² around the variance that noise leaves, where there is noise."""
 
-SQUARES_OF_OTHERS = torch.tensor(
-    [SPREAD_OF_NUGGET, *[SPREAD_OF_LOGITS] * 3, SPREAD_OF_FALL_OFF, SPREAD_OF_SCALE],
-    dtype=torch.float64,
-).square()
+SQUARES_OF_OTHERS = np.square(
+    [SPREAD_OF_NUGGET, *[SPREAD_OF_LOGITS] * 3, SPREAD_OF_FALL_OFF, SPREAD_OF_SCALE]
+)
 
 LEAST_LEFT = 0.02
 """The least share of the variance that is expected not to be noise."""
@@ -87,12 +88,12 @@ def covariance(own: Parameters, geometry: Geometry, room: Room | None = None) ->
     return matrix
 
 
-def _factors(own: Parameters, n_units: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return w_0 / B, w_1 / (2 sinh B) and w_2 / (2 sinh cn), ``(b, 1, 1)`` each."""
-    total = own.relevances.sum(1)
-    ends = torch.stack([total, 2.0 * total.sinh(), 2.0 * (own.fall_off * n_units).sinh()], dim=1)
-    linear, product, isotropic = (own.weights / ends)[:, :, None, None].unbind(1)
-    return linear, product, isotropic
+def _factors(own: Parameters, n_units: int) -> torch.Tensor:
+    """Return w_0 / B, w_1 / (2 sinh B) and w_2 / (2 sinh cn), ``(3, b, 1, 1)``."""
+    total = own.relevances.numpy().sum(1)
+    across = n_units * own.fall_off.numpy()
+    ends = np.stack([total, 2.0 * np.sinh(total), 2.0 * np.sinh(across)])
+    return torch.from_numpy(own.weights.numpy().T / ends)[:, :, None, None]
 
 
 def negative_log_posterior(
@@ -141,29 +142,30 @@ def negative_log_posterior(
     conditioned = condition(matrix, values, scratch, own.scale, noise)
     slope = conditioned.slope
 
-    by_nugget = slope.diagonal(dim1=1, dim2=2).sum(1) * own.nugget
-    by_linear = linear.flatten() * inner(slope, exponent)
-    by_product = product.flatten() * inner(slope, double_sinh[:, 0])
+    nugget, fall_off = own.nugget.numpy(), own.fall_off.numpy()
+    relevances, weights = own.relevances.numpy(), own.weights.numpy()
+    by_nugget = np.trace(slope.numpy(), axis1=1, axis2=2) * nugget
+    by_linear = linear.numpy().ravel() * inner(slope, exponent)
+    by_product = product.numpy().ravel() * inner(slope, double_sinh[:, 0])
     # K is a sum of its parts, and what all of them change together is known.
     by_isotropic = conditioned.by_scale - by_linear - by_product - by_nugget
-    by_weights = torch.stack([by_linear, by_product, by_isotropic], dim=1)
-    total, across = own.relevances.sum(1), own.fall_off * n_units
+    by_weights = np.stack([by_linear, by_product, by_isotropic], axis=1)
+    total, across = relevances.sum(1), fall_off * n_units
     by_b = geometry.slopes(double_cosh[:, 0].mul_(product).add_(linear).mul_(slope))
-    by_b -= (by_linear / total + by_product / total.tanh())[:, None]
-    by_c = isotropic.flatten() * geometry.inner(double_cosh[:, 1].mul_(slope)) * own.fall_off
-    by_c -= across * by_isotropic / across.tanh()
+    by_b -= (by_linear / total + by_product / np.tanh(total))[:, None]
+    by_c = isotropic.numpy().ravel() * geometry.inner(double_cosh[:, 1].mul_(slope)) * fall_off
+    by_c -= across * by_isotropic / np.tanh(across)
     parts = [
-        by_b * own.relevances,
+        by_b * relevances,
         by_nugget[:, None],
-        by_weights - own.weights * by_weights.sum(1, keepdim=True),
+        by_weights - weights * by_weights.sum(1, keepdims=True),
         by_c[:, None],
     ]
     if own.scale is not None:
         parts.append(conditioned.by_scale[:, None])
-    penalty, penalty_gradient = prior_penalty(
-        point, n_units, n_pairs, starting_point(n_units, noise)
-    )
-    return conditioned.nll + penalty, torch.cat(parts, 1) + penalty_gradient
+    penalty, gradient = prior_penalty(point, n_units, n_pairs, starting_point(n_units, noise))
+    gradient += np.concatenate(parts, axis=1)
+    return torch.from_numpy(conditioned.nll + penalty), torch.from_numpy(gradient)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,17 +174,17 @@ class Conditioned:
 
     Parameters
     ----------
-    nll : torch.Tensor, (b,)
+    nll : numpy.ndarray, (b,)
         Minus the logarithm of their likelihood, infinite where K is not positive definite.
     slope : torch.Tensor, (b, P, P)
         Its derivatives with respect to K's entries.
-    by_scale : torch.Tensor, (b,)
+    by_scale : numpy.ndarray, (b,)
         That with respect to the logarithm of a factor of K; 0 where such a one is profiled out.
     """
 
-    nll: torch.Tensor
+    nll: FloatArray
     slope: torch.Tensor
-    by_scale: torch.Tensor
+    by_scale: FloatArray
 
 
 def condition(
@@ -207,28 +209,26 @@ def condition(
     if scale is not None and noise is not None:
         matrix.mul_(scale[:, None, None]).diagonal(dim1=1, dim2=2).add_(noise)
     lower, failed = torch.linalg.cholesky_ex(matrix, out=(scratch.lower, _flags(len(values))))
-    broken = failed > 0
-    some_broken = bool(broken.any())
-    if some_broken:
-        lower[broken] = torch.eye(n_pairs, dtype=lower.dtype)
+    broken = failed.numpy() > 0
+    if broken.any():
+        lower[failed > 0] = torch.eye(n_pairs, dtype=lower.dtype)
     # It is symmetric, so its columns are its rows.
     inverse = torch.cholesky_inverse(lower, out=scratch.inverse).mT
     divided = inverse @ values[:, :, None]
-    explained = (values[:, None] @ divided).flatten()
-    nll = lower.diagonal(dim1=1, dim2=2).log().sum(1)
+    explained = np.einsum("bi,bi->b", values.numpy(), divided.numpy()[:, :, 0])
+    nll: FloatArray = np.log(lower.numpy().diagonal(axis1=1, axis2=2)).sum(1)
     if scale is None or noise is None:
-        nll = nll + 0.5 * n_pairs * (explained / n_pairs).log()
-        across = divided.mT * (n_pairs / explained)[:, None, None]
+        nll += 0.5 * n_pairs * np.log(explained / n_pairs)
+        across = divided.mT * torch.from_numpy(n_pairs / explained)[:, None, None]
         slope = inverse.baddbmm_(divided, across, beta=0.5, alpha=-0.5)
-        by_scale = torch.zeros_like(nll)
+        by_scale = np.zeros_like(nll)
     else:
-        nll = nll + 0.5 * explained
+        nll += 0.5 * explained
         slope = inverse.baddbmm_(divided, divided.mT, beta=0.5, alpha=-0.5)
-        of_noise = (slope.diagonal(dim1=1, dim2=2) * noise).sum(1)
+        of_noise = np.einsum("bii,bi->b", slope.numpy(), noise.numpy())
         by_scale = 0.5 * (n_pairs - explained) - of_noise
         slope.mul_(scale[:, None, None])
-    if some_broken:
-        nll = torch.where(broken, torch.inf, nll)
+    nll[broken] = np.inf
     return Conditioned(nll, slope, by_scale)
 
 
@@ -238,26 +238,24 @@ def _flags(count: int) -> torch.Tensor:
 
 def prior_penalty(
     point: torch.Tensor, n_units: int, n_pairs: int, centre: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[FloatArray, FloatArray]:
     """Return minus the logarithm of the prior around the means of the priors, and its gradient."""
     spread = spread_of_relevances(n_units, n_pairs)
-    off = point - centre
+    off = point.numpy() - centre.numpy()
     gradient = off @ _precision(n_units, spread)[: off.shape[1], : off.shape[1]]
     return 0.5 * (off * gradient).sum(1), gradient
 
 
 @lru_cache(maxsize=64)
-def _precision(n_units: int, spread_of_b: float) -> torch.Tensor:
+def _precision(n_units: int, spread_of_b: float) -> FloatArray:
     """Return the inverse of the prior's covariance, ``(n + 6, n + 6)``.
 
     Of log b_i around their mean, which has a prior of its own.
     """
-    size = n_units + len(SQUARES_OF_OTHERS)
-    precision = torch.zeros((size, size), dtype=torch.float64)
     around, of_mean = spread_of_b**-2.0, SPREAD_OF_MEAN**-2.0
-    precision[:n_units, :n_units] = (of_mean / n_units - around) / n_units
-    precision.diagonal()[:n_units] += around
-    precision.diagonal()[n_units:] = 1.0 / SQUARES_OF_OTHERS
+    diagonal = np.concatenate([np.full(n_units, around), 1.0 / SQUARES_OF_OTHERS])
+    precision = np.diag(diagonal)
+    precision[:n_units, :n_units] += (of_mean / n_units - around) / n_units
     return precision
 
 
