@@ -138,8 +138,10 @@ class ScoreTable:
         """The number of distinct variants scored, or of the answers that were sampled."""
         if not len(self):
             return 0
-        variants, first = np.unique(self.variant_of_row, return_index=True)
-        return len(variants) if self.samples is None else int(self.samples[first].sum())
+        if self.samples is None:
+            return len(set(self.variant_of_row.tolist()))
+        _, first = np.unique(self.variant_of_row, return_index=True)
+        return int(self.samples[first].sum())
 
     def row_of(self, kept: bool) -> int | None:
         """Return the row where every unit is kept (or removed), None where it was not scored."""

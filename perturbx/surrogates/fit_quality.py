@@ -58,6 +58,11 @@ def quality_of(residuals: FloatArray, scores: FloatArray) -> Quality:
     sse = np.square(residuals).sum(axis=0)
     sst = np.square(scores - scores.mean(axis=0)).sum(axis=0)
     rounding = len(scores) * np.square(ROUNDING * np.abs(scores).max(axis=0, initial=0.0))
+    return quality_of_squares(sse, sst, rounding)
+
+
+def quality_of_squares(sse: FloatArray, sst: FloatArray, rounding: FloatArray) -> Quality:
+    """Return R² from sums of squares ``(n_outputs,)``: of residuals, of scores, and of rounding."""
     by_output = _share_explained(sse, sst, rounding)
     overall = _share_explained(sse.sum(), sst.sum(), rounding.sum())
     return Quality(by_output, float(overall))

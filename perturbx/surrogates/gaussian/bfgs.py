@@ -57,7 +57,9 @@ def minimize(
     guess = None if metric is None else metric.numpy()
 
     def evaluate(point: FloatArray, problems: IntArray) -> tuple[FloatArray, FloatArray]:
-        value, gradient = objective(torch.from_numpy(point), torch.from_numpy(problems))
+        # Where a value is infinite or none at all, the step was too long.
+        with np.errstate(all="ignore"):
+            value, gradient = objective(torch.from_numpy(point), torch.from_numpy(problems))
         return value.numpy(), gradient.numpy()
 
     point: FloatArray = start.numpy().copy()

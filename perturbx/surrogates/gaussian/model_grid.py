@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import log
 
 import torch
 
@@ -55,6 +56,14 @@ def distances(masks: torch.Tensor, others: torch.Tensor | None = None) -> torch.
     return (signs @ theirs.mT).neg_().add_(masks.shape[-1]).mul_(0.5).to(torch.int64)
 
 
+def by_distance(table: torch.Tensor, distance: torch.Tensor) -> torch.Tensor:
+    """Return the entries of a table ``(n + 1,)`` at distances of any shape.
+
+    numpy looks them up in a third of torch's time.
+    """
+    return torch.from_numpy(table.numpy().take(distance.numpy(), mode="clip"))
+
+
 def same_distances(masks: torch.Tensor) -> Iterator[tuple[torch.Tensor, list[int]]]:
     """Yield distances ``(R, R)`` of rows, and which of the texts ``(T, R, n)`` have them."""
     found: dict[bytes, tuple[torch.Tensor, list[int]]] = {}
@@ -84,23 +93,30 @@ def likely_models(
     rows : slice or numpy.ndarray of int
         At most `MOST_DECOMPOSED` of the rows, which give the weights.
     """
-    n_rows = len(distance)
     few = distance[rows][:, rows]
-    is_whole = len(few) == n_rows
+    is_whole = len(few) == len(distance)
     logs = torch.full((len(tables), len(NUGGETS), columns.shape[1]), -torch.inf).double()
-    for index, own in evidence_by_table(few, columns[rows], tables, hopeless=HOPELESS):
+    factors: dict[tuple[int, int], torch.Tensor] = {}
+    for index, own, lower in evidence_by_table(few, columns[rows], tables, hopeless=HOPELESS):
         logs[index] = own
+        if is_whole:
+            could_count = (own > logs.amax((0, 1)) + log(LEAST_WEIGHT)).any(1)
+            for nugget in could_count.nonzero().flatten().tolist():
+                factors[index, nugget] = lower[nugget].clone()
     weights = torch.softmax(logs.flatten(0, 1), dim=0)
     likeliest = weights.argmax(0)
     weights = _those_that_count(weights, best_only=not is_whole)
     for index in torch.nonzero(weights.any(1)).flatten().tolist():
         by_rho, by_nugget = divmod(index, len(NUGGETS))
-        matrix = tables[by_rho][distance]
-        matrix.diagonal().add_(NUGGETS[by_nugget])
-        lower = torch.linalg.cholesky(matrix)
-        is_likeliest = likeliest == index
+        if is_whole:
+            factor = factors[by_rho, by_nugget]
+        else:
+            matrix = by_distance(tables[by_rho], distance)
+            matrix.diagonal().add_(NUGGETS[by_nugget])
+            factor = torch.linalg.cholesky(matrix)
+        root = CholeskyRoot(factor)
         yield GridModel(
-            RHOS[by_rho], NUGGETS[by_nugget], CholeskyRoot(lower), weights[index], is_likeliest
+            RHOS[by_rho], NUGGETS[by_nugget], root, weights[index], likeliest == index
         )
 
 
@@ -110,33 +126,42 @@ def evidence_by_table(
     tables: Sequence[torch.Tensor],
     *,
     hopeless: float = torch.inf,
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """Yield the indices of tables, and -nll ``(nuggets, c)`` of columns ``(R, c)`` under them.
+) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+    """Yield the indices of tables, -nll ``(nuggets, c)`` of columns ``(R, c)``, and the factors.
 
     From the middle on to both ends, until a table's likelihoods are all smaller than the largest by
-    a factor of exp(hopeless).
+    a factor of exp(hopeless). Nuggets that are so at one table, and their neighbours, too, are left
+    out at the next: -nll is minus infinity there. The factors ``(nuggets, R, R)`` are lost at the
+    next table.
     """
     n_rows, n_columns = columns.shape
     nuggets = torch.tensor(NUGGETS, dtype=torch.float64)[:, None]
-    beside = columns.expand(len(NUGGETS), -1, -1)
     # Memory is the same for all tables, as new one takes longer than what is calculated. LAPACK
     # stores column after column.
     matrices, lower = torch.empty((2, len(NUGGETS), n_rows, n_rows), dtype=torch.float64)
     lower, flags = lower.mT, torch.empty(len(NUGGETS), dtype=torch.int32)
     largest = torch.full((n_columns,), -torch.inf).double()
-    middle = len(tables) // 2
+    middle, of_middle = len(tables) // 2, slice(0, len(NUGGETS))
     for path in (range(middle, len(tables)), range(middle - 1, -1, -1)):
+        some = of_middle
         for index in path:
-            matrices.copy_(tables[index][distance]).diagonal(dim1=1, dim2=2).add_(nuggets)
-            torch.linalg.cholesky_ex(matrices, check_errors=True, out=(lower, flags))
-            along = torch.linalg.solve_triangular(lower, beside, upper=False)
+            own, factors = matrices[some], lower[some]
+            own.copy_(by_distance(tables[index], distance)).diagonal(dim1=1, dim2=2).add_(nuggets[some])
+            torch.linalg.cholesky_ex(own, check_errors=True, out=(factors, flags[some]))
+            beside = columns.expand(len(own), -1, -1)
+            along = torch.linalg.solve_triangular(factors, beside, upper=False)
             scale = (along.square().sum(1) / n_rows).clamp_min(torch.finfo(columns.dtype).tiny)
-            determinants = lower.diagonal(dim1=1, dim2=2).log().sum(1)
-            logs = -0.5 * n_rows * scale.log() - determinants[:, None]
-            yield index, logs
+            determinants = factors.diagonal(dim1=1, dim2=2).log().sum(1)
+            logs = torch.full((len(NUGGETS), n_columns), -torch.inf).double()
+            logs[some] = -0.5 * n_rows * scale.log() - determinants[:, None]
+            yield index, logs, lower
             largest = torch.maximum(largest, logs.amax(0))
-            if (logs.amax(0) < largest - hopeless).all():
+            promising = (logs >= largest - hopeless).any(1).nonzero()
+            if not len(promising):
                 break
+            some = slice(max(int(promising[0]) - 1, 0), int(promising[-1]) + 2)
+            if index == middle:
+                of_middle = some
 
 
 def _those_that_count(weights: torch.Tensor, *, best_only: bool) -> torch.Tensor:

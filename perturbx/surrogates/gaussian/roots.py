@@ -23,12 +23,14 @@ class CholeskyRoot:
         return self.whiten(beside.flatten(1)).view(beside.shape).movedim(0, -2)
 
     def left_out_residuals(self, targets: torch.Tensor) -> torch.Tensor:
-        """Return each target minus its prediction from the others, ``(R, m)``.
+        """Return each target minus its prediction from the others, ``(R, m)``."""
+        return self.left_out(targets)[0]
 
-        (K⁻¹y)_j / (K⁻¹)_jj (Rasmussen & Williams 2006, 5.12).
+    def left_out(self, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return these residuals ``(R, m)``, and the variances of the predictions, ``(R,)``.
+
+        (K⁻¹y)_j / (K⁻¹)_jj and 1 / (K⁻¹)_jj (Rasmussen & Williams 2006, 5.12).
         """
-        return torch.cholesky_solve(targets, self.lower) * self.left_out_variances()[:, None]
-
-    def left_out_variances(self) -> torch.Tensor:
-        """Return the variances of these predictions, 1 / (K⁻¹)_jj, ``(R,)``."""
-        return 1.0 / torch.cholesky_inverse(self.lower).diagonal()
+        inverse = torch.cholesky_inverse(self.lower)
+        variances = 1.0 / inverse.diagonal()
+        return (inverse @ targets) * variances[:, None], variances

@@ -15,12 +15,10 @@ from dataclasses import dataclass
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
-from perturbx.surrogates.gaussian.model_grid import distances
+from perturbx.surrogates.gaussian.model_grid import by_distance
 from perturbx.surrogates.gaussian.relevances import Parameters
 from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
-from perturbx.surrogates.odd_gp.further_pairs import (
-    compared_pairs,
-)
+from perturbx.surrogates.odd_gp.further_pairs import Compared, compared_pairs
 from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE, Scales, straight_models
 from perturbx.surrogates.odd_gp.odd_part import same_masks, subset
@@ -118,8 +116,9 @@ def fit_bounded(
     residuals = torch.empty_like(odd)
     left_open = torch.empty((len(masks), n_units, n_units), dtype=torch.float64)
     for own, problems in same_masks(masks):
-        further, readout = compared_pairs(own)
-        base, guess = _straight(own, further, odd[problems], straight[problems])
+        compared = compared_pairs(own)
+        n_further = compared.to_further.shape[1]
+        base, guess = _straight(own, compared, odd[problems], straight[problems])
         n_parts = -(-len(problems) * n_pairs**2 // CELLS_AT_ONCE)
         of_even = torch.cat(
             [
@@ -127,18 +126,19 @@ def fit_bounded(
                 for some in torch.tensor_split(problems, n_parts)
             ]
         )
-        at_once = max(1, PREDICTED_AT_ONCE // (n_pairs * max(n_pairs, len(further))))
+        at_once = max(1, PREDICTED_AT_ONCE // (n_pairs * max(n_pairs, n_further)))
         at_once = min(at_once, len(problems))
-        room = Room.of_size(at_once * n_pairs * max(n_pairs, len(further)))
+        room = Room.of_size(at_once * n_pairs * max(n_pairs, n_further))
         for start in range(0, len(problems), at_once):
             part = slice(start, start + at_once)
             some = problems[part]
             here = bent.of(some)
             mean, left_out = (
                 _odd_scores(one, other, here)
-                for one, other in _predict(own, further, here, (points[some], of_even[part]), room)
+                for one, other in _predict(compared, here, (points[some], of_even[part]), room)
             )
             difference = mean - guess[part]
+            readout = compared.readout
             values[some] = base[part] + difference @ readout.weights.mT
             left_open[some] = readout.scale(difference)[:, None, None] * readout.covariance
             residuals[some] = odd[some] - left_out
@@ -146,40 +146,40 @@ def fit_bounded(
 
 
 def _straight(
-    masks: torch.Tensor, further: torch.Tensor, odd: torch.Tensor, models: torch.Tensor
+    masks: torch.Tensor, compared: Compared, odd: torch.Tensor, models: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return Shapley values ``(b, n)`` and means at further pairs ``(b, M)`` on the straight scale.
 
     Parameters
     ----------
-    masks, further : torch.Tensor, (P, n) and (M, n)
-        The pairs, and further ones.
+    masks : torch.Tensor, (P, n)
+        The pairs.
+    compared : Compared
+        Further ones.
     odd : torch.Tensor, (b, P)
-        Their odd values.
+        The pairs' odd values.
     models : torch.Tensor of int, (b,)
         Which of `straight_models` each problem takes.
     """
     n_units, white = masks.shape[1], white_kernel(masks.shape[1])
     values = torch.empty((len(odd), n_units), dtype=torch.float64)
-    means = torch.empty((len(odd), len(further)), dtype=torch.float64)
-    distance, between = distances(masks), distances(masks, further)
+    means = torch.empty((len(odd), compared.to_further.shape[1]), dtype=torch.float64)
     of_white = white_readout(white, masks)
     for index in sorted(set(models.tolist())):
         problems = models == index
         rho, nugget = straight_models()[index]
         kernel = isotropic_kernel(n_units, rho)
         table = torch.from_numpy(kernel.by_distance)
-        matrix = table[distance]
+        matrix = by_distance(table, compared.distance)
         matrix.diagonal().add_(nugget)
         divided = torch.cholesky_solve(odd[problems].mT, torch.linalg.cholesky(matrix)).mT
         values[problems] = divided @ (isotropic_readout(kernel, masks) + nugget * of_white)
-        means[problems] = divided @ table[between]
+        means[problems] = divided @ by_distance(table, compared.to_further)
     return values, means
 
 
 def _predict(
-    masks: torch.Tensor,
-    further: torch.Tensor,
+    compared: Compared,
     bent: Bent,
     points: tuple[torch.Tensor, torch.Tensor],
     room: Room,
@@ -188,7 +188,7 @@ def _predict(
 
     Parameters
     ----------
-    masks, further : torch.Tensor, (P, n) and (M, n)
+    compared : Compared
         The pairs, and further ones.
     bent : Bent
         Both parts of u.
@@ -197,18 +197,16 @@ def _predict(
     room : Room
         For their covariances.
     """
-    n_units = masks.shape[1]
-    geometry, to_others = Geometry.of_masks(masks), Geometry.of_masks(masks, further)
-    of_odd, of_even = (Parameters.unpack(own, n_units) for own in points)
+    of_odd, of_even = (Parameters.unpack(own, compared.pairs.n_units) for own in points)
     parts = []
     for kernel, own, values, variance in (
         (relevance_kernel, of_odd, bent.odd, 1.0),
         (even_kernel, of_even, bent.even, 1.0 + MEAN_VARIANCE),
     ):
-        matrix = kernel.covariance(own, geometry, room)
+        matrix = kernel.covariance(own, compared.pairs, room)
         matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
         lower = torch.linalg.cholesky(matrix)
-        cross = kernel.covariance(own, to_others, room)
+        cross = kernel.covariance(own, compared.further, room)
         parts.append(_condition(lower, cross, variance + own.nugget, values))
     return list(zip(*parts, strict=True))
 

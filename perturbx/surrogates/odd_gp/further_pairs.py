@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
-from perturbx.surrogates.gaussian.model_grid import distances
+from perturbx.surrogates.gaussian.model_grid import by_distance, distances
+from perturbx.surrogates.odd_gp.geometry import Geometry
 from perturbx.surrogates.odd_gp.posterior import (
     isotropic_readout,
     prior_covariance,
@@ -128,8 +129,29 @@ class Readout:
         return variances
 
 
-def compared_pairs(masks: torch.Tensor) -> tuple[torch.Tensor, Readout]:
-    """Return further pairs ``(M, n)`` for those of a table ``(P, n)``, and their readout.
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Where the models of a table's P pairs are compared.
+
+    Parameters
+    ----------
+    pairs, further : Geometry
+        Of the table's pairs with one another, and with M further ones.
+    distance, to_further : torch.Tensor of int, (P, P) and (P, M)
+        In how many units they differ.
+    readout : Readout
+        Of the further ones.
+    """
+
+    pairs: Geometry
+    further: Geometry
+    distance: torch.Tensor
+    to_further: torch.Tensor
+    readout: Readout
+
+
+def compared_pairs(masks: torch.Tensor) -> Compared:
+    """Return where models are compared that were fitted to the pairs ``(P, n)`` of a table.
 
     The last few are kept: they depend on the pairs alone, and texts of one length have the same.
     """
@@ -137,12 +159,19 @@ def compared_pairs(masks: torch.Tensor) -> tuple[torch.Tensor, Readout]:
 
 
 @lru_cache(maxsize=4)
-def _compared_pairs(masks: bytes, n_pairs: int, n_units: int) -> tuple[torch.Tensor, Readout]:
+def _compared_pairs(masks: bytes, n_pairs: int, n_units: int) -> Compared:
     own = torch.frombuffer(bytearray(masks), dtype=torch.bool).view(n_pairs, n_units)
     named = further_pairs(n_units, n_pairs)[:, order_of_units(own[None])[0].argsort()]
     between = distances(own, named)
-    further = named[((between > 0) & (between < n_units)).all(0)]
-    return further, readout_of_differences(own, further)
+    are_others = ((between > 0) & (between < n_units)).all(0)
+    further = named[are_others]
+    return Compared(
+        Geometry.of_masks(own),
+        Geometry.of_masks(own, further),
+        distances(own),
+        between[:, are_others],
+        readout_of_differences(own, further),
+    )
 
 
 def readout_of_differences(masks: torch.Tensor, further: torch.Tensor) -> Readout:
@@ -153,7 +182,7 @@ def readout_of_differences(masks: torch.Tensor, further: torch.Tensor) -> Readou
     n_pairs, n_units = masks.shape
     both = torch.cat([masks, further])
     kernel, white = isotropic_kernel(n_units, RHO), white_kernel(n_units)
-    matrix = torch.from_numpy(kernel.by_distance)[distances(both)]
+    matrix = by_distance(torch.from_numpy(kernel.by_distance), distances(both))
     matrix.diagonal().add_(NUGGET)
     lower = torch.linalg.cholesky(matrix)
     readout = isotropic_readout(kernel, both) + NUGGET * white_readout(white, both)

@@ -76,10 +76,10 @@ def _left_out(models: list[GridModel], columns: torch.Tensor) -> tuple[torch.Ten
     for model in models:
         own = model.is_likeliest
         if own.any():
-            residuals[:, own] = model.root.left_out_residuals(columns[:, own])
+            left, variances = model.root.left_out(columns[:, own])
+            residuals[:, own] = left
             scale = model.root.whiten(columns[:, own]).square().mean(0)
-            variances = model.root.left_out_variances()[:, None] * scale
-            surprise[own] = (residuals[1:, own].square() / variances[1:]).mean(0)
+            surprise[own] = (left[1:].square() / variances[1:, None]).mean(0) / scale
     return residuals, surprise
 
 

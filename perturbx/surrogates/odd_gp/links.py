@@ -132,7 +132,9 @@ def likeliest_scales(
     straight = torch.zeros(n_columns, dtype=torch.int64)
     for each, tables in ((of_odd, _odd_tables(n_units)), (of_even, _even_tables(n_units))):
         columns = each.movedim(1, 0).flatten(1)
-        by_table = dict(evidence_by_table(distance, columns, list(tables)))
+        by_table = {
+            index: own for index, own, _ in evidence_by_table(distance, columns, list(tables))
+        }
         of_models = torch.cat([by_table[index] for index in range(len(tables))])
         of_models = of_models.view(-1, *evidence.shape)
         evidence = evidence + of_models.logsumexp(0)

@@ -103,8 +103,9 @@ def _fit(
     mean = share @ each
     off = each - mean
     covariance = torch.tensordot(share, torch.stack(spreads), dims=1)
-    residuals = roots[0].left_out_residuals(values[:, None])[:, 0]
-    surprise = (residuals.square() / roots[0].left_out_variances())[1:].mean()
+    left, variances = roots[0].left_out(values[:, None])
+    residuals = left[:, 0]
+    surprise = (residuals.square() / variances)[1:].mean()
     return mean, covariance + (off.mT * share) @ off, residuals, surprise
 
 

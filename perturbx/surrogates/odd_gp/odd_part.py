@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,8 @@ class OddPart:
         ½[v(S) + v(N∖S)], in the same units.
     scale : numpy.ndarray, (n_outputs,)
         The root mean square of g; 0 where it is rounding, and then `values` are ones.
+    rows : numpy.ndarray of int, (P, 2)
+        Where each pair stands in the table, the coalition of `masks` first.
     """
 
     masks: MaskMatrix
@@ -46,6 +49,7 @@ class OddPart:
     noise: FloatArray
     means: FloatArray
     scale: FloatArray
+    rows: IntArray
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -56,7 +60,7 @@ class OddPart:
         return bool(self.noise.max(initial=0.0) > NEGLIGIBLE)
 
 
-def odd_part(table: ScoreTable, name: str) -> OddPart:
+def odd_part(table: ScoreTable, name: str, like: IntArray | None = None) -> OddPart:
     """Return the odd part of a table; rows whose complement is missing are left out.
 
     Parameters
@@ -65,11 +69,12 @@ def odd_part(table: ScoreTable, name: str) -> OddPart:
         With both ends.
     name : str
         The surrogate that asks.
+    like : numpy.ndarray of int, (P, 2), optional
+        The rows of another table's pairs: where they are those of this one, too, as in all tables
+        of one design, they are not looked for.
     """
-    full, empty = ends(table, name)
-    pairs = complement_pairs(table.masks)
-    pairs = pairs[(pairs[:, 1] >= 0) & ~np.isin(pairs[:, 0], (full, empty))]
-    first, second = np.concatenate([[(full, empty)], pairs]).T
+    rows = like if like is not None and _are_pairs(table, like) else _rows_of_pairs(table, name)
+    first, second = rows.T
     values = (table.scores[first] - table.scores[second]) / 2.0
     noise = np.zeros_like(values)
     if table.variances is not None:
@@ -83,14 +88,35 @@ def odd_part(table: ScoreTable, name: str) -> OddPart:
         noise=noise / np.square(unit),
         means=(table.scores[first] + table.scores[second]) / (2.0 * unit),
         scale=scale,
+        rows=rows,
     )
+
+
+def _rows_of_pairs(table: ScoreTable, name: str) -> IntArray:
+    """Return the rows ``(P, 2)`` of the ends, and of all other pairs."""
+    full, empty = ends(table, name)
+    pairs = complement_pairs(table.masks)
+    pairs = pairs[(pairs[:, 1] >= 0) & ~np.isin(pairs[:, 0], (full, empty))]
+    return np.concatenate([[(full, empty)], pairs])
+
+
+def _are_pairs(table: ScoreTable, rows: IntArray) -> bool:
+    """Say whether these ``(P, 2)`` are all rows of a table, the ends first and then its pairs."""
+    if rows.size != len(table):
+        return False
+    first, second = table.masks[rows[:, 0]], table.masks[rows[:, 1]]
+    return bool(first[0].all() and (first ^ second).all())
 
 
 def check_pairs(table: ScoreTable, name: str) -> None:
     """Raise a `SurrogateError` where an end is missing or there is no pair between."""
     ends(table, name)
+    between = interior(table.masks)
+    # In most designs complements stand side by side.
+    if (table.masks[:-1] ^ table.masks[1:])[between[:-1]].all(axis=1).any():
+        return
     first, second = complement_pairs(table.masks).T
-    if not ((second >= 0) & interior(table.masks)[first]).any():
+    if not ((second >= 0) & between[first]).any():
         raise SurrogateError(
             f"{name} needs coalitions that stand beside their complements, and the {len(table)} "
             f"rows of the table hold no such pair but the ends; draw some with the sampler "
@@ -106,7 +132,9 @@ def blocks(part: OddPart, most_pairs: int) -> list[OddPart]:
     order = 1 + np.random.default_rng(0).permutation(len(part) - 1)
     rows = [np.concatenate([[0], order[start::n_blocks]]) for start in range(n_blocks)]
     return [
-        OddPart(part.masks[r], part.values[r], part.noise[r], part.means[r], part.scale)
+        OddPart(
+            part.masks[r], part.values[r], part.noise[r], part.means[r], part.scale, part.rows[r]
+        )
         for r in rows
     ]
 
@@ -115,8 +143,12 @@ def subset(n_pairs: int, most: int) -> slice | IntArray:
     """Return at most so many of the pairs, the first and random others; all where they are few."""
     if n_pairs <= most:
         return slice(None)
-    shuffled = 1 + np.random.default_rng(0).permutation(n_pairs - 1)
-    return np.concatenate([[0], shuffled])[:most]
+    return _shuffled(n_pairs)[:most]
+
+
+@lru_cache(maxsize=64)
+def _shuffled(n_pairs: int) -> IntArray:
+    return np.concatenate([[0], 1 + np.random.default_rng(0).permutation(n_pairs - 1)])
 
 
 def same_masks(masks: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:

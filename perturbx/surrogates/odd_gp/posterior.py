@@ -76,8 +76,8 @@ def prior_covariance(kernel: IsotropicKernel | WhiteKernel, n_units: int) -> tor
 def isotropic_readout(kernel: IsotropicKernel, masks: torch.Tensor) -> torch.Tensor:
     """Return the covariance ``(..., P, n)`` of each pair's value and each Shapley value."""
     others = masks.sum(-1, keepdim=True) - masks.to(torch.int64)
-    sign = 2.0 * masks.to(torch.float64) - 1.0
-    return 2.0 * sign * torch.from_numpy(kernel.readout)[others]
+    readout = torch.from_numpy(2.0 * kernel.readout)[others]
+    return torch.where(masks, readout, -readout)
 
 
 def white_readout(kernel: WhiteKernel, masks: torch.Tensor) -> torch.Tensor:

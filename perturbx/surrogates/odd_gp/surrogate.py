@@ -11,15 +11,21 @@ import torch
 
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.exact import ExactShapley
-from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, Quality, quality_of
+from perturbx.surrogates.fit_quality import (
+    LEAST_GROUPS,
+    NO_QUALITY,
+    ROUNDING,
+    Quality,
+    quality_of_squares,
+)
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.odd_gp.averaging import average
 from perturbx.surrogates.odd_gp.mixture import fit_mixture
 from perturbx.surrogates.odd_gp.noisy_isotropic import fit_noisy_isotropic
 from perturbx.surrogates.odd_gp.odd_part import OddPart, blocks, check_pairs, odd_part
 from perturbx.surrogates.odd_gp.relevance import fit_relevance
-from perturbx.surrogates.surrogate import MOST_UNITS_WITH_COVARIANCE, BatchSurrogate, ends
-from perturbx.typing import FloatArray
+from perturbx.surrogates.surrogate import MOST_UNITS_WITH_COVARIANCE, BatchSurrogate
+from perturbx.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
@@ -107,12 +113,15 @@ class OddGP(BatchSurrogate):
         """Return the attributions of tables with the same numbers of units and outputs."""
         fitted: dict[int, Attribution] = {}
         alike: dict[tuple[int, bool], list[tuple[int, OddPart]]] = {}
+        rows: IntArray | None = None
         for index, table in enumerate(tables):
             if holds_all(table):
                 (exact,) = ExactShapley().fit_alike([table])
                 fitted[index] = replace(exact, method=self.name)
                 continue
-            for block in blocks(odd_part(table, self.name), MOST_PAIRS):
+            part = odd_part(table, self.name, like=rows)
+            rows = part.rows
+            for block in blocks(part, MOST_PAIRS):
                 alike.setdefault((len(block), block.is_noisy), []).append((index, block))
         estimates: dict[int, list[_Estimate]] = {}
         for (n_pairs, _), members in alike.items():
@@ -128,57 +137,82 @@ class OddGP(BatchSurrogate):
 
 @dataclass(frozen=True, eq=False)
 class _Estimate:
-    """What the pairs of one block say, in units of the scores."""
+    """What the pairs of one block say of k outputs, in units of the scores.
+
+    Parameters
+    ----------
+    values, covariance : numpy.ndarray, (k, n) and (k, n, n)
+        The Shapley values, but for what all have in common, and of the differences of their errors.
+    ends : numpy.ndarray of int, (2,)
+        The rows of the full and the empty coalition.
+    n_pairs : int
+        How many pairs.
+    squares, left, noise : numpy.ndarray, (k,)
+        Added up over all pairs but the ends: the squares of the odd values, of their errors where
+        they are left out, and their noise.
+    largest : numpy.ndarray, (k,)
+        The largest absolute odd value.
+    """
 
     values: FloatArray
     covariance: FloatArray
-    residuals: FloatArray
-    targets: FloatArray
+    ends: IntArray
+    n_pairs: int
+    squares: FloatArray
+    left: FloatArray
     noise: FloatArray
+    largest: FloatArray
 
 
 def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
     """Return the estimates of parts with the same number of pairs."""
     masks = torch.from_numpy(np.stack([part.masks for part in parts]))
     values = torch.from_numpy(np.stack([part.values for part in parts]))
-    scale = torch.from_numpy(np.stack([part.scale for part in parts]))
+    scale = np.stack([part.scale for part in parts])
+    noise = np.stack([part.noise for part in parts])
     if parts[0].is_noisy:
-        noise = torch.from_numpy(np.stack([part.noise for part in parts]))
-        isotropic = fit_noisy_isotropic(masks, values, noise)
-        mean = average(isotropic, fit_relevance(masks, values, noise))
+        of_values = torch.from_numpy(noise)
+        isotropic = fit_noisy_isotropic(masks, values, of_values)
+        mean = average(isotropic, fit_relevance(masks, values, of_values))
     else:
         means = torch.from_numpy(np.stack([part.means for part in parts]))
         mean = fit_mixture(masks, values, means)
     n_pairs, n_units = masks.shape[1:]
     inflation = NOISY_INFLATION if parts[0].is_noisy else INFLATION
-    covariance = mean.covariance * (1.0 + inflation * n_units / n_pairs)
+    # The values' sum is known, so of their errors only the differences count.
+    covariance = mean.covariance - mean.covariance.mean(2, keepdim=True)
+    covariance -= covariance.mean(3, keepdim=True)
+    variance = np.square(scale)
+    odd, left = values[:, 1:].numpy(), mean.residuals[:, 1:].numpy()
+    of_values = mean.values - mean.values.mean(2, keepdim=True)
     arrays = (
-        mean.values * scale[:, :, None],
-        covariance * scale.square()[:, :, None, None],
-        mean.residuals * scale[:, None],
-        values * scale[:, None],
-        torch.from_numpy(np.stack([part.noise for part in parts])) * scale.square()[:, None],
+        of_values.numpy() * scale[:, :, None],
+        covariance.numpy() * ((1.0 + inflation * n_units / n_pairs) * variance)[:, :, None, None],
+        np.stack([part.rows[0] for part in parts]),
+        np.full(len(parts), n_pairs),
+        np.square(odd).sum(axis=1) * variance,
+        np.square(left).sum(axis=1) * variance,
+        noise[:, 1:].sum(axis=1) * variance,
+        np.abs(odd).max(axis=1, initial=0.0) * scale,
     )
-    return [_Estimate(*(array[text].numpy() for array in arrays)) for text in range(len(parts))]
+    return [_Estimate(*(array[text] for array in arrays)) for text in range(len(parts))]
 
 
 def _attribution(table: ScoreTable, estimates: Sequence[_Estimate], name: str) -> Attribution:
     """Return the mean of the blocks, with the gap to v(N) - v(∅) spread over the units."""
-    full, empty = ends(table, name)
-    values = np.mean([estimate.values for estimate in estimates], axis=0).T
-    covariance = np.mean([estimate.covariance for estimate in estimates], axis=0)
-    # The values' sum is known, so of their errors only the differences count.
-    covariance = covariance - covariance.mean(axis=1, keepdims=True)
-    covariance = covariance - covariance.mean(axis=2, keepdims=True)
+    full, empty = estimates[0].ends
+    values, covariance = estimates[0].values, estimates[0].covariance
+    if len(estimates) > 1:
+        values = np.mean([estimate.values for estimate in estimates], axis=0)
+        covariance = np.mean([estimate.covariance for estimate in estimates], axis=0)
     if table.variances is not None:
         of_sum = table.variances[full] + table.variances[empty]
         covariance = covariance + of_sum[:, None, None] / table.n_units**2
     quality = _quality(estimates)
-    n_pairs = min(len(estimate.targets) for estimate in estimates)
+    n_pairs = int(min(estimate.n_pairs for estimate in estimates))
     per_pair = table.n_units / n_pairs
     return Attribution(
-        values=(table.scores[full] - table.scores[empty]) / table.n_units
-        + (values - values.mean(axis=0)),
+        values=(table.scores[full] - table.scores[empty]) / table.n_units + values.T,
         base_values=table.scores[empty].copy(),
         std_errors=np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2).T, 0.0)),
         method=name,
@@ -193,33 +227,33 @@ def _attribution(table: ScoreTable, estimates: Sequence[_Estimate], name: str) -
 
 
 def _quality(estimates: Sequence[_Estimate]) -> Quality:
-    """Return R² of the odd values of all pairs but the ends, each predicted from the others."""
-    residuals = np.concatenate([estimate.residuals[1:] for estimate in estimates])
-    targets = np.concatenate([estimate.targets[1:] for estimate in estimates])
-    if len(targets) < LEAST_GROUPS:
+    """Return R² of the odd values of all pairs but the ends, each predicted from the others.
+
+    Known noise of the scorer is taken off both; none is told where too little is left.
+    """
+    n_pairs = sum(estimate.n_pairs - 1 for estimate in estimates)
+    if n_pairs < LEAST_GROUPS:
         return NO_QUALITY
-    noise = np.concatenate([estimate.noise[1:] for estimate in estimates]).sum(axis=0)
+    sums = [(estimate.squares, estimate.left, estimate.noise) for estimate in estimates]
+    squares, left, noise = np.sum(sums, axis=0)
     if noise.any():
-        return _quality_without(noise, residuals, targets)
-    # Both rows of a pair count; their odd values are opposite, and so their mean is 0.
-    return quality_of(np.concatenate([residuals, -residuals]), np.concatenate([targets, -targets]))
+        return _quality_without(noise, left, squares)
+    largest = np.max([estimate.largest for estimate in estimates], axis=0)
+    return quality_of_squares(left, squares, n_pairs * np.square(ROUNDING * largest))
 
 
-def _quality_without(noise: FloatArray, residuals: FloatArray, targets: FloatArray) -> Quality:
+def _quality_without(noise: FloatArray, left: FloatArray, squares: FloatArray) -> Quality:
     """Return the share explained of what is not noise of the scorer; none where that is too little.
 
     Parameters
     ----------
-    noise : numpy.ndarray, (n_outputs,)
-        Its variance, added up over the pairs.
-    residuals, targets : numpy.ndarray, (n_pairs, n_outputs)
-        What is left over of the odd values, and these.
+    noise, left, squares : numpy.ndarray, (n_outputs,)
+        See `_Estimate`.
     """
-    total = np.square(targets).sum(axis=0)
-    signal = total - noise
-    if (signal < LEAST_SIGNAL * total).any():
+    signal = squares - noise
+    if (signal < LEAST_SIGNAL * squares).any():
         return NO_QUALITY
-    left = np.maximum(np.square(residuals).sum(axis=0) - noise, 0.0)
+    unexplained = np.maximum(left - noise, 0.0)
     # An output that is constant has nothing to explain.
-    share = np.divide(left, signal, out=np.zeros_like(left), where=signal > 0)
-    return Quality(1.0 - share, float(1.0 - left.sum() / signal.sum()))
+    share = np.divide(unexplained, signal, out=np.zeros_like(left), where=signal > 0)
+    return Quality(1.0 - share, float(1.0 - unexplained.sum() / signal.sum()))
