@@ -117,7 +117,7 @@ def fit_bounded(
     left_open = torch.empty((len(masks), n_units, n_units), dtype=torch.float64)
     for own, problems in same_masks(masks):
         compared = compared_pairs(own)
-        n_further = compared.to_further.shape[1]
+        n_further = len(compared.further.others)
         base, guess = _straight(own, compared, odd[problems], straight[problems])
         n_parts = -(-len(problems) * n_pairs**2 // CELLS_AT_ONCE)
         of_even = torch.cat(
@@ -163,18 +163,18 @@ def _straight(
     """
     n_units, white = masks.shape[1], white_kernel(masks.shape[1])
     values = torch.empty((len(odd), n_units), dtype=torch.float64)
-    means = torch.empty((len(odd), compared.to_further.shape[1]), dtype=torch.float64)
+    means = torch.empty((len(odd), len(compared.further.others)), dtype=torch.float64)
     of_white = white_readout(white, masks)
     for index in sorted(set(models.tolist())):
         problems = models == index
         rho, nugget = straight_models()[index]
         kernel = isotropic_kernel(n_units, rho)
         table = torch.from_numpy(kernel.by_distance)
-        matrix = by_distance(table, compared.distance)
+        matrix = by_distance(table, compared.pairs.distance)
         matrix.diagonal().add_(nugget)
         divided = torch.cholesky_solve(odd[problems].mT, torch.linalg.cholesky(matrix)).mT
         values[problems] = divided @ (isotropic_readout(kernel, masks) + nugget * of_white)
-        means[problems] = divided @ by_distance(table, compared.to_further)
+        means[problems] = divided @ by_distance(table, compared.further.distance)
     return values, means
 
 

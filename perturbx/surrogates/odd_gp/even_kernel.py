@@ -18,32 +18,48 @@ import torch
 from perturbx.surrogates.gaussian.relevances import Parameters, inner
 from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE
-from perturbx.surrogates.odd_gp.relevance_kernel import condition, prior_penalty, starting_point
+from perturbx.surrogates.odd_gp.relevance_kernel import (
+    agreements,
+    condition,
+    prior_penalty,
+    starting_point,
+)
+from perturbx.typing import FloatArray
 
 
 def covariance(own: Parameters, geometry: Geometry, room: Room | None = None) -> torch.Tensor:
     """Return K of pairs and others, ``(b, P, Q)``, no nugget in it, in the first part of `room`."""
-    squares, product, isotropic = _factors(own, geometry.n_units)
-    shape = len(squares), *geometry.agreement.shape[-2:]
-    matrix, exponent, angle, other = (room or Room.of_size(prod(shape))).matrices(*shape)
+    squares, product = _factors(own)
+    shape = len(squares), *geometry.distance.shape[-2:]
+    matrix, exponent, other = (room or Room.of_size(prod(shape))).matrices(*shape)
+    geometry.look_up(_isotropic(own, geometry.n_units)[0], matrix)
     geometry.exponents(own.relevances, out=exponent)
-    torch.mul(exponent, squares, out=matrix).mul_(exponent).add_(MEAN_VARIANCE)
-    torch.mul(geometry.agreement, (0.5 * own.fall_off)[:, None, None], out=angle)
-    for growing, factor in ((exponent.mul_(0.5).exp_(), product), (angle.exp_(), isotropic)):
-        double_sinh = growing.sub_(torch.reciprocal(growing, out=other))
-        matrix.addcmul_(torch.mul(double_sinh, factor, out=other), double_sinh)
-    return matrix
+    matrix.addcmul_(torch.mul(exponent, squares, out=other), exponent)
+    growing = exponent.mul_(0.5).exp_()
+    double_sinh = growing.sub_(torch.reciprocal(growing, out=other))
+    return matrix.addcmul_(torch.mul(double_sinh, product, out=other), double_sinh)
 
 
-def _factors(own: Parameters, n_units: int) -> torch.Tensor:
-    """Return w_0 / B², and w_1 and w_2 over (2 sinh)² of B / 2 and of cn / 2, ``(3, b, 1, 1)``.
+def _factors(own: Parameters) -> torch.Tensor:
+    """Return w_0 / B² and w_1 / (2 sinh(B / 2))², ``(2, b, 1, 1)``.
 
     For cosh(x) - 1 = 2 sinh²(x / 2), which is exact also where x is small.
     """
     total = own.relevances.numpy().sum(1)
-    half = np.sinh([0.5 * total, (0.5 * n_units) * own.fall_off.numpy()])
-    ends = np.square(np.concatenate([total[None], 2.0 * half]))
-    return torch.from_numpy(own.weights.numpy().T / ends)[:, :, None, None]
+    ends = np.square([total, 2.0 * np.sinh(0.5 * total)])
+    return torch.from_numpy(own.weights.numpy()[:, :2].T / ends)[:, :, None, None]
+
+
+def _isotropic(own: Parameters, n_units: int) -> tuple[FloatArray, FloatArray]:
+    """Return w_2 (cosh(c xᵀx') - 1) / (cosh(cn) - 1) + m by distance, ``(b, n + 1)``, and its slope.
+
+    With respect to log c, but for the slope of what is divided by.
+    """
+    fall_off = own.fall_off.numpy()[:, None]
+    angle = fall_off * agreements(n_units)
+    factor = own.weights.numpy()[:, 2:] / np.square(np.sinh((0.5 * n_units) * fall_off))
+    table = factor * np.square(np.sinh(0.5 * angle)) + MEAN_VARIANCE
+    return table, 0.5 * factor * angle * np.sinh(angle)
 
 
 def negative_log_posterior(
@@ -67,39 +83,37 @@ def negative_log_posterior(
     """
     n_pairs, n_units = geometry.signs.shape[-2:]
     own = Parameters.unpack(point, n_units)
-    squares, product, isotropic = _factors(own, n_units)
+    squares, product = _factors(own)
+    isotropic, slope_of_isotropic = _isotropic(own, n_units)
     scratch = (scratch or Scratch.of_size(len(point), n_pairs)).of(len(point))
     exponent = geometry.exponents(own.relevances, out=scratch.exponent)
-    growing, falling = scratch.growing, scratch.falling
-    torch.mul(exponent, 0.5, out=growing[:, 0])
-    torch.mul(geometry.agreement, (0.5 * own.fall_off)[:, None, None], out=growing[:, 1])
-    torch.reciprocal(growing.exp_(), out=falling)
-    double_sinh = torch.sub(growing, falling, out=scratch.slopes)
+    growing = torch.mul(exponent, 0.5, out=scratch.growing).exp_()
+    falling = torch.reciprocal(growing, out=scratch.falling)
+    double_sinh = torch.sub(growing, falling, out=scratch.difference)
     # 2 sinh(x / 2) 2 cosh(x / 2) = 2 sinh(x)
-    slopes = growing.add_(falling).mul_(double_sinh)
-    parts = double_sinh.square_()
-    scaled = torch.mul(exponent, squares, out=falling[:, 1])
-    matrix = torch.mul(scaled, exponent, out=falling[:, 0]).add_(MEAN_VARIANCE)
-    matrix.addcmul_(parts[:, 0], product).addcmul_(parts[:, 1], isotropic)
+    slope_of_product = growing.add_(falling).mul_(double_sinh)
+    of_product = double_sinh.square_()
+    scaled = torch.mul(exponent, squares, out=scratch.scaled)
+    matrix = torch.mul(scaled, exponent, out=falling).addcmul_(of_product, product)
+    matrix.add_(geometry.look_up(isotropic, scratch.isotropic))
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
     conditioned = condition(matrix, values, scratch)
     slope = conditioned.slope
 
-    nugget, fall_off = own.nugget.numpy(), own.fall_off.numpy()
     relevances, weights = own.relevances.numpy(), own.weights.numpy()
-    by_nugget = np.trace(slope.numpy(), axis1=1, axis2=2) * nugget
+    by_nugget = np.trace(slope.numpy(), axis1=1, axis2=2) * own.nugget.numpy()
     by_exponent = scaled.mul_(slope)
     by_squares = inner(by_exponent, exponent)
-    by_product = product.numpy().ravel() * inner(slope, parts[:, 0])
+    by_product = product.numpy().ravel() * inner(slope, of_product)
     # K is a sum of its parts, and what all of them change together is known.
     by_mean = MEAN_VARIANCE * slope.numpy().sum((1, 2))
     by_isotropic = -(by_squares + by_product + by_nugget + by_mean)
     by_weights = np.stack([by_squares, by_product, by_isotropic], axis=1)
-    by_exponent.mul_(2.0).addcmul_(slopes[:, 0].mul_(slope), product)
-    total, across = relevances.sum(1), fall_off * n_units
+    by_exponent.mul_(2.0).addcmul_(slope_of_product.mul_(slope), product)
+    total, across = relevances.sum(1), own.fall_off.numpy() * n_units
     by_b = geometry.slopes(by_exponent)
     by_b -= (2.0 * by_squares / total + by_product / np.tanh(0.5 * total))[:, None]
-    by_c = isotropic.numpy().ravel() * geometry.inner(slopes[:, 1].mul_(slope)) * fall_off
+    by_c = inner(slope, geometry.look_up(slope_of_isotropic, scratch.isotropic))
     by_c -= across * by_isotropic / np.tanh(0.5 * across)
     penalty, gradient = prior_penalty(point, n_units, n_pairs, starting_point(n_units))
     gradient += np.concatenate(

@@ -137,16 +137,12 @@ class Compared:
     ----------
     pairs, further : Geometry
         Of the table's pairs with one another, and with M further ones.
-    distance, to_further : torch.Tensor of int, (P, P) and (P, M)
-        In how many units they differ.
     readout : Readout
         Of the further ones.
     """
 
     pairs: Geometry
     further: Geometry
-    distance: torch.Tensor
-    to_further: torch.Tensor
     readout: Readout
 
 
@@ -168,8 +164,6 @@ def _compared_pairs(masks: bytes, n_pairs: int, n_units: int) -> Compared:
     return Compared(
         Geometry.of_masks(own),
         Geometry.of_masks(own, further),
-        distances(own),
-        between[:, are_others],
         readout_of_differences(own, further),
     )
 

@@ -1,4 +1,4 @@
-"""Where the pairs lie: their signs, and in how many units each two of them agree."""
+"""Where the pairs lie: their signs, and in how many units each two of them differ."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 
-from perturbx.surrogates.gaussian.relevances import inner
+from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.typing import FloatArray
 
 
@@ -20,13 +20,13 @@ class Geometry:
     ----------
     signs, others : torch.Tensor, (P, n) and (Q, n), or (b, P, n) and (b, Q, n)
         x and x', the same for all problems, or each problem's own.
-    agreement : torch.Tensor, (P, Q) or (b, P, Q)
-        xᵀx'.
+    distance : torch.Tensor of int, (P, Q) or (b, P, Q)
+        In how many units they differ.
     """
 
     signs: torch.Tensor
     others: torch.Tensor
-    agreement: torch.Tensor
+    distance: torch.Tensor
 
     @classmethod
     def of_masks(cls, masks: torch.Tensor, others: torch.Tensor | None = None) -> Geometry:
@@ -34,13 +34,13 @@ class Geometry:
 
         Examples
         --------
-        >>> Geometry.of_masks(torch.tensor([[True, True], [False, True]])).agreement
-        tensor([[2., 0.],
-                [0., 2.]], dtype=torch.float64)
+        >>> Geometry.of_masks(torch.tensor([[True, True], [False, True]])).distance
+        tensor([[0, 1],
+                [1, 0]])
         """
         signs = signs_of(masks)
         theirs = signs if others is None else signs_of(others)
-        return cls(signs, theirs, signs @ theirs.mT)
+        return cls(signs, theirs, distances(masks, others))
 
     @property
     def n_units(self) -> int:
@@ -51,7 +51,7 @@ class Geometry:
         """Return that of some of the problems."""
         if self.signs.dim() == 2:
             return self
-        return Geometry(self.signs[problems], self.others[problems], self.agreement[problems])
+        return Geometry(self.signs[problems], self.others[problems], self.distance[problems])
 
     def exponents(self, relevances: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
         """Return E = Σ_i b_i x_i x_i' of relevances ``(b, n)``, ``(b, P, Q)``, written to `out`."""
@@ -62,12 +62,18 @@ class Geometry:
         sums: FloatArray = (weights @ self.signs).mul_(self.signs).sum(1).numpy()
         return sums
 
-    def inner(self, weights: torch.Tensor) -> FloatArray:
-        """Return the sums ``(b,)`` of the products of matrices ``(b, P, Q)`` and the agreement."""
-        if self.agreement.dim() == 2:
-            sums: FloatArray = (weights.flatten(1) @ self.agreement.flatten()).numpy()
-            return sums
-        return inner(weights, self.agreement)
+    def look_up(self, tables: FloatArray, out: torch.Tensor) -> torch.Tensor:
+        """Return the entries of tables by distance ``(b, n + 1)``, ``(b, P, Q)``, in `out`.
+
+        A function of the distance has n + 1 values: to look them up takes less time than to
+        calculate them P Q times.
+        """
+        if self.distance.dim() == 2:
+            tables.take(self.distance.numpy(), axis=1, mode="clip", out=out.numpy())
+            return out
+        places = self.distance.flatten(1)
+        torch.gather(torch.from_numpy(tables), 1, places, out=out.view(places.shape))
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +88,7 @@ class Room:
 
     blocks: torch.Tensor
 
-    BLOCKS: ClassVar[int] = 4
+    BLOCKS: ClassVar[int] = 3
 
     @classmethod
     def of_size(cls, cells: int) -> Room:
@@ -102,10 +108,8 @@ class Scratch:
 
     Parameters
     ----------
-    exponent : torch.Tensor, (b, P, P)
-        E.
-    growing, falling, slopes : torch.Tensor, (b, 2, P, P)
-        Exponentials, of the relevances and of the isotropic part, and what is made of them.
+    exponent, growing, falling, difference, scaled, isotropic : torch.Tensor, (b, P, P)
+        E, exponentials of it and of -E, what is made of them, and what depends on distances alone.
     lower, inverse : torch.Tensor, (b, P, P)
         A Cholesky factor and the inverse, as LAPACK stores them: column after column.
     """
@@ -113,16 +117,17 @@ class Scratch:
     exponent: torch.Tensor
     growing: torch.Tensor
     falling: torch.Tensor
-    slopes: torch.Tensor
+    difference: torch.Tensor
+    scaled: torch.Tensor
+    isotropic: torch.Tensor
     lower: torch.Tensor
     inverse: torch.Tensor
 
     @classmethod
     def of_size(cls, n_problems: int, n_pairs: int) -> Scratch:
         """Return it for at most so many problems."""
-        one = torch.empty((3, n_problems, n_pairs, n_pairs), dtype=torch.float64)
-        both = torch.empty((3, n_problems, 2, n_pairs, n_pairs), dtype=torch.float64)
-        return cls(one[0], both[0], both[1], both[2], one[1].mT, one[2].mT)
+        blocks = torch.empty((8, n_problems, n_pairs, n_pairs), dtype=torch.float64)
+        return cls(*blocks[:6], blocks[6].mT, blocks[7].mT)
 
     def of(self, n_problems: int) -> Scratch:
         """Return its first part."""

@@ -76,24 +76,38 @@ def bounds(n_units: int, *, noisy: bool = False) -> tuple[torch.Tensor, torch.Te
 
 def covariance(own: Parameters, geometry: Geometry, room: Room | None = None) -> torch.Tensor:
     """Return K of pairs and others, ``(b, P, Q)``, no nugget in it, in the first part of `room`."""
-    linear, product, isotropic = _factors(own, geometry.n_units)
-    shape = len(linear), *geometry.agreement.shape[-2:]
-    matrix, exponent, angle, _ = (room or Room.of_size(prod(shape))).matrices(*shape)
+    linear, product = _factors(own)
+    shape = len(linear), *geometry.distance.shape[-2:]
+    matrix, exponent, _ = (room or Room.of_size(prod(shape))).matrices(*shape)
+    geometry.look_up(_isotropic(own, geometry.n_units)[0], matrix)
     geometry.exponents(own.relevances, out=exponent)
-    torch.mul(exponent, linear, out=matrix)
-    torch.mul(geometry.agreement, own.fall_off[:, None, None], out=angle)
-    for growing, factor in ((exponent.exp_(), product), (angle.exp_(), isotropic)):
-        matrix.addcmul_(growing, factor)
-        matrix.addcmul_(growing.reciprocal_(), factor, value=-1.0)
-    return matrix
+    matrix.addcmul_(exponent, linear)
+    matrix.addcmul_(exponent.exp_(), product)
+    return matrix.addcmul_(exponent.reciprocal_(), product, value=-1.0)
 
 
-def _factors(own: Parameters, n_units: int) -> torch.Tensor:
-    """Return w_0 / B, w_1 / (2 sinh B) and w_2 / (2 sinh cn), ``(3, b, 1, 1)``."""
+def _factors(own: Parameters) -> torch.Tensor:
+    """Return w_0 / B and w_1 / (2 sinh B), ``(2, b, 1, 1)``."""
     total = own.relevances.numpy().sum(1)
-    across = n_units * own.fall_off.numpy()
-    ends = np.stack([total, 2.0 * np.sinh(total), 2.0 * np.sinh(across)])
-    return torch.from_numpy(own.weights.numpy().T / ends)[:, :, None, None]
+    ends = np.stack([total, 2.0 * np.sinh(total)])
+    return torch.from_numpy(own.weights.numpy()[:, :2].T / ends)[:, :, None, None]
+
+
+def _isotropic(own: Parameters, n_units: int) -> tuple[FloatArray, FloatArray]:
+    """Return w_2 sinh(c xᵀx') / sinh(cn) by distance, ``(b, n + 1)``, and its slope.
+
+    With respect to log c, but for the slope of what is divided by.
+    """
+    fall_off = own.fall_off.numpy()[:, None]
+    angle = fall_off * agreements(n_units)
+    factor = own.weights.numpy()[:, 2:] / np.sinh(fall_off * n_units)
+    return factor * np.sinh(angle), factor * angle * np.cosh(angle)
+
+
+@lru_cache(maxsize=64)
+def agreements(n_units: int) -> FloatArray:
+    """Return xᵀx' by distance, ``(n + 1,)``."""
+    return n_units - 2.0 * np.arange(n_units + 1)
 
 
 def negative_log_posterior(
@@ -127,33 +141,31 @@ def negative_log_posterior(
     """
     n_pairs, n_units = geometry.signs.shape[-2:]
     own = Parameters.unpack(point, n_units)
-    linear, product, isotropic = _factors(own, n_units)
+    linear, product = _factors(own)
+    isotropic, slope_of_isotropic = _isotropic(own, n_units)
     scratch = (scratch or Scratch.of_size(len(point), n_pairs)).of(len(point))
     exponent = geometry.exponents(own.relevances, out=scratch.exponent)
-    growing, falling = scratch.growing, scratch.falling
-    torch.exp(exponent, out=growing[:, 0])
-    torch.mul(geometry.agreement, own.fall_off[:, None, None], out=growing[:, 1]).exp_()
-    torch.reciprocal(growing, out=falling)
-    double_sinh = torch.sub(growing, falling, out=scratch.slopes)
+    growing = torch.exp(exponent, out=scratch.growing)
+    falling = torch.reciprocal(growing, out=scratch.falling)
+    double_sinh = torch.sub(growing, falling, out=scratch.difference)
     double_cosh = growing.add_(falling)
-    matrix = torch.mul(exponent, linear, out=falling[:, 0])
-    matrix.addcmul_(double_sinh[:, 0], product).addcmul_(double_sinh[:, 1], isotropic)
+    matrix = torch.mul(exponent, linear, out=falling).addcmul_(double_sinh, product)
+    matrix.add_(geometry.look_up(isotropic, scratch.isotropic))
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
     conditioned = condition(matrix, values, scratch, own.scale, noise)
     slope = conditioned.slope
 
-    nugget, fall_off = own.nugget.numpy(), own.fall_off.numpy()
     relevances, weights = own.relevances.numpy(), own.weights.numpy()
-    by_nugget = np.trace(slope.numpy(), axis1=1, axis2=2) * nugget
+    by_nugget = np.trace(slope.numpy(), axis1=1, axis2=2) * own.nugget.numpy()
     by_linear = linear.numpy().ravel() * inner(slope, exponent)
-    by_product = product.numpy().ravel() * inner(slope, double_sinh[:, 0])
+    by_product = product.numpy().ravel() * inner(slope, double_sinh)
     # K is a sum of its parts, and what all of them change together is known.
     by_isotropic = conditioned.by_scale - by_linear - by_product - by_nugget
     by_weights = np.stack([by_linear, by_product, by_isotropic], axis=1)
-    total, across = relevances.sum(1), fall_off * n_units
-    by_b = geometry.slopes(double_cosh[:, 0].mul_(product).add_(linear).mul_(slope))
+    total, across = relevances.sum(1), own.fall_off.numpy() * n_units
+    by_b = geometry.slopes(double_cosh.mul_(product).add_(linear).mul_(slope))
     by_b -= (by_linear / total + by_product / np.tanh(total))[:, None]
-    by_c = isotropic.numpy().ravel() * geometry.inner(double_cosh[:, 1].mul_(slope)) * fall_off
+    by_c = inner(slope, geometry.look_up(slope_of_isotropic, scratch.isotropic))
     by_c -= across * by_isotropic / np.tanh(across)
     parts = [
         by_b * relevances,
