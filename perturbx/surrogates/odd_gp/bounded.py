@@ -221,7 +221,7 @@ def _points_of_even(points: torch.Tensor, masks: torch.Tensor, even: torch.Tenso
     """Return the parameters ``(b, n + 5)`` of the even part, from those of the odd part on."""
     n_pairs, n_units = masks.shape
     rows = subset(n_pairs, rows_for_relevances(n_units, n_pairs))
-    geometry, even = Geometry.of_masks(masks[rows]), of_size_one(even[:, rows])
+    geometry, even = Geometry.of_design(masks[rows]), of_size_one(even[:, rows])
 
     scratch = Scratch.of_size(*even.shape)
 

@@ -162,7 +162,7 @@ def _compared_pairs(masks: bytes, n_pairs: int, n_units: int) -> Compared:
     are_others = ((between > 0) & (between < n_units)).all(0)
     further = named[are_others]
     return Compared(
-        Geometry.of_masks(own),
+        Geometry.of_design(own),
         Geometry.of_masks(own, further),
         readout_of_differences(own, further),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import ClassVar
 
@@ -42,6 +43,11 @@ class Geometry:
         theirs = signs if others is None else signs_of(others)
         return cls(signs, theirs, distances(masks, others))
 
+    @classmethod
+    def of_design(cls, masks: torch.Tensor) -> Geometry:
+        """Return it of masks ``(P, n)``; that of the last few is kept, as texts share designs."""
+        return _of_design(masks.numpy().tobytes(), *masks.shape)
+
     @property
     def n_units(self) -> int:
         """The number of units."""
@@ -74,6 +80,12 @@ class Geometry:
         places = self.distance.flatten(1)
         torch.gather(torch.from_numpy(tables), 1, places, out=out.view(places.shape))
         return out
+
+
+@lru_cache(maxsize=8)
+def _of_design(masks: bytes, n_pairs: int, n_units: int) -> Geometry:
+    own = torch.frombuffer(bytearray(masks), dtype=torch.bool).view(n_pairs, n_units)
+    return Geometry.of_masks(own)
 
 
 @dataclass(frozen=True, eq=False)

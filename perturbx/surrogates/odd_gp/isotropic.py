@@ -19,9 +19,9 @@ from perturbx.surrogates.gaussian.model_grid import (
     MOST_DECOMPOSED,
     RHOS,
     GridModel,
-    distances,
     likely_models,
 )
+from perturbx.surrogates.odd_gp.geometry import Geometry
 from perturbx.surrogates.odd_gp.odd_part import same_masks, subset
 from perturbx.surrogates.odd_gp.posterior import (
     Posterior,
@@ -58,7 +58,7 @@ def fit_isotropic(masks: torch.Tensor, values: torch.Tensor) -> Posterior:
     rows = subset(n_pairs, MOST_DECOMPOSED)
     for own, texts in same_masks(masks):
         columns = values[texts].movedim(1, 0).reshape(n_pairs, -1)
-        models = list(likely_models(distances(own), columns, tables, rows))
+        models = list(likely_models(Geometry.of_design(own).distance, columns, tables, rows))
         shape = (len(texts), n_outputs)
         mean, covariance = _average(models, own, columns)
         posterior.values[texts] = mean.view(*shape, n_units)

@@ -22,11 +22,8 @@ import numpy as np
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel
-from perturbx.surrogates.gaussian.model_grid import (
-    NUGGETS,
-    distances,
-    evidence_by_table,
-)
+from perturbx.surrogates.gaussian.model_grid import NUGGETS, evidence_by_table
+from perturbx.surrogates.odd_gp.geometry import Geometry
 from perturbx.surrogates.odd_gp.odd_part import subset
 from perturbx.symmetric_kernels import falling_shares, krawtchouk
 
@@ -128,7 +125,7 @@ def likeliest_scales(
     of_odd, of_even = (u[:, 0] - u[:, 1]) / 2.0, (u[:, 0] + u[:, 1]) / 2.0
     of_even = of_even - of_even.mean(1, keepdim=True)
 
-    distance = distances(masks[rows])
+    distance = Geometry.of_design(masks[rows]).distance
     straight = torch.zeros(n_columns, dtype=torch.int64)
     for each, tables in ((of_odd, _odd_tables(n_units)), (of_even, _even_tables(n_units))):
         columns = each.movedim(1, 0).flatten(1)

@@ -158,7 +158,7 @@ def likeliest_points(
     """
     n_pairs, n_units = masks.shape[-2:]
     rows = subset(n_pairs, rows_for_relevances(n_units, n_pairs))
-    geometry = Geometry.of_masks(masks[..., rows, :])
+    geometry = _geometry(masks[..., rows, :])
     targets = targets[:, rows]
     noise = None if noise is None else noise[:, rows]
 
@@ -173,6 +173,11 @@ def likeliest_points(
 
     start = starting_point(n_units, noise).expand(len(targets), -1)
     return from_start(objective, start, n_units, most_steps=most_steps, least_gain=least_gain)
+
+
+def _geometry(masks: torch.Tensor) -> Geometry:
+    """Return it of masks ``(P, n)`` or ``(b, P, n)``."""
+    return Geometry.of_design(masks) if masks.dim() == 2 else Geometry.of_masks(masks)
 
 
 def from_start(
@@ -230,7 +235,7 @@ def condition_on_pairs(
     """
     n_pairs, n_units = masks.shape[-2:]
     own = Parameters.unpack(points, n_units)
-    geometry = Geometry.of_masks(masks)
+    geometry = _geometry(masks)
     matrix = covariance(own, geometry)
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
     if own.scale is not None and noise is not None:
