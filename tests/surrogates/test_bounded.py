@@ -133,7 +133,7 @@ def test_the_gradient_of_the_even_part_is_that_of_its_objective():
     def objective(at):
         return even_kernel.negative_log_posterior(at, geometry, values)
 
-    _, gradient = objective(point)
+    gradient = objective(point)[1]()
     for index in range(12):
         step = 1e-5 * torch.eye(12, dtype=torch.float64)[index]
         slope = (objective(point + step)[0] - objective(point - step)[0]) / 2e-5
@@ -154,10 +154,10 @@ def test_masks_that_problems_share_are_as_good_as_their_own(kernel):
     some = Geometry.of_masks(masks[:4], others)
     torch.testing.assert_close(kernel.covariance(own, some), kernel.covariance(own, shared)[:, :4])
     shared, each = Geometry.of_masks(masks), Geometry.of_masks(masks.expand(3, -1, -1))
-    torch.testing.assert_close(
-        kernel.negative_log_posterior(point, shared, values),
-        kernel.negative_log_posterior(point, each.of(torch.arange(3)), values),
-    )
+    one = kernel.negative_log_posterior(point, shared, values)
+    other = kernel.negative_log_posterior(point, each.of(torch.arange(3)), values)
+    torch.testing.assert_close(one[0], other[0])
+    torch.testing.assert_close(one[1](), other[1]())
 
 
 @settings(max_examples=20, deadline=None)

@@ -19,7 +19,7 @@ from perturbx.surrogates.game_gp.relevance_kernel import (
     product_readout,
 )
 from perturbx.surrogates.game_gp.whole_game import some_rows
-from perturbx.surrogates.gaussian.bfgs import minimize
+from perturbx.surrogates.gaussian.bfgs import Evaluated, minimize
 from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.surrogates.gaussian.relevances import Parameters, prior_means
 from perturbx.symmetric_kernels import SymmetricFunctional
@@ -101,10 +101,12 @@ def _fit(masks: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     n_units = masks.shape[2]
     low, high = bounds(n_units)
 
-    def objective(point: torch.Tensor, problems: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        if len(problems) == len(targets):
-            return negative_log_posterior(point, signs, distance, targets)
-        return negative_log_posterior(point, signs[problems], distance[problems], targets[problems])
+    def objective(point: torch.Tensor, problems: torch.Tensor) -> Evaluated:
+        own = (signs, distance, targets)
+        if len(problems) < len(targets):
+            own = (signs[problems], distance[problems], targets[problems])
+        value, gradient = negative_log_posterior(point, *own)
+        return value, lambda: gradient
 
     start = prior_means(n_units).expand(len(targets), -1).clamp(low, high)
     return minimize(objective, start, low, high, most_steps=MOST_STEPS, least_gain=LEAST_GAIN)

@@ -1,7 +1,7 @@
 """Many small minimizations at once: projected BFGS in lockstep.
 
-Every problem takes its own path, as it would alone; only the array operations are shared. Points are
-a few dozen numbers, for which an operation of numpy takes a third of the time of torch's.
+Every problem takes its own path, as it would alone; only the array operations are shared. Points
+are a few dozen numbers, and numpy is done with so few sooner than torch.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import torch
 
 from perturbx.typing import FloatArray, IntArray
 
-Objective: TypeAlias = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-"""From points ``(b, d)`` of some of the problems, and the indices ``(b,)`` of these, to values
-``(b,)`` and gradients ``(b, d)``."""
+Evaluated: TypeAlias = tuple[torch.Tensor, Callable[[], torch.Tensor]]
+"""Values ``(b,)``, and what returns their gradients ``(b, d)``, if it is asked for them before the
+next evaluation: most of the time goes there, and a step that is refused needs none."""
+
+Objective: TypeAlias = Callable[[torch.Tensor, torch.Tensor], Evaluated]
+"""From points ``(b, d)`` of some of the problems, and the indices ``(b,)`` of these."""
 
 MOST_HALVINGS = 12
 LONGEST_MOVE = 1.2
@@ -24,6 +27,7 @@ SUFFICIENT = 1e-4
 """Armijo's constant: the part of the promised decrease that a step must bring."""
 
 
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")
 def minimize(
     objective: Objective,
     start: torch.Tensor,
@@ -35,6 +39,8 @@ def minimize(
     metric: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the points that each problem reaches from its start.
+
+    Where a value is infinite or none at all, a step was too long.
 
     Parameters
     ----------
@@ -56,17 +62,18 @@ def minimize(
     lowest, highest = low.numpy(), high.numpy()
     guess = None if metric is None else metric.numpy()
 
-    def evaluate(point: FloatArray, problems: IntArray) -> tuple[FloatArray, FloatArray]:
-        # Where a value is infinite or none at all, the step was too long.
-        with np.errstate(all="ignore"):
-            value, gradient = objective(torch.from_numpy(point), torch.from_numpy(problems))
-        return value.numpy(), gradient.numpy()
+    def evaluate(
+        point: FloatArray, problems: IntArray
+    ) -> tuple[FloatArray, Callable[[], torch.Tensor]]:
+        value, gradient = objective(torch.from_numpy(point), torch.from_numpy(problems))
+        return value.numpy(), gradient
 
     point: FloatArray = start.numpy().copy()
     active = np.arange(len(point))
-    value, gradient = evaluate(point, active)
+    value, slopes = evaluate(point, active)
+    gradient: FloatArray = slopes().numpy()
     inverse_hessian = None if guess is None else np.broadcast_to(guess, (len(point), *guess.shape))
-    for _ in range(most_steps):
+    for step in range(1, most_steps + 1):
         outwards = ((point <= lowest) & (gradient > 0)) | ((point >= highest) & (gradient < 0))
         slope = np.where(outwards, 0.0, gradient)
         if inverse_hessian is None:
@@ -83,19 +90,18 @@ def minimize(
         pending, length = active, 1.0
         for _ in range(MOST_HALVINGS):
             trial = np.clip(point[pending] + length * direction[pending], lowest, highest)
-            trial_value, trial_gradient = evaluate(trial, pending)
+            trial_value, slopes = evaluate(trial, pending)
             promised = (slope[pending] * (trial - point[pending])).sum(1)
             good = trial_value <= value[pending] + SUFFICIENT * promised
             done = pending[good]
             new_point[done], new_value[done] = trial[good], trial_value[good]
-            new_gradient[done] = trial_gradient[good]
+            goes_on = value[pending] - trial_value > least_gain
+            if step < most_steps and (good & goes_on).any():
+                new_gradient[done] = slopes().numpy()[good]
             pending, length = pending[~good], length / 2.0
             if not len(pending):
                 break
-        with np.errstate(invalid="ignore"):
-            # From an infinite value to an infinite one nothing was gained.
-            gained = (value - new_value)[active] > least_gain
-        active = active[gained]
+        active = active[(value - new_value)[active] > least_gain]
         if not len(active):
             return torch.from_numpy(new_point)
         inverse_hessian = _updated(inverse_hessian, new_point - point, new_gradient - gradient)

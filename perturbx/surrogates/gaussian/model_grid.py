@@ -115,9 +115,7 @@ def likely_models(
             matrix.diagonal().add_(NUGGETS[by_nugget])
             factor = torch.linalg.cholesky(matrix)
         root = CholeskyRoot(factor)
-        yield GridModel(
-            RHOS[by_rho], NUGGETS[by_nugget], root, weights[index], likeliest == index
-        )
+        yield GridModel(RHOS[by_rho], NUGGETS[by_nugget], root, weights[index], likeliest == index)
 
 
 def evidence_by_table(
@@ -146,7 +144,8 @@ def evidence_by_table(
         some = of_middle
         for index in path:
             own, factors = matrices[some], lower[some]
-            own.copy_(by_distance(tables[index], distance)).diagonal(dim1=1, dim2=2).add_(nuggets[some])
+            own.copy_(by_distance(tables[index], distance))
+            own.diagonal(dim1=1, dim2=2).add_(nuggets[some])
             torch.linalg.cholesky_ex(own, check_errors=True, out=(factors, flags[some]))
             beside = columns.expand(len(own), -1, -1)
             along = torch.linalg.solve_triangular(factors, beside, upper=False)

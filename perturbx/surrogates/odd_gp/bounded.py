@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
+from perturbx.surrogates.gaussian.bfgs import Evaluated
 from perturbx.surrogates.gaussian.model_grid import by_distance
 from perturbx.surrogates.gaussian.relevances import Parameters
 from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
@@ -225,7 +226,7 @@ def _points_of_even(points: torch.Tensor, masks: torch.Tensor, even: torch.Tenso
 
     scratch = Scratch.of_size(*even.shape)
 
-    def objective(point: torch.Tensor, problems: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def objective(point: torch.Tensor, problems: torch.Tensor) -> Evaluated:
         return even_kernel.negative_log_posterior(point, geometry, even[problems], scratch)
 
     start = starting_point(n_units).expand(len(points), -1).clone()

@@ -15,15 +15,12 @@ from math import prod
 import numpy as np
 import torch
 
+from perturbx.surrogates.gaussian.bfgs import Evaluated
 from perturbx.surrogates.gaussian.relevances import Parameters, inner
 from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch
+from perturbx.surrogates.odd_gp.likelihood import condition, prior_penalty
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE
-from perturbx.surrogates.odd_gp.relevance_kernel import (
-    agreements,
-    condition,
-    prior_penalty,
-    starting_point,
-)
+from perturbx.surrogates.odd_gp.relevance_kernel import agreements, starting_point
 from perturbx.typing import FloatArray
 
 
@@ -51,7 +48,7 @@ def _factors(own: Parameters) -> torch.Tensor:
 
 
 def _isotropic(own: Parameters, n_units: int) -> tuple[FloatArray, FloatArray]:
-    """Return w_2 (cosh(c xᵀx') - 1) / (cosh(cn) - 1) + m by distance, ``(b, n + 1)``, and its slope.
+    """Return w_2 (cosh(c xᵀx') - 1) / (cosh(cn) - 1) + m by distance, ``(b, n + 1)``, and a slope.
 
     With respect to log c, but for the slope of what is divided by.
     """
@@ -67,8 +64,10 @@ def negative_log_posterior(
     geometry: Geometry,
     values: torch.Tensor,
     scratch: Scratch | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return it ``(b,)`` and its gradient ``(b, n + 5)``; infinite where K is not positive.
+) -> Evaluated:
+    """Return it ``(b,)``, infinite where K is not positive, and what gives the gradient.
+
+    That is ``(b, n + 5)``, given once, and not after the scratch was used again.
 
     Parameters
     ----------
@@ -88,41 +87,41 @@ def negative_log_posterior(
     scratch = (scratch or Scratch.of_size(len(point), n_pairs)).of(len(point))
     exponent = geometry.exponents(own.relevances, out=scratch.exponent)
     growing = torch.mul(exponent, 0.5, out=scratch.growing).exp_()
-    falling = torch.reciprocal(growing, out=scratch.falling)
-    double_sinh = torch.sub(growing, falling, out=scratch.difference)
-    # 2 sinh(x / 2) 2 cosh(x / 2) = 2 sinh(x)
-    slope_of_product = growing.add_(falling).mul_(double_sinh)
-    of_product = double_sinh.square_()
+    other = torch.reciprocal(growing, out=scratch.falling)
+    double_sinh = torch.sub(growing, other, out=scratch.difference)
     scaled = torch.mul(exponent, squares, out=scratch.scaled)
-    matrix = torch.mul(scaled, exponent, out=falling).addcmul_(of_product, product)
-    matrix.add_(geometry.look_up(isotropic, scratch.isotropic))
+    matrix = geometry.look_up(isotropic, scratch.isotropic).addcmul_(scaled, exponent)
+    matrix.addcmul_(torch.mul(double_sinh, product, out=other), double_sinh)
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
     conditioned = condition(matrix, values, scratch)
-    slope = conditioned.slope
+    penalty, of_penalty = prior_penalty(point, n_units, n_pairs, starting_point(n_units))
 
-    relevances, weights = own.relevances.numpy(), own.weights.numpy()
-    by_nugget = np.trace(slope.numpy(), axis1=1, axis2=2) * own.nugget.numpy()
-    by_exponent = scaled.mul_(slope)
-    by_squares = inner(by_exponent, exponent)
-    by_product = product.numpy().ravel() * inner(slope, of_product)
-    # K is a sum of its parts, and what all of them change together is known.
-    by_mean = MEAN_VARIANCE * slope.numpy().sum((1, 2))
-    by_isotropic = -(by_squares + by_product + by_nugget + by_mean)
-    by_weights = np.stack([by_squares, by_product, by_isotropic], axis=1)
-    by_exponent.mul_(2.0).addcmul_(slope_of_product.mul_(slope), product)
-    total, across = relevances.sum(1), own.fall_off.numpy() * n_units
-    by_b = geometry.slopes(by_exponent)
-    by_b -= (2.0 * by_squares / total + by_product / np.tanh(0.5 * total))[:, None]
-    by_c = inner(slope, geometry.look_up(slope_of_isotropic, scratch.isotropic))
-    by_c -= across * by_isotropic / np.tanh(0.5 * across)
-    penalty, gradient = prior_penalty(point, n_units, n_pairs, starting_point(n_units))
-    gradient += np.concatenate(
-        [
+    def gradient() -> torch.Tensor:
+        slope, _ = conditioned.slope()
+        # 2 sinh(x / 2) 2 cosh(x / 2) = 2 sinh(x)
+        slope_of_product = growing.mul_(2.0).sub_(double_sinh).mul_(double_sinh)
+        of_product = double_sinh.square_()
+        relevances, weights = own.relevances.numpy(), own.weights.numpy()
+        by_nugget = np.trace(slope.numpy(), axis1=1, axis2=2) * own.nugget.numpy()
+        by_exponent = scaled.mul_(slope)
+        by_squares = inner(by_exponent, exponent)
+        by_product = product.numpy().ravel() * inner(slope, of_product)
+        # K is a sum of its parts, and what all of them change together is known.
+        by_mean = MEAN_VARIANCE * slope.numpy().sum((1, 2))
+        by_isotropic = -(by_squares + by_product + by_nugget + by_mean)
+        by_weights = np.stack([by_squares, by_product, by_isotropic], axis=1)
+        by_exponent.mul_(2.0).addcmul_(slope_of_product.mul_(slope), product)
+        total, across = relevances.sum(1), own.fall_off.numpy() * n_units
+        by_b = geometry.slopes(by_exponent)
+        by_b -= (2.0 * by_squares / total + by_product / np.tanh(0.5 * total))[:, None]
+        by_c = inner(slope, geometry.look_up(slope_of_isotropic, scratch.isotropic))
+        by_c -= across * by_isotropic / np.tanh(0.5 * across)
+        parts = [
             by_b * relevances,
             by_nugget[:, None],
             by_weights - weights * by_weights.sum(1, keepdims=True),
             by_c[:, None],
-        ],
-        axis=1,
-    )
-    return torch.from_numpy(conditioned.nll + penalty), torch.from_numpy(gradient)
+        ]
+        return torch.from_numpy(of_penalty + np.concatenate(parts, axis=1))
+
+    return torch.from_numpy(conditioned.nll + penalty), gradient

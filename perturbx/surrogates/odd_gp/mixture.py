@@ -19,8 +19,8 @@ from perturbx.surrogates.odd_gp.posterior import Posterior
 from perturbx.surrogates.odd_gp.relevance import fit_relevance, points_of, posterior_at
 
 MANY_PAIRS = 12
-"""With more pairs a unit, model B counts beside model C, too: with fewer it adds little to A (1% less
-error at 10 pairs a unit, 2 to 6% at 25), and finding its relevances takes a sixth of the time."""
+"""With more pairs a unit, model B counts beside model C, too: with fewer it adds little to A (1%
+less error at 10 pairs a unit, 2 to 6% at 25), and its relevances take a sixth of the time."""
 
 
 def fit_mixture(masks: torch.Tensor, values: torch.Tensor, means: torch.Tensor) -> Posterior:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 
 from perturbx.odd_kernels import white_kernel
-from perturbx.surrogates.gaussian.bfgs import Objective, minimize
+from perturbx.surrogates.gaussian.bfgs import Evaluated, Objective, minimize
 from perturbx.surrogates.gaussian.relevances import Parameters
 from perturbx.surrogates.odd_gp.geometry import Geometry, Scratch
 from perturbx.surrogates.odd_gp.odd_part import subset
@@ -164,7 +164,7 @@ def likeliest_points(
 
     scratch = Scratch.of_size(*targets.shape)
 
-    def objective(point: torch.Tensor, problems: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def objective(point: torch.Tensor, problems: torch.Tensor) -> Evaluated:
         if len(problems) == len(targets):
             return negative_log_posterior(point, geometry, targets, noise, scratch)
         own = None if noise is None else noise[problems]
@@ -193,9 +193,9 @@ def from_start(
     stretch = torch.ones_like(low)
     stretch[:n_units] = STRETCH
 
-    def stretched(point: torch.Tensor, problems: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def stretched(point: torch.Tensor, problems: torch.Tensor) -> Evaluated:
         value, gradient = objective(point * stretch, problems)
-        return value, gradient * stretch
+        return value, lambda: gradient() * stretch
 
     found = minimize(
         stretched,
