@@ -139,8 +139,8 @@ class Scratch:
     def of_size(cls, n_problems: int, n_pairs: int) -> Scratch:
         """Return it for at most so many problems."""
         blocks = torch.empty((8, n_problems, n_pairs, n_pairs), dtype=torch.float64)
-        *rows, lower, inverse = blocks
-        return cls(*rows, lower=lower.mT, inverse=inverse.mT)
+        a, b, c, d, e, f, lower, inverse = blocks.unbind()
+        return cls(a, b, c, d, e, f, lower.mT, inverse.mT)
 
     def of(self, n_problems: int) -> Scratch:
         """Return its first part."""
