@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from perturbx.coalitions.greedy_design import RHO, WHITE, greedy_pairs, most_greedy_pairs
+from perturbx.coalitions.trie_order import cheapest_parts
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
 from perturbx.typing import FloatArray, IntArray
 
@@ -75,12 +76,13 @@ class PrefixSearch:
             self.pairs = np.concatenate([self.pairs, best[None]])
 
     def _without_price(self) -> Rows:
-        """Return the first pairs, the same for all seeds but for the names of the units."""
+        """Return the first pairs, the same for all seeds but for which unit plays which part."""
         n = self.n_units
         if n < 3:
             return self.pairs
         greedy = greedy_pairs(n, min(n, most_greedy_pairs(n))).numpy()
-        first: Rows = greedy[:, self._draw.permutation(n)]
+        both = np.concatenate([greedy, ~greedy])
+        first: Rows = greedy[:, cheapest_parts(both, self._tokens, self._draw)]
         return first
 
     def _best_candidate(self) -> Rows:
