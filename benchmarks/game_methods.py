@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from game_families import Asked
-from peers import shap_kernel, shap_permutation
+from peers import shap_kernel, shap_on_text, shap_permutation
 from workload import is_installed
 
 import perturbx as px
@@ -30,6 +30,8 @@ OURS = "perturbx odd_gp"
 LEVERAGE = "perturbx leverage"
 REFERENCE = "numpy reference"
 SHAP_PERMUTATION = "shap PermutationExplainer"
+ON_TEXT = ("shap Explainer on the text", "shap PermutationExplainer on the text")
+"""As it comes for texts, and with its masker of texts: on word games alone."""
 
 MOST_PAIRS_A_UNIT = 25
 
@@ -73,6 +75,8 @@ def all_methods(shared: Path, wanted: Sequence[str] = ()) -> tuple[list[Method],
     methods += [
         Method(SHAP_PERMUTATION, "shap", shap_permutation),
         Method("shap KernelExplainer", "shap", shap_kernel),
+        Method(ON_TEXT[0], "shap", partial(shap_on_text, "auto")),
+        Method(ON_TEXT[1], "shap", partial(shap_on_text, "permutation")),
     ]
     wants_shapiq = not wanted or any(part.lower().startswith("shapiq") for part in wanted)
     if wants_shapiq and is_installed("shapiq"):

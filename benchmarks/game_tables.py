@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from game_methods import OURS, REFERENCE, SHAP_PERMUTATION
+from game_methods import ON_TEXT, OURS, REFERENCE, SHAP_PERMUTATION
 from game_runs import TOLERANCE, Budget, Results, Run
 from workload import print_table
 
@@ -121,16 +121,14 @@ def print_large_budgets(results: Results, family: str, peers_at: Budget, default
     rows: list[list[object]] = []
     for method, budget in [(OURS, "2n"), (OURS, "3n"), (OURS, "5n")]:
         rows.append([method, *_large(cells.runs(family, method, budget))])
-    rows.append(
-        [
-            f"{SHAP_PERMUTATION}, its default",
-            *_large(cells.runs(family, SHAP_PERMUTATION, str(default))),
-        ]
-    )
+    rows += [
+        [f"{method}, its default", *_large(cells.runs(family, method, str(default)))]
+        for method in (*ON_TEXT, SHAP_PERMUTATION)
+    ]
     rows += [
         [method, *_large(cells.runs(family, method, str(peers_at)))]
         for method in cells.methods(family)
-        if method.startswith(PEERS)
+        if method.startswith(PEERS) and method not in ON_TEXT
     ]
     kept = [row for row in rows if row[1] == row[1]]
     if kept:

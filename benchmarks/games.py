@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 from game_families import FAMILIES, games_of
-from game_methods import OURS, SHAP_PERMUTATION, Method, all_methods, prototype
+from game_methods import ON_TEXT, OURS, SHAP_PERMUTATION, Method, all_methods, prototype
 from game_plot import draw
 from game_runs import Budget, Results, Run, Stop, compare, stop_by_itself
 from game_speed import Speed, measure, print_speeds
@@ -104,6 +104,8 @@ def _run(
 def _plan(family: str, method: Method, budgets: list[Budget]) -> list[Budget]:
     if method.name == OURS:
         return [*budgets, *BETWEEN]
+    if method.name in ON_TEXT:
+        return [SHAP_DEFAULT, PEERS_AT] if family == WORDS else []
     if family == WORDS and method.name == SHAP_PERMUTATION:
         return [*budgets, SHAP_DEFAULT, PEERS_AT]
     if family == WORDS and method.maker in ("shap", "shapiq"):

@@ -81,6 +81,25 @@ def shap_permutation(game: Countable, budget: int, seed: int) -> np.ndarray:
     return explainer(np.ones((1, game.n_units)), max_evals=budget, silent=True).values[0]
 
 
+def shap_on_text(algorithm: str, game: Countable, budget: int, seed: int) -> np.ndarray:
+    """Return what `shap.Explainer` says of a text of as many plain words, "auto" as it comes.
+
+    Its masker for texts has a tree of the words, and "auto" takes the PartitionExplainer; the
+    PermutationExplainer draws orders that keep that tree together. Both aim at Owen values.
+    """
+    import shap
+
+    words = [f"w{unit}" for unit in range(game.n_units)]
+
+    def score(texts: Any) -> np.ndarray:
+        return game(np.array([[word in text.split() for word in words] for text in texts]))
+
+    masker = shap.maskers.Text(r"\W+", mask_token="[MASK] ", collapse_mask_token=False)
+    explainer = shap.Explainer(score, masker, algorithm=algorithm, seed=seed)
+    found = explainer([" ".join(words)], max_evals=budget, silent=True)
+    return np.asarray(found.values[0]).ravel()
+
+
 def _shap_permutation_and_one(game: Game, budget: int, seed: int) -> np.ndarray:
     return shap_permutation(game, budget + 2 * game.n_units + 1, seed)
 
