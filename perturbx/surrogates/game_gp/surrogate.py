@@ -21,8 +21,7 @@ from perturbx.surrogates.fit_quality import (
     interior,
     quality_of,
 )
-from perturbx.surrogates.game_gp.isotropic import fit_isotropic
-from perturbx.surrogates.game_gp.relevance import fit_relevance
+from perturbx.surrogates.game_gp.mixture import fit_mixture
 from perturbx.surrogates.game_gp.selection import keep_largest
 from perturbx.surrogates.game_gp.whole_game import WholeGame, blocks, whole_game
 from perturbx.surrogates.inclusion import holds_all
@@ -50,10 +49,6 @@ BAND_INFLATION = 1.25
 LEAST_BAND_DOF, MOST_BAND_DOF = 3.0, 20.0
 """For simultaneous intervals, which ask more of the tails: R / 8 degrees of freedom within these
 bounds, and wider variances. Measured on games of words and of images from 3 rows a unit on."""
-
-SHARE_OF_RELEVANCE = 2.0 / 3.0
-"""The weight of the process that learns relevances; on games of texts and images it has the lesser
-error, and both together the least."""
 
 
 class GameGP(BatchSurrogate):
@@ -214,15 +209,10 @@ def _fit(functional: SymmetricFunctional, games: Sequence[WholeGame]) -> list[_E
     masks = torch.from_numpy(np.stack([game.masks for game in games]))
     values = torch.from_numpy(np.stack([game.values for game in games]))
     noise = torch.from_numpy(np.stack([game.noise for game in games]))
-    isotropic, left_out = fit_isotropic(functional, masks, values, noise)
-    relevance = fit_relevance(functional, masks, values, noise)
+    posterior, left_out = fit_mixture(functional, masks, values, noise)
     n_rows, n_units = masks.shape[1:]
-    mean = isotropic.values.lerp(relevance.values, SHARE_OF_RELEVANCE)
-    covariance = isotropic.covariance.lerp(relevance.covariance, SHARE_OF_RELEVANCE)
-    off = (isotropic.values - relevance.values)[..., :n_units]
-    of_models = SHARE_OF_RELEVANCE * (1.0 - SHARE_OF_RELEVANCE)
-    covariance += of_models * off[..., :, None] * off[..., None, :]
-    covariance *= 1.0 + INFLATION * n_units / n_rows
+    mean = posterior.values
+    covariance = posterior.covariance * (1.0 + INFLATION * n_units / n_rows)
     scale = torch.from_numpy(np.stack([game.scale for game in games]))
     mean = mean * scale[:, :, None]
     mean[..., -1] += torch.from_numpy(np.stack([game.centre for game in games]))
