@@ -34,6 +34,10 @@ MOST_SHARE = 0.8
 """Model C's share where it predicts rows left out clearly better. On sentences of 20 to 28 words
 .7 to 1 have the same error, but without the others' the intervals cover too little."""
 
+CAUTION = 1.3
+"""Model C's variances are multiplied by it: neither its scale nor its relevances are known. Without
+it intervals of 95% covered 89% to 93% on games of sentiment and images with 20 calls a unit."""
+
 EVENS = 1.5
 TRUST, MOST_TRUST = 0.03, 5.0
 """Half of that share is left where its squared errors for rows left out are `EVENS` times model
@@ -90,7 +94,7 @@ def fit_bounded(
         slope = size[column] * _slope(scale, scores, variance[:, None])
         weights = slope * weights[len(masks) :]
         means.append(value)
-        covariances.append(left_open + expected.spread_of(weights))
+        covariances.append(CAUTION * (left_open + expected.spread_of(weights)))
     return Posterior(torch.stack(means), torch.stack(covariances)), torch.stack(shares)
 
 

@@ -56,13 +56,15 @@ class GameGP(BatchSurrogate):
 
     Two Gaussian processes on the game are conditioned on the rows: an isotropic one, averaged over
     how fast higher orders fall off, and one that learns from the table which units are relevant.
-    The values are their weighted mean, 1 : 2. A table of all coalitions gives the exact values.
+    The values are their weighted mean, 1 : 2. Where the scores crowd at an end of their range, as
+    probabilities do, a third process on a scale bent between bounds has up to .8 of the weight (see
+    `perturbx.surrogates.game_gp.bounded`). A table of all coalitions gives the exact values.
 
     A subclass gives `functional`.
 
     Notes
     -----
-    Errors are posterior standard deviations, with the spread of the two models added and
+    Errors are posterior standard deviations, with the spread of the models added and
     variances widened by 1 + n / R for R rows. Intervals take Student's t with R / 2 degrees of
     freedom, simultaneous ones with R / 8 (from 3 to 20) and variances 1.25 times as wide.
     What a process cannot explain is a part of the game where the scorer is deterministic, and
