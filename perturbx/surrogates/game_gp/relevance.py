@@ -34,9 +34,9 @@ CELLS_AT_ONCE = 2**18
 LEAST_ROWS, MOST_ROWS = 150, 400
 
 
-def rows_for_relevances(n_units: int, n_rows: int) -> int:
+def rows_for_relevances(n_units: int, n_rows: int, least: int = LEAST_ROWS) -> int:
     """Return how many of the rows choose the relevances; the values are then fitted to all."""
-    return min(MOST_ROWS, max(LEAST_ROWS, 8 * n_units, n_rows // 2))
+    return min(MOST_ROWS, max(least, 8 * n_units, n_rows // 2))
 
 
 def fit_relevance(
@@ -81,10 +81,22 @@ def fit_relevance(
     return Posterior(mean.reshape(*shape, n_units + 1), spread.reshape(*shape, n_units, n_units))
 
 
-def fit_parameters(masks: torch.Tensor, values: torch.Tensor) -> Parameters:
-    """Return what the rows of one text ``(1, R, n)`` make likeliest, for each of its k outputs."""
+def fit_parameters(
+    masks: torch.Tensor, values: torch.Tensor, *, least_rows: int = LEAST_ROWS
+) -> Parameters:
+    """Return what the rows of one text ``(1, R, n)`` make likeliest, for each of its k outputs.
+
+    Parameters
+    ----------
+    masks : torch.Tensor of bool, (1, R, n)
+        The coalitions.
+    values : torch.Tensor, (1, R, k)
+        Their values.
+    least_rows : int, default=150
+        So many rows choose the parameters at least, where there are so many.
+    """
     n_rows, n_units = masks.shape[1:]
-    rows = some_rows(n_rows, rows_for_relevances(n_units, n_rows))
+    rows = some_rows(n_rows, rows_for_relevances(n_units, n_rows, least_rows))
     targets = values[0].T
     points = _fit(masks.expand(len(targets), -1, -1)[:, rows], targets[:, rows])
     return Parameters.unpack(points, n_units)
