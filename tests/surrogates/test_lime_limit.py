@@ -157,9 +157,11 @@ def test_null_units_and_alike_units(lab):
     masks = lab.all_masks(9)
     scores = (masks[:, 0] & masks[:, 1]) + 0.5 * (masks[:, 2] | masks[:, 3])
     fits = [fit(bought(scores[:, None].astype(float), 90, seed)) for seed in range(4)]
+    truth = line(lab, scores[:, None].astype(float))[0].ravel()
     for fitted in fits:
         values, errors = fitted.values.ravel(), fitted.std_errors.ravel()
-        assert np.abs(values[4:]).max() <= 3 * errors[4:].max()
+        # On LIME's law sizes differ, so a null unit stands for the others a little.
+        assert np.abs(values - truth)[4:].max() <= 3 * errors[4:].max()
         assert np.abs(values[4:]).max() < 0.02
         for one, other in ((0, 1), (2, 3)):
             assert abs(values[one] - values[other]) <= 3 * np.hypot(errors[one], errors[other])

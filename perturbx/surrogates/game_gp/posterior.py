@@ -30,6 +30,11 @@ class Posterior:
     values: torch.Tensor
     covariance: torch.Tensor
 
+    def reordered(self, order: torch.Tensor) -> Posterior:
+        """Return it with the units in another order ``(n,)``."""
+        at = torch.cat([order, order.new_tensor([len(order)])])
+        return Posterior(self.values[..., at], self.covariance[..., order, :][..., order])
+
 
 def by_size(tables: FloatArray | torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Return ``(..., R, n + 1)``: a number for each mask and unit, and for each mask and the base.

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from perturbx.exceptions import SurrogateError
+from perturbx.surrogates.game_gp.mixture import SHARE_OF_RELEVANCE
 from perturbx.surrogates.game_gp.posterior import CONSTANT
 from perturbx.surrogates.game_gp.relevance import fit_parameters, relevance_covariance
-from perturbx.surrogates.game_gp.surrogate import SHARE_OF_RELEVANCE
 from perturbx.surrogates.game_gp.whole_game import some_rows, whole_game
 from perturbx.surrogates.gaussian.model_grid import (
     MOST_DECOMPOSED,

@@ -34,9 +34,9 @@ CELLS_AT_ONCE = 2**18
 LEAST_ROWS, MOST_ROWS = 150, 400
 
 
-def rows_for_relevances(n_units: int, n_rows: int) -> int:
+def rows_for_relevances(n_units: int, n_rows: int, least: int = LEAST_ROWS) -> int:
     """Return how many of the rows choose the relevances; the values are then fitted to all."""
-    return min(MOST_ROWS, max(LEAST_ROWS, 8 * n_units, n_rows // 2))
+    return min(MOST_ROWS, max(least, 8 * n_units, n_rows // 2))
 
 
 def fit_relevance(
@@ -81,10 +81,22 @@ def fit_relevance(
     return Posterior(mean.reshape(*shape, n_units + 1), spread.reshape(*shape, n_units, n_units))
 
 
-def fit_parameters(masks: torch.Tensor, values: torch.Tensor) -> Parameters:
-    """Return what the rows of one text ``(1, R, n)`` make likeliest, for each of its k outputs."""
+def fit_parameters(
+    masks: torch.Tensor, values: torch.Tensor, *, least_rows: int = LEAST_ROWS
+) -> Parameters:
+    """Return what the rows of one text ``(1, R, n)`` make likeliest, for each of its k outputs.
+
+    Parameters
+    ----------
+    masks : torch.Tensor of bool, (1, R, n)
+        The coalitions.
+    values : torch.Tensor, (1, R, k)
+        Their values.
+    least_rows : int, default=150
+        So many rows choose the parameters at least, where there are so many.
+    """
     n_rows, n_units = masks.shape[1:]
-    rows = some_rows(n_rows, rows_for_relevances(n_units, n_rows))
+    rows = some_rows(n_rows, rows_for_relevances(n_units, n_rows, least_rows))
     targets = values[0].T
     points = _fit(masks.expand(len(targets), -1, -1)[:, rows], targets[:, rows])
     return Parameters.unpack(points, n_units)
@@ -92,12 +104,12 @@ def fit_parameters(masks: torch.Tensor, values: torch.Tensor) -> Parameters:
 
 def relevance_covariance(own: Parameters, masks: torch.Tensor) -> torch.Tensor:
     """Return the covariance of masks ``(b, m, n)`` with one another, ``(b, m, m)``."""
-    return covariance(own, _signs(masks), distances(masks)).matrix
+    return covariance(own, signs_of(masks), distances(masks)).matrix
 
 
 def _fit(masks: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return the parameters ``(b, n + 5)`` that the rows make likeliest."""
-    signs, distance = _signs(masks), distances(masks)
+    signs, distance = signs_of(masks), distances(masks)
     n_units = masks.shape[2]
     low, high = bounds(n_units)
 
@@ -112,7 +124,8 @@ def _fit(masks: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return minimize(objective, start, low, high, most_steps=MOST_STEPS, least_gain=LEAST_GAIN)
 
 
-def _signs(masks: torch.Tensor) -> torch.Tensor:
+def signs_of(masks: torch.Tensor) -> torch.Tensor:
+    """Return -1 for units kept and +1 for units removed."""
     return 1.0 - 2.0 * masks.to(torch.float64)
 
 
@@ -125,12 +138,12 @@ def _condition(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean ``(b, n + 1)`` and the covariance ``(b, n, n)`` given all rows."""
     n_rows, n_units = masks.shape[1:]
-    signs = _signs(masks)
+    signs = signs_of(masks)
     lower = torch.linalg.cholesky(covariance(own, signs, distances(masks)).matrix)
     white_targets = torch.linalg.solve_triangular(lower, targets[:, :, None], upper=False)
     scale = white_targets.square().sum((1, 2)) / n_rows
     signal = signal_of_nugget(own.nugget, noise, scale)[:, None, None]
-    readout, prior = _read_out(functional, own, signs)
+    readout, prior = read_out(functional, own, signs)
     white = torch.from_numpy(functional.white_prior)
     readout = readout + signal * white_readout(functional, masks)
     prior = prior + signal * alike(white[0], white[1], n_units)
@@ -141,10 +154,20 @@ def _condition(
     return mean, scale[:, None, None] * (prior - moved.mT @ moved)
 
 
-def _read_out(
+def read_out(
     functional: SymmetricFunctional, own: Parameters, signs: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return covariances with the rows' values ``(b, R, n + 1)``, and a priori ``(b, n, n)``."""
+    """Return covariances with the rows' values ``(b, R, n + 1)``, and a priori ``(b, n, n)``.
+
+    Parameters
+    ----------
+    functional : SymmetricFunctional
+        What is wanted.
+    own : Parameters
+        Of b problems.
+    signs : torch.Tensor, (b, R, n)
+        See `signs_of`.
+    """
     n_units = signs.shape[2]
     w = own.weights[:, :, None, None]
     same = own.fall_off[:, None].expand(-1, n_units)

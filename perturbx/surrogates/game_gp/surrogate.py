@@ -21,8 +21,7 @@ from perturbx.surrogates.fit_quality import (
     interior,
     quality_of,
 )
-from perturbx.surrogates.game_gp.isotropic import fit_isotropic
-from perturbx.surrogates.game_gp.relevance import fit_relevance
+from perturbx.surrogates.game_gp.mixture import fit_mixture
 from perturbx.surrogates.game_gp.selection import keep_largest
 from perturbx.surrogates.game_gp.whole_game import WholeGame, blocks, whole_game
 from perturbx.surrogates.inclusion import holds_all
@@ -51,23 +50,21 @@ LEAST_BAND_DOF, MOST_BAND_DOF = 3.0, 20.0
 """For simultaneous intervals, which ask more of the tails: R / 8 degrees of freedom within these
 bounds, and wider variances. Measured on games of words and of images from 3 rows a unit on."""
 
-SHARE_OF_RELEVANCE = 2.0 / 3.0
-"""The weight of the process that learns relevances; on games of texts and images it has the lesser
-error, and both together the least."""
-
 
 class GameGP(BatchSurrogate):
     """A symmetric linear functional of the game, from any rows of a table.
 
     Two Gaussian processes on the game are conditioned on the rows: an isotropic one, averaged over
     how fast higher orders fall off, and one that learns from the table which units are relevant.
-    The values are their weighted mean, 1 : 2. A table of all coalitions gives the exact values.
+    The values are their weighted mean, 1 : 2. Where the scores crowd at an end of their range, as
+    probabilities do, a third process on a scale bent between bounds has up to .8 of the weight (see
+    `perturbx.surrogates.game_gp.bounded`). A table of all coalitions gives the exact values.
 
     A subclass gives `functional`.
 
     Notes
     -----
-    Errors are posterior standard deviations, with the spread of the two models added and
+    Errors are posterior standard deviations, with the spread of the models added and
     variances widened by 1 + n / R for R rows. Intervals take Student's t with R / 2 degrees of
     freedom, simultaneous ones with R / 8 (from 3 to 20) and variances 1.25 times as wide.
     What a process cannot explain is a part of the game where the scorer is deterministic, and
@@ -214,15 +211,10 @@ def _fit(functional: SymmetricFunctional, games: Sequence[WholeGame]) -> list[_E
     masks = torch.from_numpy(np.stack([game.masks for game in games]))
     values = torch.from_numpy(np.stack([game.values for game in games]))
     noise = torch.from_numpy(np.stack([game.noise for game in games]))
-    isotropic, left_out = fit_isotropic(functional, masks, values, noise)
-    relevance = fit_relevance(functional, masks, values, noise)
+    posterior, left_out = fit_mixture(functional, masks, values, noise)
     n_rows, n_units = masks.shape[1:]
-    mean = isotropic.values.lerp(relevance.values, SHARE_OF_RELEVANCE)
-    covariance = isotropic.covariance.lerp(relevance.covariance, SHARE_OF_RELEVANCE)
-    off = (isotropic.values - relevance.values)[..., :n_units]
-    of_models = SHARE_OF_RELEVANCE * (1.0 - SHARE_OF_RELEVANCE)
-    covariance += of_models * off[..., :, None] * off[..., None, :]
-    covariance *= 1.0 + INFLATION * n_units / n_rows
+    mean = posterior.values
+    covariance = posterior.covariance * (1.0 + INFLATION * n_units / n_rows)
     scale = torch.from_numpy(np.stack([game.scale for game in games]))
     mean = mean * scale[:, :, None]
     mean[..., -1] += torch.from_numpy(np.stack([game.centre for game in games]))
