@@ -7,7 +7,6 @@ from perturbx.coalitions.grouped_leverage import GroupedLeverage
 from perturbx.coalitions.kernel import Kernel
 from perturbx.coalitions.leave_one_out import LeaveOneOut
 from perturbx.coalitions.leverage import Leverage
-from perturbx.coalitions.lime_rows import LimeRows
 from perturbx.coalitions.odd_pairs import OddPairs
 from perturbx.coalitions.owen import Owen, owen_coalitions, owen_coalitions_count
 from perturbx.coalitions.packing import distinct_rows, pack, unpack, words
@@ -26,7 +25,6 @@ __all__ = [
     "Kernel",
     "LeaveOneOut",
     "Leverage",
-    "LimeRows",
     "LimeSizes",
     "OddPairs",
     "Owen",

@@ -46,8 +46,21 @@ def load_pairs(n_units: int, n_pairs: int) -> torch.Tensor | None:
     n_units, n_pairs : int
         The shape.
     """
-    pairs = _load(_file_name(n_units, n_pairs), n_units, n_pairs)
-    return pairs if pairs is not None and _are_distinct_pairs(pairs) else None
+    folder = cache_folder()
+    if folder is None:
+        return None
+    try:
+        with (
+            (folder / _file_name(n_units, n_pairs)).open("rb") as opened,
+            np.load(opened, allow_pickle=False) as arrays,
+        ):
+            packed = arrays["pairs"]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return None
+    if packed.dtype != np.uint8 or packed.shape != (n_pairs, -(-n_units // 8)):
+        return None
+    pairs = unpack(torch.from_numpy(packed), n_units)
+    return pairs if _are_distinct_pairs(pairs) else None
 
 
 def save_pairs(pairs: torch.Tensor) -> None:
@@ -56,62 +69,19 @@ def save_pairs(pairs: torch.Tensor) -> None:
     The file takes its name only once it is complete, so processes that run at once never read a
     part of it, and whoever comes last replaces it by the same.
     """
-    n_pairs, n_units = pairs.shape
-    _save(_file_name(n_units, n_pairs), pairs)
-
-
-def load_rows(kind: str, n_units: int, n_rows: int) -> torch.Tensor | None:
-    """Return the rows ``(n_rows, n_units)`` that `save_rows` wrote, None where there are none.
-
-    Parameters
-    ----------
-    kind : str
-        What the sequence is chosen for, a part of the file's name.
-    n_units, n_rows : int
-        The shape.
-    """
-    rows = _load(_name_of_rows(kind, n_units, n_rows), n_units, n_rows)
-    if rows is None or len(distinct_rows(words(rows))[0]) < n_rows:
-        return None
-    return rows
-
-
-def save_rows(kind: str, rows: torch.Tensor) -> None:
-    """Write rows ``(n_rows, n_units)`` of bool, as `save_pairs` does."""
-    n_rows, n_units = rows.shape
-    _save(_name_of_rows(kind, n_units, n_rows), rows)
-
-
-def _load(name: str, n_units: int, n_rows: int) -> torch.Tensor | None:
-    folder = cache_folder()
-    if folder is None:
-        return None
-    try:
-        with (
-            (folder / name).open("rb") as opened,
-            np.load(opened, allow_pickle=False) as arrays,
-        ):
-            packed = arrays["pairs"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-        return None
-    if packed.dtype != np.uint8 or packed.shape != (n_rows, -(-n_units // 8)):
-        return None
-    return unpack(torch.from_numpy(packed), n_units)
-
-
-def _save(name: str, rows: torch.Tensor) -> None:
     folder = cache_folder()
     if folder is None:
         return
+    n_pairs, n_units = pairs.shape
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
+        handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, pairs=pack(rows).numpy())
-            os.replace(part, folder / name)
+                np.savez_compressed(file, pairs=pack(pairs).numpy())
+            os.replace(name, folder / _file_name(n_units, n_pairs))
         except BaseException:
-            Path(part).unlink(missing_ok=True)
+            Path(name).unlink(missing_ok=True)
             raise
     except OSError:
         return
@@ -119,10 +89,6 @@ def _save(name: str, rows: torch.Tensor) -> None:
 
 def _file_name(n_units: int, n_pairs: int) -> str:
     return f"odd_gp-pairs-v{VERSION}-{n_units}-{n_pairs}.npz"
-
-
-def _name_of_rows(kind: str, n_units: int, n_rows: int) -> str:
-    return f"{kind}-rows-v{VERSION}-{n_units}-{n_rows}.npz"
 
 
 def _are_distinct_pairs(pairs: torch.Tensor) -> bool:

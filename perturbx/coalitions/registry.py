@@ -7,7 +7,6 @@ from perturbx.coalitions.exhaustive import Exhaustive
 from perturbx.coalitions.kernel import Kernel
 from perturbx.coalitions.leave_one_out import LeaveOneOut
 from perturbx.coalitions.leverage import Leverage
-from perturbx.coalitions.lime_rows import LimeRows
 from perturbx.coalitions.odd_pairs import OddPairs
 from perturbx.coalitions.owen import Owen
 from perturbx.coalitions.permutation import Permutation
@@ -25,7 +24,6 @@ SAMPLERS: dict[str, type[BatchSampler]] = {
         Permutation,
         Owen,
         Uniform,
-        LimeRows,
         LimeSizes,
         GlimeSizes,
         LeaveOneOut,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from perturbx.coalitions import GlimeSizes, LimeRows, LimeSizes
+from perturbx.coalitions import GlimeSizes, LimeSizes, OddPairs
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.budget import resolve_budget
@@ -36,10 +36,8 @@ class LimeExplainer(BaseExplainer):
         What is explained; see `BaseExplainer`, also for the parameters not listed here.
     method : {"limit", "lime", "glime", "lime_text"}, default="limit"
         "limit" estimates the line that LIME's own draws and kernel lead to with infinitely many
-        samples: it asks about the same pairs as Shapley's "odd_gp" (of 17 and more units, after 8
-        calls a unit, about single masks that tell more of the line, see `LimeRows`) and fits
-        Gaussian processes to them (see `LimeLimit`), so one table serves both and neither depends
-        on lucky draws.
+        samples: it asks about the same pairs as Shapley's "odd_gp" and fits Gaussian processes to
+        them (see `LimeLimit`), so one table serves both and neither depends on lucky draws.
         "lime" draws LIME's masks until the budget of distinct ones is spent and fits the
         weighted ridge. "glime" draws them from the kernel itself and fits without weights, which
         is steadier (Tan et al. 2023). "lime_text" follows lime's LimeTextExplainer to the
@@ -59,8 +57,7 @@ class LimeExplainer(BaseExplainer):
         until the errors are small enough, at most 20 a unit; exact where all ``2 ** n_units``
         take at most 10 a unit, or where the rounds get to them. A number, or 5, 10, 20 a unit
         ("fast", "normal", "high"), is spent at once; "limit" rounds an odd one down to whole
-        pairs where it asks about pairs, and needs ``n_units + 2``. For "lime" and "glime" "auto"
-        is 10 a unit.
+        pairs and needs ``n_units + 2``. For "lime" and "glime" "auto" is 10 a unit.
     tolerance : float, default=0.1
         "auto" with "limit" stops for a text when the half-width of every interval is at most this
         part of the largest absolute value, in every output explained; see `ShapleyExplainer`.
@@ -168,7 +165,7 @@ class LimeExplainer(BaseExplainer):
         calls = resolve_budget(self.budget, units.n_units)
         if self.method == "limit":
             line = LimeLimit(self.kernel_width, self.n_features)
-            return Design(LimeRows(self.kernel_width), line, calls, is_nested=True)
+            return Design(OddPairs(), line, calls, is_nested=True)
         if self.method == "glime":
             if self.n_features is not None:
                 raise ArgumentError(

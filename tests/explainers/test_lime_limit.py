@@ -122,20 +122,3 @@ def test_what_cannot_be_is_refused_before_any_call(options, message):
     with pytest.raises(px.ArgumentError, match=message):
         px.LimeExplainer(recorded, **options).explain([TEXT])
     assert not asked
-
-
-def test_longer_texts_are_asked_about_by_single_masks_too():
-    text = " ".join([TEXT, *["as", "ever", "before", "in", "all", "of", "this"]])
-    item = explain(text, budget=15 * 19, outputs=["1"])
-    masks = {tuple(row) for row in item.table.masks.tolist()}
-    alone = [row for row in masks if tuple(not kept for kept in row) not in masks]
-    assert item.n_calls <= len(masks) == 15 * 19
-    assert len(alone) > 5 * 19
-    truth = limit_of(text)
-    off = item.values.ravel() - truth
-    assert np.linalg.norm(off) < 0.05 * np.linalg.norm(truth)
-    assert (np.abs(off) <= 3 * item.std_errors.ravel()).all()
-    # The pairs among them serve Shapley values still.
-    options = {"estimator": "odd_gp", "budget": 8 * 19, "random_state": 0, "outputs": ["1"]}
-    (shapley,) = px.ShapleyExplainer(model, progress=False, **options).explain([text])
-    np.testing.assert_allclose(item.refit("odd_gp").values, shapley.values, atol=0.02)
