@@ -50,7 +50,7 @@ def likeliest_scales(masks: torch.Tensor, values: torch.Tensor) -> tuple[Scales,
     orders = krawtchouk(n_units)
     shares = [falling_shares(len(orders), rho) for rho in FALL_OFFS]
     tables = [torch.from_numpy(own @ orders + CONSTANT) for own in shares]
-    logs = [own for _, own in evidence_by_table(distances(masks[rows]), columns, tables)]
+    logs = [own for _, own, _ in evidence_by_table(distances(masks[rows]), columns, tables)]
     evidence = torch.cat(logs).logsumexp(0).view(len(u), -1)
     evidence = evidence + slope.sum(1) - len(part) * spread.log()[:, 0]
     best = evidence[1:].argmax(0)
