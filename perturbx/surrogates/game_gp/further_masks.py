@@ -14,9 +14,10 @@ import torch
 
 from perturbx.surrogates.gaussian.model_grid import distances
 
-FEWEST, MOST, MOST_WITH_ROWS = 300, 1000, 3000
-"""So many further masks, fewer where they and the rows are more than the last number together; all
-there are where they are fewer."""
+FEWEST, PER_UNIT, MOST, MOST_WITH_ROWS = 300, 40, 1000, 3000
+"""At least so many further masks, and so many a unit up to the third number, as long as they and
+the rows are not more than the last one together; all there are where they are fewer. On games of 14
+units, 1,000 in place of 560 had 1% less error for twice the time."""
 
 
 def order_of_units(masks: torch.Tensor) -> torch.Tensor:
@@ -40,7 +41,7 @@ def further_masks(masks: torch.Tensor) -> torch.Tensor:
     [0, 0, 6, 4]
     """
     n_rows, n_units = masks.shape
-    drawn = _drawn(n_units, max(FEWEST, min(MOST, MOST_WITH_ROWS - n_rows)))
+    drawn = _drawn(n_units, max(FEWEST, min(PER_UNIT * n_units, MOST, MOST_WITH_ROWS - n_rows)))
     is_new: torch.Tensor = (distances(masks, drawn) > 0).all(0)
     return drawn[is_new]
 

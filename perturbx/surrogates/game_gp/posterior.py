@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from perturbx.surrogates.gaussian.mirrors import Mirrors
 from perturbx.symmetric_kernels import SymmetricFunctional
 from perturbx.typing import FloatArray
 
@@ -29,6 +30,11 @@ class Posterior:
 
     values: torch.Tensor
     covariance: torch.Tensor
+
+    def mirrored(self, mirrors: Mirrors) -> Posterior:
+        """Return it of all outputs, from that of those that had to be fitted."""
+        values = self.values[:, mirrors.source] * mirrors.sign[:, None]
+        return Posterior(values, self.covariance[:, mirrors.source])
 
     def reordered(self, order: torch.Tensor) -> Posterior:
         """Return it with the units in another order ``(n,)``."""

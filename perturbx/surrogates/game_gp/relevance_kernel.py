@@ -67,7 +67,8 @@ def covariance(own: Parameters, signs: torch.Tensor, distance: torch.Tensor) -> 
     table = (-2.0 * own.fall_off[:, None] * steps).exp()
     isotropic = table.gather(1, distance.flatten(1)).view_as(exponent)
     w = own.weights[:, :, None, None]
-    matrix = w[:, 0] / total * exponent + w[:, 1] * product + w[:, 2] * isotropic + CONSTANT
+    matrix = torch.mul(isotropic, w[:, 2]).add_(CONSTANT)
+    matrix.addcmul_(exponent, w[:, 0] / total).addcmul_(product, w[:, 1])
     matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
     return Covariance(matrix, exponent, product, isotropic)
 

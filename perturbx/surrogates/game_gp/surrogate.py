@@ -24,6 +24,7 @@ from perturbx.surrogates.fit_quality import (
 from perturbx.surrogates.game_gp.mixture import fit_mixture
 from perturbx.surrogates.game_gp.selection import keep_largest
 from perturbx.surrogates.game_gp.whole_game import WholeGame, blocks, whole_game
+from perturbx.surrogates.gaussian.mirrors import Mirrors
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.lime_text import check_n_features
 from perturbx.surrogates.mask_regression import check_rows
@@ -211,7 +212,11 @@ def _fit(functional: SymmetricFunctional, games: Sequence[WholeGame]) -> list[_E
     masks = torch.from_numpy(np.stack([game.masks for game in games]))
     values = torch.from_numpy(np.stack([game.values for game in games]))
     noise = torch.from_numpy(np.stack([game.noise for game in games]))
-    posterior, left_out = fit_mixture(functional, masks, values, noise)
+    mirrors = Mirrors.of(values, noise[:, None])
+    kept = mirrors.kept
+    posterior, left_out = fit_mixture(functional, masks, values[..., kept], noise[:, kept])
+    posterior = posterior.mirrored(mirrors)
+    left_out = left_out[..., mirrors.source] * mirrors.sign
     n_rows, n_units = masks.shape[1:]
     mean = posterior.values
     covariance = posterior.covariance * (1.0 + INFLATION * n_units / n_rows)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from perturbx.odd_kernels import IsotropicKernel, WhiteKernel
+from perturbx.surrogates.gaussian.mirrors import Mirrors
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,16 @@ class Posterior:
         self.covariance[texts, outputs] = other.covariance[:, 0]
         self.residuals[texts, :, outputs] = other.residuals[:, :, 0]
         self.surprise[texts, outputs] = other.surprise[:, 0]
+
+    def mirrored(self, mirrors: Mirrors) -> Posterior:
+        """Return it of all outputs, from that of those that had to be fitted."""
+        source, sign = mirrors.source, mirrors.sign
+        return Posterior(
+            self.values[:, source] * sign[:, None],
+            self.covariance[:, source],
+            self.residuals[..., source] * sign,
+            self.surprise[:, source],
+        )
 
     def reordered(self, order: torch.Tensor) -> Posterior:
         """Return it with each text's units at these places ``(T, n)``."""

@@ -18,6 +18,7 @@ from perturbx.surrogates.fit_quality import (
     Quality,
     quality_of_squares,
 )
+from perturbx.surrogates.gaussian.mirrors import Mirrors
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.odd_gp.averaging import average
 from perturbx.surrogates.odd_gp.mixture import fit_mixture
@@ -168,15 +169,18 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
     """Return the estimates of parts with the same number of pairs."""
     masks = torch.from_numpy(np.stack([part.masks for part in parts]))
     values = torch.from_numpy(np.stack([part.values for part in parts]))
+    means = torch.from_numpy(np.stack([part.means for part in parts]))
     scale = np.stack([part.scale for part in parts])
     noise = np.stack([part.noise for part in parts])
+    off = torch.cat([values, means - means.mean(1, keepdim=True)], dim=1)
+    mirrors = Mirrors.of(off, torch.from_numpy(noise))
+    own = values[..., mirrors.kept]
     if parts[0].is_noisy:
-        of_values = torch.from_numpy(noise)
-        isotropic = fit_noisy_isotropic(masks, values, of_values)
-        mean = average(isotropic, fit_relevance(masks, values, of_values))
+        of_values = torch.from_numpy(noise)[..., mirrors.kept]
+        isotropic = fit_noisy_isotropic(masks, own, of_values)
+        mean = average(isotropic, fit_relevance(masks, own, of_values)).mirrored(mirrors)
     else:
-        means = torch.from_numpy(np.stack([part.means for part in parts]))
-        mean = fit_mixture(masks, values, means)
+        mean = fit_mixture(masks, own, means[..., mirrors.kept]).mirrored(mirrors)
     n_pairs, n_units = masks.shape[1:]
     inflation = NOISY_INFLATION if parts[0].is_noisy else INFLATION
     # The values' sum is known, so of their errors only the differences count.
@@ -184,9 +188,9 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
     covariance -= covariance.mean(3, keepdim=True)
     variance = np.square(scale)
     odd, left = values[:, 1:].numpy(), mean.residuals[:, 1:].numpy()
-    of_values = mean.values - mean.values.mean(2, keepdim=True)
+    centred = mean.values - mean.values.mean(2, keepdim=True)
     arrays = (
-        of_values.numpy() * scale[:, :, None],
+        centred.numpy() * scale[:, :, None],
         covariance.numpy() * ((1.0 + inflation * n_units / n_pairs) * variance)[:, :, None, None],
         np.stack([part.rows[0] for part in parts]),
         np.full(len(parts), n_pairs),
