@@ -19,7 +19,7 @@ from perturbx.surrogates.gaussian.bfgs import Evaluated
 from perturbx.surrogates.gaussian.model_grid import by_distance
 from perturbx.surrogates.gaussian.relevances import Parameters
 from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
-from perturbx.surrogates.odd_gp.further_pairs import Compared, compared_pairs
+from perturbx.surrogates.odd_gp.further_pairs import compared_pairs
 from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch
 from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE, Scales, straight_models
 from perturbx.surrogates.odd_gp.odd_part import same_masks, subset
@@ -117,9 +117,10 @@ def fit_bounded(
     residuals = torch.empty_like(odd)
     left_open = torch.empty((len(masks), n_units, n_units), dtype=torch.float64)
     for own, problems in same_masks(masks):
-        compared = compared_pairs(own)
-        n_further = len(compared.further.others)
-        base, guess = _straight(own, compared, odd[problems], straight[problems])
+        compared, pairs = compared_pairs(own), Geometry.of_design(own)
+        further = compared.geometry
+        n_further = len(further.others)
+        base, guess = _straight(own, pairs, further, odd[problems], straight[problems])
         n_parts = -(-len(problems) * n_pairs**2 // CELLS_AT_ONCE)
         of_even = torch.cat(
             [
@@ -136,7 +137,9 @@ def fit_bounded(
             here = bent.of(some)
             mean, left_out = (
                 _odd_scores(one, other, here)
-                for one, other in _predict(compared, here, (points[some], of_even[part]), room)
+                for one, other in _predict(
+                    pairs, further, here, (points[some], of_even[part]), room
+                )
             )
             difference = mean - guess[part]
             readout = compared.readout
@@ -147,7 +150,11 @@ def fit_bounded(
 
 
 def _straight(
-    masks: torch.Tensor, compared: Compared, odd: torch.Tensor, models: torch.Tensor
+    masks: torch.Tensor,
+    pairs: Geometry,
+    further: Geometry,
+    odd: torch.Tensor,
+    models: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return Shapley values ``(b, n)`` and means at further pairs ``(b, M)`` on the straight scale.
 
@@ -155,8 +162,8 @@ def _straight(
     ----------
     masks : torch.Tensor, (P, n)
         The pairs.
-    compared : Compared
-        Further ones.
+    pairs, further : Geometry
+        Of them with one another, and with further ones.
     odd : torch.Tensor, (b, P)
         The pairs' odd values.
     models : torch.Tensor of int, (b,)
@@ -164,23 +171,24 @@ def _straight(
     """
     n_units, white = masks.shape[1], white_kernel(masks.shape[1])
     values = torch.empty((len(odd), n_units), dtype=torch.float64)
-    means = torch.empty((len(odd), len(compared.further.others)), dtype=torch.float64)
+    means = torch.empty((len(odd), len(further.others)), dtype=torch.float64)
     of_white = white_readout(white, masks)
     for index in sorted(set(models.tolist())):
         problems = models == index
         rho, nugget = straight_models()[index]
         kernel = isotropic_kernel(n_units, rho)
         table = torch.from_numpy(kernel.by_distance)
-        matrix = by_distance(table, compared.pairs.distance)
+        matrix = by_distance(table, pairs.distance)
         matrix.diagonal().add_(nugget)
         divided = torch.cholesky_solve(odd[problems].mT, torch.linalg.cholesky(matrix)).mT
         values[problems] = divided @ (isotropic_readout(kernel, masks) + nugget * of_white)
-        means[problems] = divided @ by_distance(table, compared.further.distance)
+        means[problems] = divided @ by_distance(table, further.distance)
     return values, means
 
 
 def _predict(
-    compared: Compared,
+    pairs: Geometry,
+    further: Geometry,
     bent: Bent,
     points: tuple[torch.Tensor, torch.Tensor],
     room: Room,
@@ -189,8 +197,8 @@ def _predict(
 
     Parameters
     ----------
-    compared : Compared
-        The pairs, and further ones.
+    pairs, further : Geometry
+        Of the pairs with one another, and with further ones.
     bent : Bent
         Both parts of u.
     points : torch.Tensor and torch.Tensor, (b, n + 5)
@@ -198,16 +206,16 @@ def _predict(
     room : Room
         For their covariances.
     """
-    of_odd, of_even = (Parameters.unpack(own, compared.pairs.n_units) for own in points)
+    of_odd, of_even = (Parameters.unpack(own, pairs.n_units) for own in points)
     parts = []
     for kernel, own, values, variance in (
         (relevance_kernel, of_odd, bent.odd, 1.0),
         (even_kernel, of_even, bent.even, 1.0 + MEAN_VARIANCE),
     ):
-        matrix = kernel.covariance(own, compared.pairs, room)
+        matrix = kernel.covariance(own, pairs, room)
         matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
         lower = torch.linalg.cholesky(matrix)
-        cross = kernel.covariance(own, compared.further, room)
+        cross = kernel.covariance(own, further, room)
         parts.append(_condition(lower, cross, variance + own.nugget, values))
     return list(zip(*parts, strict=True))
 

@@ -135,14 +135,13 @@ class Compared:
 
     Parameters
     ----------
-    pairs, further : Geometry
-        Of the table's pairs with one another, and with M further ones.
+    geometry : Geometry
+        Of the table's pairs and M further ones.
     readout : Readout
         Of the further ones.
     """
 
-    pairs: Geometry
-    further: Geometry
+    geometry: Geometry
     readout: Readout
 
 
@@ -161,11 +160,7 @@ def _compared_pairs(masks: bytes, n_pairs: int, n_units: int) -> Compared:
     between = distances(own, named)
     are_others = ((between > 0) & (between < n_units)).all(0)
     further = named[are_others]
-    return Compared(
-        Geometry.of_design(own),
-        Geometry.of_masks(own, further),
-        readout_of_differences(own, further),
-    )
+    return Compared(Geometry.of_masks(own, further), readout_of_differences(own, further))
 
 
 def readout_of_differences(masks: torch.Tensor, further: torch.Tensor) -> Readout:

@@ -13,6 +13,10 @@ from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.typing import FloatArray
 
 
+MOST_PAIRS_KEPT = 600
+"""The distances of more pairs take more memory (3 MB) than time to find them again."""
+
+
 @dataclass(frozen=True, eq=False)
 class Geometry:
     """Pairs and others (mostly the same), with x = -1 for units kept and +1 for units removed.
@@ -46,6 +50,8 @@ class Geometry:
     @classmethod
     def of_design(cls, masks: torch.Tensor) -> Geometry:
         """Return it of masks ``(P, n)``; that of the last few is kept, as texts share designs."""
+        if len(masks) > MOST_PAIRS_KEPT:
+            return cls.of_masks(masks)
         return _of_design(masks.numpy().tobytes(), *masks.shape)
 
     @property
