@@ -12,7 +12,6 @@ import torch
 from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.typing import FloatArray
 
-
 MOST_PAIRS_KEPT = 600
 """The distances of more pairs take more memory (3 MB) than time to find them again."""
 
