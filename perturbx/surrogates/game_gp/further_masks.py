@@ -17,8 +17,8 @@ from perturbx.surrogates.gaussian.model_grid import distances
 FEWEST, PER_UNIT, PER_ROW, MOST, MOST_WITH_ROWS = 300, 40, 3, 1000, 3000
 """At least so many further masks, so many for each unit and for each row, up to the fourth number,
 as long as they and the rows are not more than the last one together; all there are where they are
-fewer. On games of 14 units, 1,000 in place of 560 had 1% less error at 10 rows a unit, for twice the
-time; with 300 rows of 10 to 14 words they had 10% less."""
+fewer. On games of 14 units, 1,000 in place of 560 had 1% less error at 10 rows a unit, for twice
+the time; with 300 rows of 10 to 14 words they had 10% less."""
 
 
 def order_of_units(masks: torch.Tensor) -> torch.Tensor:
