@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
+from threading import Lock
 
 import numpy as np
 import torch
@@ -28,6 +30,9 @@ are not more than the most; all there are where they are fewer."""
 
 CELLS_AT_ONCE = 2**19
 """Distances that are looked at together."""
+
+ROWS_AT_ONCE = 64
+"""Of a covariance whose distances are looked up."""
 
 RHO, NUGGET = 0.4, 0.01
 """Of the prior on differences of models."""
@@ -83,7 +88,6 @@ def n_further(n_pairs: int) -> int:
     return max(FEWEST, min(PER_PAIR * n_pairs, MOST - n_pairs))
 
 
-@lru_cache(maxsize=64)
 def _pairs(n_units: int, n_wanted: int) -> torch.Tensor:
     """Return pairs ``(M, n)`` of coalitions of all sizes from 1 to n/2, equally frequent."""
     n_all = (1 << min(n_units - 1, 62)) - 1
@@ -91,14 +95,35 @@ def _pairs(n_units: int, n_wanted: int) -> torch.Tensor:
         numbers = np.arange(1, n_all + 1)[:, None]
         half = torch.from_numpy((numbers >> np.arange(n_units) & 1).astype(bool))
         return torch.where(2 * half.sum(1, keepdim=True) > n_units, ~half, half)
-    rng = np.random.default_rng(n_units)
-    found: dict[bytes, np.ndarray] = {}
-    while len(found) < n_wanted:
-        drawn = np.zeros(n_units, bool)
-        drawn[rng.permutation(n_units)[: rng.integers(1, n_units // 2 + 1)]] = True
-        key = drawn ^ drawn[0] if 2 * drawn.sum() == n_units else drawn
-        found.setdefault(key.tobytes(), drawn)
-    return torch.from_numpy(np.stack(list(found.values())))
+    return _sequence(n_units).first(n_wanted)
+
+
+class _Sequence:
+    """Distinct pairs in random order; the longer ones begin with the shorter ones."""
+
+    def __init__(self, n_units: int) -> None:
+        self._n_units = n_units
+        self._draw = np.random.default_rng(n_units)
+        self._found: dict[bytes, np.ndarray] = {}
+        self._lock = Lock()
+
+    def first(self, n_wanted: int) -> torch.Tensor:
+        """Return the first so many, ``(n_wanted, n)``; there must be as many."""
+        n_units = self._n_units
+        with self._lock:  # equal sequences are shared
+            while len(self._found) < n_wanted:
+                drawn = np.zeros(n_units, bool)
+                units = self._draw.permutation(n_units)
+                drawn[units[: self._draw.integers(1, n_units // 2 + 1)]] = True
+                key = drawn ^ drawn[0] if 2 * drawn.sum() == n_units else drawn
+                self._found.setdefault(key.tobytes(), drawn)
+            return torch.from_numpy(np.stack(list(islice(self._found.values(), n_wanted))))
+
+
+@lru_cache(maxsize=64)
+def _sequence(n_units: int) -> _Sequence:
+    """Return that of so many units."""
+    return _Sequence(n_units)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +196,7 @@ def readout_of_differences(masks: torch.Tensor, further: torch.Tensor) -> Readou
     n_pairs, n_units = masks.shape
     both = torch.cat([masks, further])
     kernel, white = isotropic_kernel(n_units, RHO), white_kernel(n_units)
-    matrix = by_distance(torch.from_numpy(kernel.by_distance), distances(both))
+    matrix = _lower_half(torch.from_numpy(kernel.by_distance), both)
     matrix.diagonal().add_(NUGGET)
     lower = torch.linalg.cholesky(matrix)
     readout = isotropic_readout(kernel, both) + NUGGET * white_readout(white, both)
@@ -184,3 +209,15 @@ def readout_of_differences(masks: torch.Tensor, further: torch.Tensor) -> Readou
         lower=own,
         n_rows=len(both),
     )
+
+
+def _lower_half(table: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Return a covariance by distance of masks ``(m, n)``, ``(m, m)``; the upper half is not set.
+
+    Rows after rows, as all distances at once are more numbers than the cache holds.
+    """
+    matrix = torch.empty((len(masks), len(masks)), dtype=torch.float64)
+    for start in range(0, len(masks), ROWS_AT_ONCE):
+        end = start + ROWS_AT_ONCE
+        matrix[start:end, :end] = by_distance(table, distances(masks[start:end], masks[:end]))
+    return matrix
