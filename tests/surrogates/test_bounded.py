@@ -10,6 +10,7 @@ from perturbx.coalitions import OddPairs, PlayerCount
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import OddGP
 from perturbx.surrogates.gaussian.relevances import Parameters
+from perturbx.surrogates.gaussian.scales import LEAST_ODDS, Scales
 from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
 from perturbx.surrogates.odd_gp.averaging import average, average_bounded
 from perturbx.surrogates.odd_gp.further_pairs import (
@@ -19,7 +20,7 @@ from perturbx.surrogates.odd_gp.further_pairs import (
 )
 from perturbx.surrogates.odd_gp.geometry import Geometry
 from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
-from perturbx.surrogates.odd_gp.links import LEAST_ODDS, Scales, likeliest_scales
+from perturbx.surrogates.odd_gp.links import likeliest_scales
 from perturbx.surrogates.odd_gp.odd_part import odd_part
 from perturbx.surrogates.odd_gp.posterior import Posterior
 from perturbx.surrogates.odd_gp.relevance import fit_relevance

@@ -15,6 +15,7 @@ from perturbx.surrogates.game_gp import bounded, mixture
 from perturbx.surrogates.game_gp.bent_scale import likeliest_scales
 from perturbx.surrogates.game_gp.further_masks import further_masks, order_of_units
 from perturbx.surrogates.game_gp.relevance import fit_parameters, relevance_covariance
+from perturbx.surrogates.gaussian.scales import LEAST_ODDS
 from perturbx.symmetric_kernels import banzhaf_functional, lime_functional
 
 N_UNITS = 10
@@ -118,7 +119,7 @@ def test_a_scale_is_found_where_there_is_one(lab):
     flat = np.full_like(games[0], 0.5)
     _, odds = likeliest_scales(masks, torch.from_numpy(np.hstack([*games, *straight, flat])))
     assert (odds[:3] > 20.0).all()
-    assert (odds[3:6] < bounded.LEAST_ODDS).all()
+    assert (odds[3:6] < LEAST_ODDS).all()
     assert odds[6] == -np.inf
 
 
@@ -161,7 +162,7 @@ def test_the_slope_is_that_of_the_scale():
     variance = torch.linspace(0.0, 3.0, 9, dtype=torch.float64)[:, None]
     step = 1e-5
     rise = scale.straighten(mean + step, variance) - scale.straighten(mean - step, variance)
-    slope = bounded._slope(scale, scale.straighten(mean, variance), variance)
+    slope = scale.slope(scale.straighten(mean, variance), variance)
     torch.testing.assert_close(slope, rise / (2 * step))
 
 

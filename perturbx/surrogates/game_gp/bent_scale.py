@@ -1,7 +1,7 @@
 """Which scale makes a game of scores between two bounds simplest, by any rows of it.
 
-The scales are those of `perturbx.surrogates.odd_gp.links`: log(x + a) - log(1 + b - x) of the score
-x in parts of its range in the table. Here no row needs its complement, so the likelihood of a scale
+The scales are those of `perturbx.surrogates.gaussian.scales`, of scores in parts of their range in
+the table. Here no row needs its complement, so the likelihood of a scale
 is that of the whole game under processes that depend on distances alone.
 """
 
@@ -12,7 +12,7 @@ import torch
 from perturbx.surrogates.game_gp.posterior import CONSTANT
 from perturbx.surrogates.game_gp.whole_game import some_rows
 from perturbx.surrogates.gaussian.model_grid import distances, evidence_by_table
-from perturbx.surrogates.odd_gp.links import Scales
+from perturbx.surrogates.gaussian.scales import Scales
 from perturbx.symmetric_kernels import falling_shares, krawtchouk
 
 MARGINS = (0.003, 0.01, 0.05, 0.2, 0.8)

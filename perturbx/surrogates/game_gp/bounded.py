@@ -11,7 +11,7 @@ matters that the further masks are few.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, pi
+from math import log
 
 import torch
 
@@ -24,11 +24,8 @@ from perturbx.surrogates.game_gp.relevance import (
     signs_of,
 )
 from perturbx.surrogates.gaussian.relevances import Parameters
-from perturbx.surrogates.odd_gp.links import Scales
+from perturbx.surrogates.gaussian.scales import Scales
 from perturbx.symmetric_kernels import SymmetricFunctional
-
-LEAST_ODDS = 8.0
-"""The logarithm of the odds, against the straight scale, of a bent one that is worth its time."""
 
 LEAST_ROWS = 300
 """So many rows choose relevances at least, where there are so many: with half of 300 the values'
@@ -97,7 +94,7 @@ def fit_bounded(
         known = torch.cat([values[:, column : column + 1], scores])
         value, left_open, weights = _read(functional, own, torch.cat([masks, further]), known)
         # What model C does not know of the further masks, through the slope of the scale.
-        slope = size[column] * _slope(scale, scores, variance[:, None])
+        slope = size[column] * scale.slope(scores, variance[:, None])
         weights = slope * weights[len(masks) :]
         means.append(value)
         covariances.append(CAUTION * (left_open + expected.spread_of(weights)))
@@ -188,11 +185,3 @@ def _one(own: Parameters, column: int) -> Parameters:
     """Return the parameters of one column."""
     only = slice(column, column + 1)
     return Parameters(own.relevances[only], own.nugget[only], own.weights[only], own.fall_off[only])
-
-
-def _slope(scale: Scales, scores: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
-    """Return by how much mean scores ``(M, 1)`` rise with the mean of the bent ones."""
-    width = 1.0 + scale.below + scale.above
-    part = ((scores - scale.low) / (scale.high - scale.low) + scale.below) / width
-    steepest = (scale.high - scale.low) * width / (1.0 + variance * (pi / 8.0)).sqrt()
-    return steepest * part * (1.0 - part)

@@ -7,11 +7,10 @@ every unit one from the rows that it is in.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 
+from perturbx.surrogates.gaussian.drawn_masks import drawn_masks
 from perturbx.surrogates.gaussian.model_grid import distances
 
 FEWEST, PER_UNIT, PER_ROW, MOST, MOST_WITH_ROWS = 300, 40, 3, 1000, 3000
@@ -43,22 +42,15 @@ def further_masks(masks: torch.Tensor) -> torch.Tensor:
     """
     n_rows, n_units = masks.shape
     wanted = min(max(PER_UNIT * n_units, PER_ROW * n_rows), MOST, MOST_WITH_ROWS - n_rows)
-    drawn = _drawn(n_units, max(FEWEST, wanted))
+    drawn = _masks(n_units, max(FEWEST, wanted))
     is_new: torch.Tensor = (distances(masks, drawn) > 0).all(0)
     return drawn[is_new]
 
 
-@lru_cache(maxsize=64)
-def _drawn(n_units: int, n_wanted: int) -> torch.Tensor:
+def _masks(n_units: int, n_wanted: int) -> torch.Tensor:
     """Return distinct masks, every number of units but none and all of them equally frequent."""
     n_all = (1 << min(n_units, 62)) - 2
     if n_all <= n_wanted:
         numbers = np.arange(1, n_all + 1)[:, None]
         return torch.from_numpy((numbers >> np.arange(n_units) & 1).astype(bool))
-    rng = np.random.default_rng(n_units)
-    found: dict[bytes, np.ndarray] = {}
-    while len(found) < n_wanted:
-        drawn = np.zeros(n_units, bool)
-        drawn[rng.permutation(n_units)[: rng.integers(1, n_units)]] = True
-        found.setdefault(drawn.tobytes(), drawn)
-    return torch.from_numpy(np.stack(list(found.values())))
+    return drawn_masks(n_units, n_wanted, n_units - 1)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 
 from perturbx.surrogates.game_gp.bent_scale import likeliest_scales
-from perturbx.surrogates.game_gp.bounded import LEAST_ODDS, fit_bounded
+from perturbx.surrogates.game_gp.bounded import fit_bounded
 from perturbx.surrogates.game_gp.further_masks import order_of_units
 from perturbx.surrogates.game_gp.isotropic import fit_isotropic
 from perturbx.surrogates.game_gp.posterior import Posterior
 from perturbx.surrogates.game_gp.relevance import fit_relevance
+from perturbx.surrogates.gaussian.scales import LEAST_ODDS
 from perturbx.symmetric_kernels import SymmetricFunctional
 
 SHARE_OF_RELEVANCE = 2.0 / 3.0

@@ -45,7 +45,7 @@ def minimize(
     Parameters
     ----------
     objective : callable
-        Values and gradients.
+        Returns values, and what returns their gradients.
     start : torch.Tensor, (problems, d)
         Within the bounds.
     low, high : torch.Tensor, (d,)

@@ -1,6 +1,6 @@
 """Model C: a process on a bent scale, for scores between two bounds.
 
-On the scale of `perturbx.surrogates.odd_gp.links` both parts of the game are processes that learn
+On a scale of `perturbx.surrogates.gaussian.scales` both parts of the game are processes that learn
 relevances (`relevance_kernel` for the odd part, `even_kernel` for the even one). The Shapley values
 are those of the scores, not of the bent ones, so the model's mean scores are asked for at further
 pairs. There an isotropic process on the straight scale, whose own Shapley values are known in
@@ -18,10 +18,11 @@ from perturbx.odd_kernels import isotropic_kernel, white_kernel
 from perturbx.surrogates.gaussian.bfgs import Evaluated
 from perturbx.surrogates.gaussian.model_grid import by_distance
 from perturbx.surrogates.gaussian.relevances import Parameters
+from perturbx.surrogates.gaussian.scales import Scales
 from perturbx.surrogates.odd_gp import even_kernel, relevance_kernel
 from perturbx.surrogates.odd_gp.further_pairs import compared_pairs
 from perturbx.surrogates.odd_gp.geometry import Geometry, Room, Scratch
-from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE, Scales, straight_models
+from perturbx.surrogates.odd_gp.links import MEAN_VARIANCE, straight_models
 from perturbx.surrogates.odd_gp.odd_part import same_masks, subset
 from perturbx.surrogates.odd_gp.posterior import isotropic_readout, white_readout
 from perturbx.surrogates.odd_gp.relevance import (
@@ -118,7 +119,7 @@ def fit_bounded(
     left_open = torch.empty((len(masks), n_units, n_units), dtype=torch.float64)
     for own, problems in same_masks(masks):
         compared, pairs = compared_pairs(own), Geometry.of_design(own)
-        further = compared.geometry
+        further, readout = compared.geometry, compared.readout
         n_further = len(further.others)
         base, guess = _straight(own, pairs, further, odd[problems], straight[problems])
         n_parts = -(-len(problems) * n_pairs**2 // CELLS_AT_ONCE)
@@ -142,7 +143,6 @@ def fit_bounded(
                 )
             )
             difference = mean - guess[part]
-            readout = compared.readout
             values[some] = base[part] + difference @ readout.weights.mT
             left_open[some] = readout.scale(difference)[:, None, None] * readout.covariance
             residuals[some] = odd[some] - left_out

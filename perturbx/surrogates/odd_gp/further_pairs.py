@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
-from threading import Lock
 
 import numpy as np
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel, white_kernel
+from perturbx.surrogates.gaussian.drawn_masks import drawn_masks
 from perturbx.surrogates.gaussian.model_grid import by_distance, distances
 from perturbx.surrogates.odd_gp.geometry import Geometry
 from perturbx.surrogates.odd_gp.posterior import (
@@ -95,35 +94,7 @@ def _pairs(n_units: int, n_wanted: int) -> torch.Tensor:
         numbers = np.arange(1, n_all + 1)[:, None]
         half = torch.from_numpy((numbers >> np.arange(n_units) & 1).astype(bool))
         return torch.where(2 * half.sum(1, keepdim=True) > n_units, ~half, half)
-    return _sequence(n_units).first(n_wanted)
-
-
-class _Sequence:
-    """Distinct pairs in random order; the longer ones begin with the shorter ones."""
-
-    def __init__(self, n_units: int) -> None:
-        self._n_units = n_units
-        self._draw = np.random.default_rng(n_units)
-        self._found: dict[bytes, np.ndarray] = {}
-        self._lock = Lock()
-
-    def first(self, n_wanted: int) -> torch.Tensor:
-        """Return the first so many, ``(n_wanted, n)``; there must be as many."""
-        n_units = self._n_units
-        with self._lock:  # equal sequences are shared
-            while len(self._found) < n_wanted:
-                drawn = np.zeros(n_units, bool)
-                units = self._draw.permutation(n_units)
-                drawn[units[: self._draw.integers(1, n_units // 2 + 1)]] = True
-                key = drawn ^ drawn[0] if 2 * drawn.sum() == n_units else drawn
-                self._found.setdefault(key.tobytes(), drawn)
-            return torch.from_numpy(np.stack(list(islice(self._found.values(), n_wanted))))
-
-
-@lru_cache(maxsize=64)
-def _sequence(n_units: int) -> _Sequence:
-    """Return that of so many units."""
-    return _Sequence(n_units)
+    return drawn_masks(n_units, n_wanted, n_units // 2)
 
 
 @dataclass(frozen=True, eq=False)

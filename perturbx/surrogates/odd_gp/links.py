@@ -14,15 +14,14 @@ the odd part of u, one for the even part. The straight scale is one of the guess
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from math import pi
 
 import numpy as np
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel
 from perturbx.surrogates.gaussian.model_grid import NUGGETS, evidence_by_table
+from perturbx.surrogates.gaussian.scales import Scales
 from perturbx.surrogates.odd_gp.geometry import Geometry
 from perturbx.surrogates.odd_gp.odd_part import subset
 from perturbx.symmetric_kernels import falling_shares, krawtchouk
@@ -33,52 +32,10 @@ FALL_OFFS = (0.1, 0.45)
 MOST_ROWS = 100
 """So many pairs tell the likeliest scale; odds between two are large where they matter."""
 
-LEAST_ODDS = 8.0
-"""The logarithm of the odds, against the straight scale, of a bent one that is worth its time."""
-
 MEAN_VARIANCE = 4.0
 """Of the even part's mean, in parts of the part's variance."""
 
 EVEN_ORDERS = 8
-
-
-@dataclass(frozen=True, eq=False)
-class Scales:
-    """A scale for each of c columns of values.
-
-    Parameters
-    ----------
-    low, high : torch.Tensor, (c,)
-        The ends of the scores.
-    below, above : torch.Tensor, (c,)
-        How far the bounds are beyond the ends, in parts of the range.
-    """
-
-    low: torch.Tensor
-    high: torch.Tensor
-    below: torch.Tensor
-    above: torch.Tensor
-
-    def bend(self, scores: torch.Tensor) -> torch.Tensor:
-        """Return u of scores ``(..., c)``."""
-        part = (scores - self.low) / (self.high - self.low)
-        return (part + self.below).log() - (1.0 + self.above - part).log()
-
-    def straighten(self, mean: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
-        """Return the mean scores ``(..., c)`` where u is normal.
-
-        The mean of a logistic curve, by the normal distribution function that is closest to it
-        (MacKay 1992).
-        """
-        narrowed = mean / (1.0 + variance * (pi / 8.0)).sqrt()
-        part = (1.0 + self.below + self.above) * narrowed.sigmoid() - self.below
-        return self.low + (self.high - self.low) * part
-
-    def of(self, columns: torch.Tensor) -> Scales:
-        """Return the scales of some of the columns."""
-        return Scales(
-            self.low[columns], self.high[columns], self.below[columns], self.above[columns]
-        )
 
 
 def likeliest_scales(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from perturbx.surrogates.gaussian.scales import LEAST_ODDS, Scales
 from perturbx.surrogates.odd_gp.averaging import average, average_bounded
 from perturbx.surrogates.odd_gp.bounded import (
     LEAST_GAIN,
@@ -13,7 +14,7 @@ from perturbx.surrogates.odd_gp.bounded import (
     of_size_one,
 )
 from perturbx.surrogates.odd_gp.isotropic import fit_isotropic
-from perturbx.surrogates.odd_gp.links import LEAST_ODDS, Scales, likeliest_scales
+from perturbx.surrogates.odd_gp.links import likeliest_scales
 from perturbx.surrogates.odd_gp.odd_part import order_by_rows, same_masks
 from perturbx.surrogates.odd_gp.posterior import Posterior
 from perturbx.surrogates.odd_gp.relevance import fit_relevance, points_of, posterior_at
