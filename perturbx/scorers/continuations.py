@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from perturbx.exceptions import ScoringError
+from perturbx.exceptions import MaskingError, ScoringError
 from perturbx.typing import FloatArray, IntArray
 
 
@@ -41,7 +41,10 @@ class LanguageModel(Protocol):
 
     @property
     def max_tokens(self) -> int | None:
-        """Return the most tokens that a prompt and its continuation may have together."""
+        """Return the most tokens that a prompt and its continuation may have together.
+
+        None where nothing limits them, or each has a limit of its own.
+        """
 
     @property
     def device(self) -> Any:
@@ -79,7 +82,18 @@ def with_opening(question: Continued, tokenizer: Any, model_id: str) -> Continue
 
 
 def prompt_rows(tokenizer: Any, prompts: Sequence[str], model_id: str) -> list[list[int]]:
-    """Return the tokens of each prompt, one at least."""
-    rows = tokenizer(list(prompts))["input_ids"] if prompts else []
-    questions = [Continued(np.array(row, dtype=np.int64), ()) for row in rows]
+    """Return the tokens of each prompt, one at least.
+
+    Raises
+    ------
+    ScoringError
+        If the tokenizer says that one is too long.
+    """
+    questions = []
+    for number, prompt in enumerate(prompts):
+        try:
+            (row,) = tokenizer([prompt])["input_ids"]
+        except MaskingError as error:
+            raise ScoringError(f"prompts[{number}]: {error}") from None
+        questions.append(Continued(np.array(row, dtype=np.int64), ()))
     return [with_opening(own, tokenizer, model_id).prompt.tolist() for own in questions]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
 
 
 def generate(
     model: Any,
-    tokenizer: Any,
+    tokenizer: PromptTokenizer,
     rows: Sequence[Sequence[int]],
     max_new_tokens: int,
     stop: Sequence[str] = (),
@@ -21,7 +24,7 @@ def generate(
 
 def _said(
     model: Any,
-    tokenizer: Any,
+    tokenizer: PromptTokenizer,
     row: Sequence[int],
     max_new_tokens: int,
     stop: Sequence[str],
@@ -44,5 +47,5 @@ def _said(
     )
     is_decoder = not model.config.is_encoder_decoder
     new = given[0, ids.shape[1] :] if is_decoder else given[0]
-    text: str = tokenizer.decode(new, skip_special_tokens=True)
+    text: str = tokenizer.said(new.tolist())
     return text[: min((text.find(end) for end in stop if end in text), default=len(text))]

@@ -60,15 +60,16 @@ class Seq2SeqLM:
                 f"model: expected an encoder-decoder of transformers, got {type(model).__name__}"
             )
         self._opening = _decoder_opening(model)
-        self.tokenizer = (
-            tokenizer
-            if isinstance(tokenizer, PromptTokenizer)
-            else PromptTokenizer(tokenizer, closes=True)
-        )
+        bare = tokenizer.wrapped if isinstance(tokenizer, PromptTokenizer) else tokenizer
+        self._window = window_of(model, bare)
+        self.tokenizer = PromptTokenizer(bare, closes=True, most_each=self._window)
         self.model = placed(model, device, dtype)
-        self.max_tokens = window_of(model, self.tokenizer)
         self._budgets: dict[int | str, BatchBudget] = {}
         self.model_id = name or getattr(config, "_name_or_path", "") or type(model).__name__
+
+    @property
+    def max_tokens(self) -> None:
+        """Return None: a prompt and what follows it have a window each."""
 
     @property
     def device(self) -> torch.device:
@@ -106,8 +107,6 @@ class Seq2SeqLM:
     ) -> list[str]:
         """Return what the model says to each prompt; see `CausalLM.generate`."""
         rows = prompt_rows(self.tokenizer, prompts, self.model_id)
-        for number, row in enumerate(rows):
-            self._check_length(f"prompts[{number}]", len(row))
         with torch.inference_mode(), evaluating(self.model):
             return generate(self.model, self.tokenizer, rows, max_new_tokens, stop)
 
@@ -178,10 +177,10 @@ class Seq2SeqLM:
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(is_token).to(self.device)
 
     def _check_length(self, what: str, length: int) -> None:
-        if self.max_tokens is not None and length > self.max_tokens:
+        if self._window is not None and length > self._window:
             raise ScoringError(
                 f"{self.model_id}: {what} has {length} tokens and the model reads "
-                f"{self.max_tokens}; shorten it, or give fewer documents"
+                f"{self._window}; shorten it, or give fewer documents"
             )
 
     def __repr__(self) -> str:

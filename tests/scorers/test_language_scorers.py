@@ -227,6 +227,7 @@ def test_a_model_says_what_it_says(language_model):
     ids = tokenizer("so good")["input_ids"]
     for _ in range(5):
         ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
-    assert said == tokenizer.decode(ids[-5:], skip_special_tokens=True)
+    # The last byte begins a character that is not there.
+    assert said == tokenizer.decode(ids[-5:], skip_special_tokens=True).rstrip("\ufffd")
     cut = lm.generate(["so good"], max_new_tokens=5, stop=[said[2]])[0]
     assert cut == said[: said.index(said[2])]

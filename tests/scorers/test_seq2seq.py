@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perturbx.exceptions import ArgumentError, ScoringError
+import perturbx as px
+from perturbx.exceptions import ArgumentError, MaskingError, ScoringError
 from perturbx.scorers.continuations import Continued, LanguageModel
 from perturbx.scorers.labels import LabelScorer
 from perturbx.scorers.responses import ResponseScorer
@@ -159,7 +160,7 @@ def test_memory_that_runs_out_halves_the_batch(pair):
 def test_the_window_is_the_encoders_and_the_decoders(language_model):
     model, tokenizer = language_model("bart", max_position_embeddings=16)
     lm = Seq2SeqLM(model, tokenizer)
-    assert lm.max_tokens == 16
+    assert lm.max_tokens is None
     fits, short = np.arange(3, 19), np.array([5])
     answers_of(lm, [Continued(fits, (fits,))])
     with pytest.raises(ScoringError, match="a prompt has 17 tokens"):
@@ -168,6 +169,20 @@ def test_the_window_is_the_encoders_and_the_decoders(language_model):
         next(lm.log_probs([Continued(short, (np.arange(3, 20),))]))
     with pytest.raises(ScoringError, match=r"prompts\[1\]"):
         lm.generate(["a", "b" * 20], max_new_tokens=2)
+
+
+def test_a_prompt_and_its_response_have_a_window_each(language_model):
+    pair = language_model("bart", max_position_embeddings=16)
+    explainer = px.PromptExplainer(pair, units="words", progress=False, outputs="tokens")
+    prompt, response = "He sang, Bob.", "so he did. ok"
+    (found,) = explainer.explain([prompt], [response])
+    lm = Seq2SeqLM(*pair)
+    n_tokens = len(lm.tokenizer([prompt])["input_ids"][0])
+    assert n_tokens <= 16 < n_tokens + found.table.n_outputs
+    with pytest.raises(MaskingError, match=r"texts\[0\]: prompt: has .* the model reads 16"):
+        explainer.explain([3 * prompt], [response])
+    with pytest.raises(MaskingError, match=r"texts\[0\]: response: has .* the model reads 16"):
+        explainer.explain([prompt], [3 * response])
 
 
 def test_an_empty_prompt_is_its_closing_token_or_what_stands_for_it(pair):

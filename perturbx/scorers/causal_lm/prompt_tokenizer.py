@@ -9,6 +9,9 @@ from perturbx.exceptions import ArgumentError, MaskingError
 
 ANCHOR = "\n"
 
+UNFINISHED = "\ufffd"
+"""What decoders write for bytes that are no character."""
+
 
 class PromptTokenizer:
     """A tokenizer that joins a prompt and its continuations as a language model reads them.
@@ -24,6 +27,8 @@ class PromptTokenizer:
     closes : bool, default=False
         A prompt also gets the tokenizer's closing token, as an encoder reads it, and what follows
         begins a text of its own.
+    most_each : int, optional
+        The most tokens of each text, where an encoder reads one and its decoder writes the other.
 
     Raises
     ------
@@ -34,8 +39,12 @@ class PromptTokenizer:
     max_segments = 8
     """A prompt and up to seven continuations."""
 
-    def __init__(self, tokenizer: Any, *, closes: bool = False) -> None:
+    def __init__(
+        self, tokenizer: Any, *, closes: bool = False, most_each: int | None = None
+    ) -> None:
         self.wrapped = tokenizer
+        self._closes = closes
+        self._most_each = most_each
         bare = list(tokenizer("a", add_special_tokens=False)["input_ids"])
         whole = list(tokenizer("a")["input_ids"])
         n_before = next(
@@ -77,7 +86,8 @@ class PromptTokenizer:
         Raises
         ------
         MaskingError
-            If it is asked to truncate: a prompt without its end asks something else.
+            If it is asked to truncate, or a text is too long: a prompt without its end asks
+            something else.
         """
         if isinstance(segments[0], str):
             return self.wrapped(*segments, **options)
@@ -90,6 +100,20 @@ class PromptTokenizer:
         rows = [self._row(texts, wants_offsets) for texts in zip(*segments, strict=True)]
         return _Encoded({name: [row[name] for row in rows] for name in rows[0]})
 
+    def said(self, ids: Sequence[int]) -> str:
+        """Return what a model said behind a prompt, to the character.
+
+        Behind a text: decoders of SentencePiece leave out the space that a text begins with. A
+        character at the end of which only some bytes were said is left out.
+        """
+        anchor = [] if self._closes else self._anchor
+        options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+        before = self.wrapped.decode(anchor, **options)
+        text: str = self.wrapped.decode([*anchor, *ids], **options)
+        if not text.startswith(before):
+            text, before = self.wrapped.decode(list(ids), **options), ""
+        return text[len(before) :].rstrip(UNFINISHED)
+
     def _row(self, texts: Sequence[str], wants_offsets: bool) -> dict[str, list[Any]]:
         row: dict[str, list[Any]] = {
             "input_ids": [],
@@ -101,8 +125,15 @@ class PromptTokenizer:
             ids, spans = self._tokens(text, wants_offsets, is_prompt=number == 0)
             opening = self._missing_opening(ids) if number == 0 else []
             closing = self._closing if number == 0 else []
+            n_tokens = len(opening) + len(ids) + len(closing)
+            if self._most_each is not None and n_tokens > self._most_each:
+                what = "response" if number else "prompt"
+                raise MaskingError(
+                    f"{what}: has {n_tokens} tokens and the model reads {self._most_each}; shorten "
+                    f"it, or give fewer documents"
+                )
             row["input_ids"] += [*opening, *ids, *closing]
-            row["token_type_ids"] += [number] * (len(opening) + len(ids) + len(closing))
+            row["token_type_ids"] += [number] * n_tokens
             row["special_tokens_mask"] += [1] * len(opening) + [0] * len(ids) + [1] * len(closing)
             offsets += [(0, 0)] * len(opening) + spans + [(0, 0)] * len(closing)
         if wants_offsets:

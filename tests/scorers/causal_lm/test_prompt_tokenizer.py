@@ -88,6 +88,34 @@ def test_no_space_is_put_before_a_continuation(prompt, sequel):
         assert read == [token.replace("\u2581", " ") for token in tokens[n_prompt:]]
 
 
+@settings(max_examples=60, deadline=None)
+@given(sequel=SPACED)
+def test_what_was_said_is_read_as_it_was_said(sequel):
+    from tokenizers import decoders
+
+    for tokenizer in (spaced_tokenizer(), spaced_tokenizer(words=())):
+        # Llama's decoder leaves out the space that a text begins with, and so does Metaspace.
+        stripping = [decoders.Replace("\u2581", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+        for decoder in (tokenizer.backend_tokenizer.decoder, decoders.Sequence(stripping)):
+            tokenizer.backend_tokenizer.decoder = decoder
+            joined = PromptTokenizer(tokenizer)
+            row = joined(["ab"], [sequel])
+            said = [
+                token
+                for token, number in zip(row["input_ids"][0], row["token_type_ids"][0], strict=True)
+                if number
+            ]
+            assert joined.said(said) == sequel
+
+
+def test_a_character_of_which_only_some_bytes_were_said_is_left_out(language_model):
+    joined = PromptTokenizer(language_model.tokenizer())
+    (ids,) = joined.wrapped(["a\u4e2d\u597d"], add_special_tokens=False)["input_ids"]
+    assert len(ids) == 7
+    said = [joined.said(ids[:n]) for n in range(8)]
+    assert said == ["", *["a"] * 3, *["a\u4e2d"] * 3, "a\u4e2d\u597d"]
+
+
 def test_what_a_decoder_says_to_an_encoder_is_a_text_of_its_own():
     tokenizer = spaced_tokenizer()
     row = PromptTokenizer(tokenizer, closes=True)(["a"], ["ba"])["input_ids"][0]
