@@ -25,7 +25,7 @@ CALLS = 64
 REFERENCE = 160
 """Rows of each of three designs behind the reference, all of them together."""
 
-COUNTS = (20, 24, 28, 32, 36, 40, 48, 56, 64, 80)
+COUNTS = (20, 24, 26, 28, 30, 32, 34, 36, 40, 48, 56, 64, 80)
 BATCH_ONE_ROWS = 6
 
 
