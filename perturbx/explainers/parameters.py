@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from numbers import Integral
 
 from perturbx.exceptions import ArgumentError
 from perturbx.scorers.links import LINKS
@@ -12,12 +13,12 @@ def check_parameters(link: str, batch_tokens: int | str, outputs: str | Sequence
     """Raise an `ArgumentError` for a link, batch size or choice of outputs that cannot be."""
     if link not in LINKS:
         raise ArgumentError(f"link: expected one of {', '.join(LINKS)}; got {link!r}")
-    is_size = isinstance(batch_tokens, int) and not isinstance(batch_tokens, bool)
+    is_size = isinstance(batch_tokens, Integral) and not isinstance(batch_tokens, bool)
     if batch_tokens != "auto" and not (is_size and int(batch_tokens) > 0):
         raise ArgumentError(
             f"batch_tokens: expected 'auto' or a positive int; got {batch_tokens!r}"
         )
-    are_names = isinstance(outputs, str) or all(isinstance(name, str) for name in outputs)
+    are_names = isinstance(outputs, Collection) and all(isinstance(name, str) for name in outputs)
     if not are_names or not len(outputs):
         raise ArgumentError(
             f"outputs: expected 'all', 'predicted' or output names; got {outputs!r}"
@@ -26,9 +27,10 @@ def check_parameters(link: str, batch_tokens: int | str, outputs: str | Sequence
 
 def check_outputs(outputs: str | Sequence[str], names: Sequence[str] | None) -> None:
     """Raise an `ArgumentError` for an output that is not there, where the names are known."""
-    if names is None or outputs in ("all", "predicted"):
+    is_name = isinstance(outputs, str)
+    if names is None or (is_name and outputs in ("all", "predicted")):
         return
-    wanted = [outputs] if isinstance(outputs, str) else outputs
+    wanted = [outputs] if is_name else outputs
     unknown = [name for name in wanted if name not in names]
     if unknown:
         raise ArgumentError(

@@ -132,6 +132,10 @@ def test_tables_of_something_else_are_refused():
     with pytest.raises(px.ArgumentError, match=r"tables\[0\]: is of another text"):
         explainer.explain(TEXTS[::-1], tables=tables)
 
+    partition = px.PartitionExplainer(good)
+    with pytest.raises(px.ArgumentError, match=r"tables\[0\]: is of another text"):
+        partition.explain(TEXTS[::-1], tables=partition.explain(TEXTS).tables)
+
     def other(texts):
         return good(texts)
 
