@@ -74,6 +74,8 @@ def split_votes(n_calls: int, n_units: int, n_samples: int = 1) -> VoteSplit:
     all_masks = 2**n_units if n_units <= MOST_UNITS_COUNTED else n_calls + 1
     # m pairs of n_samples answers each, and m / n times as many at the ends
     n_pairs = int(n_calls / (2 * n_samples * (1.0 + 1.0 / max(n_units, 1))))
+    if n_calls < 4 * n_samples:  # too few for both ends and a pair
+        n_pairs = 0
     if 2 * n_pairs + 2 < all_masks:
         of_ends = max(n_samples, (n_calls - 2 * n_pairs * n_samples) // 2)
         while n_pairs > 1 and 2 * n_pairs * n_samples + 2 * of_ends > n_calls:
@@ -87,16 +89,17 @@ def _of_all_masks(n_calls: int, n_units: int, n_samples: int) -> VoteSplit:
 
     Once every mask has e answers, the ends get what e + 1 answers want, then pair after pair does.
     """
+    if n_units < 2:
+        return VoteSplit(2, 0, max(n_samples, n_calls // 2))
     inside: int = 2**n_units - 2
 
     def of_ends(of_masks: int) -> int:
-        return max(n_samples, round(of_masks * inside / (2 * n_units)))
+        # Rounded down: at n_samples answers a mask the budget may hold no more.
+        return max(n_samples, of_masks * inside // (2 * n_units))
 
-    each = max(n_samples, int(n_calls / (inside * (1.0 + 1.0 / n_units)) + 1) if inside else 0)
+    each = max(n_samples, int(n_calls / (inside * (1.0 + 1.0 / n_units)) + 1))
     while each > n_samples and inside * each + 2 * of_ends(each) > n_calls:
         each -= 1
-    if not inside:
-        return VoteSplit(2, 0, max(n_samples, n_calls // 2))
     left = max(0, n_calls - inside * each - 2 * of_ends(each))
     more = min(left // 2, of_ends(each + 1) - of_ends(each))
     n_more = (left - 2 * more) // 2 * 2

@@ -63,6 +63,8 @@ def _predicted(masks: MaskMatrix, votes: FloatArray, samples: IntArray) -> Float
 
     # Half an answer for and against, spread over the masks: no class is empty.
     share = 0.5 / len(masks)
+    if not masks.shape[1]:
+        return np.full(len(masks), (votes.sum() + 0.5) / (samples.sum() + 1.0))
     rows = np.concatenate([masks, masks]) * 2.0 - 1.0
     weights = np.concatenate([votes + share, samples - votes + share])
     named = np.repeat([1, 0], len(masks))

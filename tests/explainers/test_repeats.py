@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from perturbx.coalitions import OddPairs, PlayerCount
@@ -18,6 +18,15 @@ def test_a_budget_is_spent_and_not_exceeded(n_units, per_unit, n_samples):
     assert split.n_calls >= n_calls - 2 * n_samples - 1
     assert split.n_masks <= 2 ** min(n_units, 62)
     assert split.n_more % 2 == 0
+
+
+@given(n_units=st.integers(0, 40), more=st.integers(0, 400), n_samples=st.integers(1, 10))
+@example(n_units=4, more=31, n_samples=2)
+@example(n_units=2, more=4, n_samples=3)
+@example(n_units=0, more=0, n_samples=1)
+def test_no_budget_that_pays_for_both_ends_is_exceeded(n_units, more, n_samples):
+    n_calls = 2 * n_samples + more
+    assert split_votes(n_calls, n_units, n_samples).n_calls <= n_calls
 
 
 @given(n_units=st.integers(1, 40), calls=st.integers(10, 900), more=st.integers(0, 200))

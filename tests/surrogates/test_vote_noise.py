@@ -15,7 +15,7 @@ def masks_of(n_units):
     return ((np.arange(2**n_units)[:, None] >> np.arange(n_units)) & 1).astype(bool)
 
 
-@given(n_units=st.integers(1, 6), samples=st.integers(1, 50), seed=st.integers(0, 99))
+@given(n_units=st.integers(0, 6), samples=st.integers(1, 50), seed=st.integers(0, 99))
 def test_variances_are_above_zero_and_at_most_those_of_a_coin(n_units, samples, seed):
     masks = masks_of(n_units)
     draw = np.random.default_rng(seed)

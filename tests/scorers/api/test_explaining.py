@@ -390,7 +390,7 @@ def test_sampled_answers_of_a_short_text_go_on_with_their_table(serve):
 
 
 @pytest.mark.parametrize("explainer", ["partition", "lime", "lasso", "occlusion"])
-@pytest.mark.parametrize("text", ["so good but", TEXT])
+@pytest.mark.parametrize("text", ["so good but", TEXT, "", "  "])
 @pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
 def test_every_explainer_takes_sampled_answers(serve, explainer, text):
     server = serve()
