@@ -13,7 +13,7 @@ from perturbx.explainers.design import Design
 from perturbx.explainers.stopping import StoppingRule
 from perturbx.maskers import as_masker
 from perturbx.surrogates import LimeLimit, LimeText, RidgeSurrogate
-from perturbx.surrogates.feature_selection import Selection
+from perturbx.surrogates.feature_selection import SELECTIONS, Selection
 from perturbx.typing import Link, Masker, RandomState, Scorer, Segmenter
 from perturbx.units import BagOfWords, as_segmenter
 from perturbx.units.units import Units
@@ -49,7 +49,7 @@ class LimeExplainer(BaseExplainer):
     feature_selection : str, default="auto"
         How they are chosen, by lime's names: "auto", "forward_selection", "highest_weights",
         "lasso_path", "none". "limit" takes the largest values and fits the line to these anew:
-        "auto" and "highest_weights" are that, and the others are not to be had.
+        "auto" and "highest_weights" are that, and the others are not to be had. Not for "glime".
     kernel_width : float, default=25.0
         The width of LIME's kernel, in hundredths of cosine distance.
     budget : int or {"auto", "fast", "normal", "high"}, default="auto"
@@ -126,6 +126,15 @@ class LimeExplainer(BaseExplainer):
         super()._check_parameters()
         if self.method not in METHODS:
             raise ArgumentError(f"method: expected one of {METHODS}; got {self.method!r}")
+        if self.feature_selection not in SELECTIONS:
+            raise ArgumentError(
+                f"feature_selection: expected one of {SELECTIONS}; got {self.feature_selection!r}"
+            )
+        if self.method == "glime" and self.feature_selection != "auto":
+            raise ArgumentError(
+                f"feature_selection: method='glime' values every unit; use method='lime' to "
+                f"select; got {self.feature_selection!r}"
+            )
         if self.method == "limit" and self.feature_selection not in LARGEST:
             raise ArgumentError(
                 f"feature_selection: method='limit' takes the largest values, 'auto' or "

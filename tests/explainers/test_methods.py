@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import perturbx as px
+from perturbx.surrogates.feature_selection import SELECTIONS
 
 TEXT = "the plot is thin but the acting is truly superb and moving"
 
@@ -87,6 +88,19 @@ def test_lime_can_keep_the_strongest_units_only():
     assert ((item.values != 0).sum(axis=0) == 3).all()
     with pytest.raises(px.ArgumentError, match="n_features"):
         px.LimeExplainer(model, n_features=3, method="glime").explain([TEXT])
+
+
+@pytest.mark.parametrize("method", ["limit", "lime", "glime", "lime_text"])
+def test_a_way_of_selecting_that_means_nothing_is_refused(method):
+    for n_features in (None, 3):
+        with pytest.raises(px.ArgumentError, match="feature_selection: expected one of"):
+            px.LimeExplainer(
+                model, method=method, feature_selection="bogus", n_features=n_features
+            ).explain([TEXT])
+    refuses = {"limit": ["forward_selection", "lasso_path", "none"], "glime": SELECTIONS[1:]}
+    for selection in refuses.get(method, []):
+        with pytest.raises(px.ArgumentError, match=f"feature_selection: method='{method}'"):
+            px.LimeExplainer(model, method=method, feature_selection=selection).explain([TEXT])
 
 
 def shap_partition(tree, n_units, value):
