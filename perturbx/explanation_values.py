@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,8 +103,9 @@ class ExplanationValues:
         """
         if output is None:
             output = self.top_output
-        if isinstance(output, int) and -len(self.output_names) <= output < len(self.output_names):
-            return output % len(self.output_names)
+        n_outputs = len(self.output_names)
+        if isinstance(output, Integral) and -n_outputs <= output < n_outputs:
+            return int(output) % n_outputs
         if isinstance(output, str) and output in self.output_names:
             return self.output_names.index(output)
         raise ArgumentError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import ClassVar
 
 import torch
@@ -54,7 +55,7 @@ class Uniform(BatchSampler):
 
     def __post_init__(self) -> None:
         _check_draws(self.n_draws)
-        if not 0.0 < self.p < 1.0:
+        if not (isinstance(self.p, Real) and 0.0 < self.p < 1.0):
             raise ArgumentError(f"p: expected a probability between 0 and 1, got {self.p!r}")
         if self.paired and self.p != 0.5:
             raise ArgumentError(
@@ -178,7 +179,7 @@ class GlimeSizes(BatchSampler):
 
     def __post_init__(self) -> None:
         _check_draws(self.n_draws)
-        if not 0.0 < self.kernel_width < math.inf:
+        if not (isinstance(self.kernel_width, Real) and 0.0 < self.kernel_width < math.inf):
             raise ArgumentError(
                 f"kernel_width: expected a positive number, got {self.kernel_width!r}"
             )
@@ -214,5 +215,5 @@ def _weights(logs: torch.Tensor) -> torch.Tensor:
 
 
 def _check_draws(n_draws: int | None) -> None:
-    if n_draws is not None and n_draws < 2:
+    if n_draws is not None and not (isinstance(n_draws, Integral) and n_draws >= 2):
         raise ArgumentError(f"n_draws: expected at least 2 draws, or None, got {n_draws!r}")

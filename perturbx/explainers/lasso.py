@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Literal
 
 from perturbx.coalitions import Uniform
+from perturbx.exceptions import ArgumentError
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.budget import resolve_budget
 from perturbx.explainers.design import Design
@@ -76,6 +78,11 @@ class LassoExplainer(BaseExplainer):
         )
         self.alpha = alpha
         self.keep = keep
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if not (isinstance(self.keep, Real) and 0.0 < self.keep < 1.0):
+            raise ArgumentError(f"keep: expected a probability between 0 and 1; got {self.keep!r}")
 
     def _design(self, units: Units) -> Design:
         calls = resolve_budget(self.budget, units.n_units)

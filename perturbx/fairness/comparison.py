@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -97,7 +98,7 @@ def compare(first: FairnessReport, second: FairnessReport, *, level: float = 0.9
     The standard error of a gap is its interval's width over that of the normal distribution; a
     ratio is compared by its logarithm. p-values are adjusted by Benjamini and Hochberg (1995).
     """
-    if not 0 < level < 1:
+    if not (isinstance(level, Real) and 0 < level < 1):
         raise ArgumentError(f"level: expected a number between 0 and 1; got {level!r}")
     kept = [*_KEYS, "value", "low", "high"]
     known = [_with_errors(report.gaps)[kept] for report in (first, second)]

@@ -8,6 +8,7 @@ attribution always gives the same numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,7 +105,7 @@ class LargestUnits:
 
 def check_level(level: float) -> None:
     """Raise an `ArgumentError` where `level` is not between 0 and 1."""
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
+    if isinstance(level, bool) or not isinstance(level, Real) or not 0 < level < 1:
         raise ArgumentError(f"level: expected a number between 0 and 1, got {level!r}")
 
 

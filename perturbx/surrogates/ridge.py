@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -63,7 +64,7 @@ class RidgeSurrogate(BatchSurrogate):
 
     def __post_init__(self) -> None:
         check_positive(self.kernel_width, "kernel_width")
-        if not 0.0 <= self.alpha < np.inf:
+        if not (isinstance(self.alpha, Real) and 0.0 <= self.alpha < np.inf):
             raise ArgumentError(f"alpha: expected a number of at least 0; got {self.alpha!r}")
         if self.weights not in WEIGHTS:
             raise ArgumentError(f"weights: expected one of {WEIGHTS}; got {self.weights!r}")
@@ -102,5 +103,5 @@ def lime_kernel(masks: MaskMatrix, kernel_width: float) -> FloatArray:
 
 def check_positive(value: float, name: str) -> None:
     """Raise an `ArgumentError` where an argument is no positive number."""
-    if not 0.0 < value < np.inf:
+    if not (isinstance(value, Real) and 0.0 < value < np.inf):
         raise ArgumentError(f"{name}: expected a positive number; got {value!r}")

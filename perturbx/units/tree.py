@@ -100,8 +100,22 @@ class Tree:
 
     @classmethod
     def from_linkage(cls, linkage: Any) -> Tree:
-        """Return the tree of a scipy linkage (or shap clustering) matrix ``(n_units - 1, 3+)``."""
-        pairs = np.asarray(linkage)[:, :2].astype(int)
+        """Return the tree of a scipy linkage (or shap clustering) matrix ``(n_units - 1, 3+)``.
+
+        Raises
+        ------
+        ArgumentError
+            It is no such matrix.
+        """
+        try:
+            pairs = np.asarray(linkage, dtype=np.float64)[:, :2]
+        except (TypeError, ValueError, IndexError):
+            pairs = np.empty((0, 0))
+        if pairs.shape[1:] != (2,) or not np.isfinite(pairs).all():
+            raise ArgumentError(
+                f"tree: expected a Tree or a linkage matrix (n_units - 1, 4) of numbers; "
+                f"got {linkage!r:.200}"
+            )
         return cls(len(pairs) + 1, tuple((int(a), int(b)) for a, b in pairs))
 
     @classmethod

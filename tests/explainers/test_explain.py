@@ -167,6 +167,17 @@ def test_a_budget_that_cannot_be_is_an_error_before_any_call(budget):
         ({"random_state": "seed"}, "random_state"),
         ({"batch_tokens": 0}, "batch_tokens"),
         ({"outputs": []}, "outputs"),
+        ({"outputs": None}, "outputs"),
+        ({"outputs": 3}, "outputs"),
+        ({"explainer": "partition", "tree": 5}, "tree"),
+        ({"explainer": "partition", "tree": None}, "tree"),
+        ({"explainer": "partition", "tree": [["a", "b"]]}, "tree"),
+        ({"explainer": "partition", "tree": [[0.0, float("nan")]]}, "tree"),
+        ({"explainer": "partition", "tree": lambda units: [0, 1]}, "tree"),
+        ({"explainer": "lime", "kernel_width": "x"}, "kernel_width"),
+        ({"explainer": "lime", "method": "glime", "kernel_width": "x"}, "kernel_width"),
+        ({"explainer": "lasso", "alpha": None}, "alpha"),
+        ({"explainer": "lasso", "keep": "x"}, "keep"),
     ],
 )
 def test_unknown_names_are_errors_that_name_the_argument(option, name):
@@ -174,6 +185,16 @@ def test_unknown_names_are_errors_that_name_the_argument(option, name):
     with pytest.raises(px.PerturbxError, match=name):
         px.explain(model, [SENTENCE], **option)
     assert not model.asked
+
+
+def test_numpy_numbers_and_arrays_are_as_good_as_pythons():
+    names = np.array(["bad", "good"])
+    options = {"output_names": ["bad", "good"], "random_state": 0, "progress": False}
+    (plain,) = px.explain(sentiment_of, [SENTENCE], batch_tokens=500, **options)
+    options |= {"batch_tokens": np.int64(500), "outputs": names}
+    (item,) = px.explain(sentiment_of, [SENTENCE], **options)
+    np.testing.assert_array_equal(item.values, plain.values)
+    assert item.as_list(np.int64(-1)) == item.as_list(-1) == plain.as_list("good")
 
 
 def test_an_output_that_is_not_there_is_an_error_that_keeps_the_scores():

@@ -122,7 +122,7 @@ def test_words_in_brackets_are_words():
     assert found.words["n_words"].tolist() == [3]
 
 
-@pytest.mark.parametrize("level", [0, 1, -1, 2])
+@pytest.mark.parametrize("level", [0, 1, -1, 2, "0.9", None])
 def test_a_level_is_between_0_and_1(level):
     with pytest.raises(ArgumentError, match="level: expected a number between 0 and 1"):
         compare(report_of(GAPS), report_of(GAPS), level=level)

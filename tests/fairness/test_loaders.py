@@ -286,7 +286,7 @@ def test_civil_comments_with_odd_cells(tmp_path, change, message):
 
 
 def test_civil_comments_threshold():
-    for threshold in (0, 1.1, float("nan")):
+    for threshold in (0, 1.1, float("nan"), "0.5", None):
         with pytest.raises(ArgumentError, match="threshold: expected a fraction"):
             load_civil_comments("nowhere.csv", threshold)
 

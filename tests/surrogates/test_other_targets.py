@@ -165,7 +165,9 @@ def test_noise_of_the_model_reaches_the_errors_of_linear_fits(lab):
     [
         ({"alpha": -1.0}, "alpha: expected"),
         ({"alpha": float("nan")}, "alpha: expected"),
+        ({"alpha": None}, "alpha: expected"),
         ({"kernel_width": 0.0}, "kernel_width: expected"),
+        ({"kernel_width": "x"}, "kernel_width: expected"),
         ({"weights": "gauss"}, "weights: expected one of"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from numbers import Real
 from typing import Any, Final
 
 from perturbx.exceptions import ArgumentError
@@ -81,7 +82,7 @@ def load_civil_comments(path: PathArgument, threshold: float = 0.5) -> LabelledT
     MissingExtraError
         A Parquet file, and pyarrow is not installed.
     """
-    if not 0 < threshold <= 1:
+    if not (isinstance(threshold, Real) and 0 < threshold <= 1):
         raise ArgumentError(f"threshold: expected a fraction above 0, up to 1; got {threshold!r}")
     every = tuple(chain.from_iterable(IDENTITIES.values()))
     texts, fractions, articles, identities = [], [], [], []

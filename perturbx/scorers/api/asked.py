@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 from perturbx.exceptions import ArgumentError, CapabilityError
@@ -123,7 +124,7 @@ class Asked:
         for name, value in (("n_samples", n_samples), ("max_new_tokens", max_new_tokens)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ArgumentError(f"{name}: expected a whole number above 0; got {value!r}")
-        if not 0.0 < temperature <= 2.0:
+        if not (isinstance(temperature, Real) and 0.0 < temperature <= 2.0):
             raise ArgumentError(f"temperature: expected above 0 and at most 2; got {temperature!r}")
         if isinstance(stop, str):
             raise ArgumentError(f"stop: expected a list of strings; got {stop!r}")

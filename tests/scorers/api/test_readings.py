@@ -328,6 +328,7 @@ def test_a_token_across_the_end_of_the_prompt_is_told_of():
         ({"prompt_template": "{text"}, "^prompt_template: "),
         ({"n_samples": 0}, "^n_samples: "),
         ({"temperature": 0.0}, "^temperature: "),
+        ({"temperature": "warm"}, "^temperature: "),
         ({"concurrency": 0}, "^concurrency: "),
         ({"max_calls": 0}, "^max_calls: "),
         ({"timeout": -1}, "^timeout: "),
