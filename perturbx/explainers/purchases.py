@@ -14,6 +14,7 @@ from perturbx.coalitions.coalitions import Coalitions
 from perturbx.exceptions import ScoringError
 from perturbx.explainers.draws import averaged, draws_of
 from perturbx.explainers.failure import raise_with_tables
+from perturbx.explainers.responses import read_out
 from perturbx.explainers.tables import in_design, rows_to_score, with_rows, without_rows
 from perturbx.explainers.turns import pairs_first
 from perturbx.explainers.variant_keys import variant_keys
@@ -182,16 +183,16 @@ class TextPurchases(Purchases):
 
     def _buy_part(self, fresh: dict[int, torch.Tensor]) -> None:
         numbers = list(fresh)
-        outcome = averaged(
-            self._runner.run(
-                [
-                    Job(draw, fresh[i], self._samples(i, fresh[i]))
-                    for i in numbers
-                    for draw in draws_of(self._encodings[i])
-                ]
-            ),
-            [self._draws(i) for i in numbers],
+        draws = [draw for i in numbers for draw in draws_of(self._encodings[i])]
+        owners = [i for i in numbers for _ in range(self._draws(i))]
+        outcome = self._runner.run(
+            [
+                Job(draw, fresh[i], self._samples(i, fresh[i]))
+                for draw, i in zip(draws, owners, strict=True)
+            ]
         )
+        results = [read_out(*each) for each in zip(outcome.results, draws, strict=True)]
+        outcome = averaged(replace(outcome, results=results), [self._draws(i) for i in numbers])
         failure = outcome.failure or self._changed_width(outcome)
         if outcome.n_outputs is not None and failure is outcome.failure:
             for place, text in enumerate(numbers):
@@ -225,26 +226,14 @@ class TextPurchases(Purchases):
         got = result.scored
         variances = None if result.variances is None else result.variances[got]
         ids = self._n_variants + result.variant_of_row[got]
-        scores, variances = self._read_out(text, result.scores[got], variances)
         self._add(
             text,
             replace(
-                self._as_table(text, masks.numpy()[got], scores, variances, ids, outcome),
+                self._as_table(
+                    text, masks.numpy()[got], result.scores[got], variances, ids, outcome
+                ),
                 samples=None if result.samples is None else result.samples[got],
             ),
-        )
-
-    def _read_out(
-        self, text: int, scores: ScoreMatrix, variances: ScoreMatrix | None
-    ) -> tuple[ScoreMatrix, ScoreMatrix | None]:
-        """Return the outputs of a text, where they are made from the scorer's columns."""
-        readout = getattr(self._encodings[text], "readout", None)
-        if readout is None:
-            return scores, variances
-        n_columns = len(readout)
-        return (
-            scores[:, :n_columns] @ readout,
-            None if variances is None else variances[:, :n_columns] @ np.square(readout),
         )
 
     def _names(self, text: int) -> tuple[str, ...] | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from perturbx.exceptions import ArgumentError
+from perturbx.jobs import Result
 from perturbx.maskers.response_encoding import ResponseEncoding
 from perturbx.typing import Encoding, FloatArray, Span
 from perturbx.units.prompts import response_spans
@@ -59,6 +61,22 @@ def with_readout(encoding: Encoding, outputs: Any, tokenizer: Any) -> ResponseEn
         empty = names[int(np.argmin(readout.any(axis=0)))]
         raise ArgumentError(f"outputs: {empty!r} holds no token of the response")
     return ResponseEncoding(encoding, unique_names(names), readout)
+
+
+def read_out(result: Result, encoding: Encoding) -> Result:
+    """Return a result with the outputs of its text, where they are made from the scorer's columns.
+
+    Variances are those of columns whose noise is independent.
+    """
+    readout: FloatArray | None = getattr(encoding, "readout", None)
+    if readout is None or not result.scored.any():
+        return result
+    n_columns = len(readout)
+    scores = result.scores[:, :n_columns] @ readout
+    if result.variances is None:
+        return replace(result, scores=scores)
+    variances = result.variances[:, :n_columns] @ np.square(readout)
+    return replace(result, scores=scores, variances=variances)
 
 
 def _parts_of_tokens(text: str, places: Any, parts: Sequence[Sequence[Span]]) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -50,6 +50,12 @@ class ResponseEncoding:
     def units_read(self) -> Any:
         """Return which units the model reads at all."""
         return getattr(self.prompt, "units_read", None)
+
+    @property
+    def draws(self) -> tuple[ResponseEncoding, ...]:
+        """Return the prompt with each of its draws, where removed units are filled at random."""
+        drawn: tuple[Encoding, ...] = getattr(self.prompt, "draws", (self.prompt,))
+        return tuple(replace(self, prompt=own) for own in drawn)
 
     def lengths(self, masks: torch.Tensor) -> torch.Tensor:
         """Return the length ``(m,)`` of each variant, its response included."""

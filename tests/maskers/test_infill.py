@@ -7,6 +7,8 @@ import torch
 import perturbx as px
 from perturbx.exceptions import ArgumentError, MaskingError
 from perturbx.maskers import Infill
+from perturbx.scorers.causal_lm import CausalLM
+from perturbx.scorers.continuations import Continued
 from perturbx.units import as_segmenter
 
 TEXT = "the good, thin  movie is good"
@@ -141,11 +143,41 @@ def test_a_classifier_reads_the_filled_strings(bert):
     assert np.all(found.table.variances[1:-1] >= 0)
 
 
+@pytest.mark.parametrize("outputs", ["response", "tokens"])
+def test_prompts_are_filled_and_what_was_said_behind_them_stays(bert, language_model, outputs):
+    masker, pair = Infill(bert, n_draws=3), language_model("llama")
+    (found,) = px.ContextExplainer(
+        pair,
+        template="C: {context} Q: {query} A:",
+        units="words",
+        masker=masker,
+        outputs=outputs,
+        progress=False,
+    ).explain(["good thin movie"], "so?", [" ok"])
+    draws = masker.encode(found.units).draws
+    filled = [texts_of(draw, found.table.masks) for draw in draws]
+    whole = "C: good thin movie Q: so? A:"
+    assert len({prompt for texts in filled for prompt, _ in texts}) > len(found.table)
+    lm = CausalLM(*pair)
+    scores = np.empty((3, len(found.table), found.table.n_outputs))
+    for draw, texts in enumerate(filled):
+        for row, (prompt, response) in enumerate(texts):
+            assert response == " ok"
+            assert prompt == whole or not found.table.masks[row].all()
+            ids = lm.tokenizer([prompt], [response])
+            tokens, owner = np.array(ids["input_ids"][0]), np.array(ids["token_type_ids"][0])
+            asked = Continued(tokens[owner == 0], (tokens[owner == 1],))
+            (((_, (log_p,)),),) = lm.log_probs([asked])
+            scores[draw, row] = log_p if outputs == "tokens" else log_p.sum()
+    np.testing.assert_allclose(found.table.scores, scores.mean(0), atol=1e-3)
+    np.testing.assert_allclose(found.table.variances, scores.var(0, ddof=1) / 3, atol=1e-3)
+
+
 def test_what_cannot_be_is_named(bert, language_model):
     model, tokenizer = bert
     units = as_segmenter("words")
     for arguments, said in [
-        ({"n_draws": 0}, "n_draws"),
+        ({"n_draws": 1}, "n_draws: expected a whole number above 1"),
         ({"temperature": 0.0}, "temperature"),
         ({"temperature": "hot"}, "temperature"),
         ({"temperature": float("inf")}, "temperature"),
