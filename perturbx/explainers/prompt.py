@@ -347,7 +347,7 @@ class PromptExplainer(ShapleyExplainer):
 
     def _design_of(self, number: int, encoding: Encoding) -> Design:
         if self.estimator == "lasso":
-            return lasso_design(encoding, self.budget)
+            return lasso_design(encoding, self.budget, self.link)
         design = super()._design_of(number, encoding)
         head_price = self._prompt_model().head_price
         return design if head_price is None else priced_in_tokens(design, encoding, head_price)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from perturbx.coalitions import OddPairs, PrefixPairs, Uniform
 from perturbx.explainers.budget import resolve_budget
 from perturbx.explainers.design import Design
 from perturbx.surrogates import Lasso
-from perturbx.typing import Encoding
+from perturbx.typing import Encoding, Link
 
 
-def lasso_design(encoding: Encoding, budget: int | str) -> Design:
+def lasso_design(encoding: Encoding, budget: int | str, link: Link) -> Design:
     """Return ContextCite's design: half of the units kept, a sparse line over the answers.
 
-    Its penalty, 0.01, is for the log-probability of one token of the response.
+    Its penalty, 0.01, is for each token of what is explained, a part of the response or all of it;
+    and for probabilities, which do not grow with the tokens, as it is.
     """
     calls = resolve_budget(budget, encoding.units.n_units)
-    return Design(Uniform(0.5), Lasso(0.01, response_scale=_n_scored(encoding)), calls)
+    readout = getattr(encoding, "readout", None)
+    scales: float | tuple[float, ...] = 1.0
+    if readout is not None and link != "probability":
+        scales = tuple(np.abs(readout).sum(axis=0).tolist())
+    return Design(Uniform(0.5), Lasso(0.01, response_scale=scales), calls)
 
 
 def priced_in_tokens(design: Design, encoding: Encoding, head_price: float) -> Design:

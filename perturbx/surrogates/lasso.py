@@ -38,9 +38,10 @@ class Lasso(RefittedSurrogate):
         The penalty, in units of the score (of the response over `response_scale`). "cv" takes the
         one that predicts held-out rows best, for each output; it is chosen once, on all rows, and
         held in the refits behind errors and `r2`.
-    response_scale : float, default=1.0
+    response_scale : float or tuple of float (n_outputs,), default=1.0
         The scores are divided by it before the fit and the values multiplied by it. ContextCite
-        takes the number of tokens of the response, so that its alpha suits any length.
+        takes the number of tokens of the response, or of the part of it that is explained, so that
+        its alpha suits any length.
 
     Notes
     -----
@@ -59,11 +60,12 @@ class Lasso(RefittedSurrogate):
     """
 
     alpha: float | Literal["cv"] = 0.01
-    response_scale: float = 1.0
+    response_scale: float | tuple[float, ...] = 1.0
     name: ClassVar[str] = "lasso"
 
     def __post_init__(self) -> None:
-        check_positive(self.response_scale, "response_scale")
+        for scale in np.atleast_1d(np.array(self.response_scale, dtype=object)):
+            check_positive(scale, "response_scale")
         if isinstance(self.alpha, str):
             if self.alpha != "cv":
                 raise ArgumentError(f"alpha: expected 'cv' or a number; got {self.alpha!r}")
@@ -76,7 +78,13 @@ class Lasso(RefittedSurrogate):
         if isinstance(self.alpha, str):
             alphas = np.array([_best_alpha(table, output) for output in range(n_outputs)])
         else:
-            alphas = np.full(n_outputs, self.alpha * self.response_scale)
+            scales = np.atleast_1d(self.response_scale)
+            if len(scales) not in (1, n_outputs):
+                raise ArgumentError(
+                    f"response_scale: expected one number, or one for each of {n_outputs} outputs; "
+                    f"got {len(scales)}"
+                )
+            alphas = self.alpha * np.broadcast_to(scales, n_outputs)
 
         def fit(rows: IntArray) -> tuple[FloatArray, FloatArray]:
             values, bases = np.zeros((table.n_units, n_outputs)), np.zeros(n_outputs)

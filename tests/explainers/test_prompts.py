@@ -13,6 +13,7 @@ import perturbx as px
 from perturbx.coalitions import PrefixPairs
 from perturbx.exceptions import ArgumentError, MaskingError, ScoringError
 from perturbx.scorers.causal_lm import CausalLM
+from perturbx.surrogates import Lasso
 from perturbx.units.prompts import chat_prompt, few_shot_prompt
 
 CONTEXT = "He left. It rained a lot. Bob sang.\n\nThe end came."
@@ -198,6 +199,31 @@ def test_contextcites_line_is_one_choice(llama):
     (found,) = explainer.explain([CONTEXT], "who?", [" Bob"])
     assert found.method == "lasso"
     assert found.n_calls <= 12
+
+
+@pytest.mark.filterwarnings("ignore::perturbx.exceptions.PoorFitWarning")
+@pytest.mark.parametrize(("link", "per_token"), [("log_prob", True), ("probability", False)])
+def test_the_lassos_penalty_is_for_each_token_of_what_is_explained(llama, link, per_token):
+    said = " Bob sang. It rained!"
+    n_tokens = len(llama[1](said, add_special_tokens=False)["input_ids"])
+    for outputs, scales in [
+        ("response", [n_tokens]),
+        ("tokens", [1] * n_tokens),
+        ([" Bob", " It rained"], [4, 10]),
+    ]:
+        explainer = px.ContextExplainer(
+            llama,
+            template=TEMPLATE,
+            estimator="lasso",
+            budget=12,
+            outputs=outputs,
+            link=link,
+            random_state=0,
+            progress=False,
+        )
+        (found,) = explainer.explain([CONTEXT], "who?", [said])
+        own = found.refit(Lasso(0.01, response_scale=tuple(scales) if per_token else 1.0))
+        np.testing.assert_array_equal(found.values, own.values)
 
 
 def test_only_what_the_user_said_is_played_with(language_model):

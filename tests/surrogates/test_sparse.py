@@ -177,6 +177,16 @@ def test_response_scale_is_context_cites_number_of_tokens(lab):
     )
 
 
+def test_every_output_may_have_a_response_scale_of_its_own(lab):
+    table = lab.uniform(lab.smooth_scores(6, 2, 3), 80, 3)
+    (both,) = Lasso(0.05, response_scale=(3.0, 20.0)).fit([table])
+    for output, scale in enumerate((3.0, 20.0)):
+        (own,) = Lasso(0.05, response_scale=scale).fit([table])
+        np.testing.assert_array_equal(both.values[:, output], own.values[:, output])
+    with pytest.raises(ArgumentError, match="response_scale: expected one number, or one for each"):
+        Lasso(0.05, response_scale=(1.0, 2.0, 3.0)).fit([table])
+
+
 def test_cross_validation_finds_the_units_that_matter(lab):
     rng = np.random.default_rng(0)
     masks = rng.random((80, 40)) < 0.5
@@ -236,6 +246,7 @@ def test_small_and_constant_tables(lab, surrogate):
         (lambda: Lasso(alpha=0.0), "alpha: expected a positive number"),
         (lambda: Lasso(alpha="aic"), "alpha: expected 'cv' or a number"),
         (lambda: Lasso(response_scale=0.0), "response_scale: expected a positive"),
+        (lambda: Lasso(response_scale=(1.0, "x")), "response_scale: expected a positive"),
     ],
 )
 def test_bad_arguments_are_named(make, message):
