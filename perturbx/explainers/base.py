@@ -263,15 +263,16 @@ class BaseExplainer(WordColumns, ModelEstimator):
 
     def _scorer(self) -> Scorer:
         """Return the scorer of `model`; a model is loaded once, until a parameter changes."""
-        names = self.output_names
-        if names is None and not isinstance(self.model, Scorer):
-            names = self.__dict__.get("_class_names")
-        key = (id(self.model), self.device, self.dtype, tuple(names or ()))
-        cached: tuple[Any, Scorer] | None = self.__dict__.get("_loaded")
-        if cached is None or cached[0] != key:
+        learned: list[str] | None = None
+        if self.output_names is None and not isinstance(self.model, Scorer):
+            learned = self._held("_class_names")
+        loaded: tuple[Any, Scorer] | None = self._held("_loaded")
+        if loaded is None or loaded[0] != learned:
+            names = learned or self.output_names
             scorer = as_scorer(self.model, device=self.device, dtype=self.dtype, output_names=names)
-            cached = self._loaded = (key, scorer)
-        return cached[1]
+            loaded = (learned, scorer)
+            self._hold("_loaded", loaded)
+        return loaded[1]
 
     def _provenance(
         self, scorer: Scorer, masker: Masker, design: Design, seed: int
@@ -295,7 +296,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
         masker: Masker,
     ) -> list[ScoreTable | None]:
         if tables is None:
-            probe: ScoreTable | None = self.__dict__.get("_probe")
+            probe: ScoreTable | None = self._held("_probe")
             return [
                 probe if probe is not None and probe.units == encoding.units else None
                 for encoding in encodings
@@ -354,8 +355,9 @@ class BaseExplainer(WordColumns, ModelEstimator):
         names = list(probe.output_names)
         classes = [] if y is None else [str(label) for label in np.unique(np.asarray(y))]
         if len(classes) == len(names) > 1:
-            self._class_names = names = classes
-        self._probe = replace(probe, output_names=tuple(names))
+            names = classes
+            self._hold("_class_names", names)
+        self._hold("_probe", replace(probe, output_names=tuple(names)))
         return names
 
     def _score_whole_text(self, units: Units, scorer: Scorer) -> ScoreTable:

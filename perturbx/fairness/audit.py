@@ -310,20 +310,22 @@ class FairnessAudit(ModelEstimator):
 
     def _scorer(self) -> Scorer:
         """Return the scorer of `model`; a model is loaded once, until a parameter changes."""
-        key = (id(self.model), self.device, self.dtype, tuple(self.output_names or ()))
-        held: tuple[Any, Scorer, TextScores] | None = self.__dict__.get("_loaded")
-        if held is None or held[0] != key:
+        scorer: Scorer | None = self._held("_loaded")
+        if scorer is None:
             scorer = as_scorer(
                 self.model, device=self.device, dtype=self.dtype, output_names=self.output_names
             )
-            scores = TextScores(scorer, batch_tokens=self.batch_tokens, progress=self.progress)
-            held = self._loaded = (key, scorer, scores)
-        return held[1]
+            self._hold("_loaded", scorer)
+        return scorer
 
     def _scores(self) -> TextScores:
-        """Return what the model said so far."""
-        self._scorer()
-        scores: TextScores = self._loaded[2]
+        """Return what the model said before it failed, or nothing yet."""
+        scores: TextScores | None = self._held("_said")
+        if scores is None:
+            scores = TextScores(
+                self._scorer(), batch_tokens=self.batch_tokens, progress=self.progress
+            )
+            self._hold("_said", scores)
         return scores
 
     def _lexicons(self, texts: Sequence[str]) -> tuple[Lexicon, ...]:
@@ -363,6 +365,8 @@ class FairnessAudit(ModelEstimator):
         )
         lack = "" if self.lexicons != "auto" or run.lexicons else lacking_words(texts)
         self.report_ = run.report(source, [*notes, *filter(None, [lack])])
+        # A model may be trained anew in place, so the next audit asks it anew.
+        del self._said
         return self
 
 

@@ -15,6 +15,7 @@ from sklearn.utils import estimator_checks
 
 import perturbx as px
 from perturbx.explainers import EXPLAINERS
+from perturbx.maskers import Delete
 
 TEXTS = ["good film", "bad film", "a good good play", "a bad bad play", "Good song", "bad song"]
 LABELS = ["pos", "neg", "pos", "neg", "pos", "neg"]
@@ -78,6 +79,40 @@ def test_a_fitted_explainer_survives_pickling(pipeline):
     before = explainer.transform(TEXTS)
     again = pickle.loads(pickle.dumps(explainer))
     np.testing.assert_array_equal(again.transform(TEXTS).toarray(), before.toarray())
+
+
+def test_what_fit_learned_of_one_model_is_not_told_of_another(pipeline):
+    def thousands(texts):
+        return 1000.0 + word_counts(texts)
+
+    text = ["a bad film"]
+    fitted = px.ShapleyExplainer(thousands, random_state=0).fit(text, ["neg", "pos"] * 3)
+    for explainer in (
+        fitted,
+        pickle.loads(pickle.dumps(px.ShapleyExplainer(word_counts).fit(text))),
+    ):
+        explainer.set_params(model=total)
+        assert explainer.explain(text)[0].scores == [10]
+        assert explainer.explain(text)[0].output_names == ("output",)
+    fitted.set_params(model=thousands)
+    assert fitted.explain(text)[0].scores.tolist() == [1001, 1000]
+
+
+def test_a_clone_shares_whatever_holds_a_model(pipeline):
+    class Masker(Delete):
+        def __deepcopy__(self, memo):
+            raise AssertionError("the masker's model is copied")
+
+    proxy, masker = (
+        make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, LABELS),
+        Masker(),
+    )
+    explainer = px.ShapleyExplainer(pipeline, proxy=proxy, masker=masker, random_state=0)
+    copied = clone(explainer)
+    assert copied.proxy is proxy
+    assert copied.masker is masker
+    text = ["a good film and a bad song in a good play that is all good or bad so they say"]
+    assert copied.explain(text)[0].n_calls == explainer.explain(text)[0].n_calls
 
 
 @pytest.mark.parametrize("kind", EXPLAINERS.values())

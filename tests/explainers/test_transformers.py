@@ -28,6 +28,19 @@ def test_the_shipped_model_explains_a_sentence(default):
     assert item.as_list("POSITIVE")[0][0] in ("superb", "thin")
 
 
+def test_a_pair_that_is_gone_leaves_no_scores_to_the_next(default):
+    negated = copy.deepcopy(default.model)
+    for weights in list(negated.parameters())[-2:]:
+        weights.data.neg_()
+    explainer = px.ShapleyExplainer(None, budget=20, random_state=0)
+    scores = []
+    for model in (default.model, negated):
+        explainer.model = None  # the pair before is gone by then, and its id is free
+        explainer.model = (model, default.tokenizer)
+        scores.append(explainer.explain(SENTENCES[1:])[0].scores)
+    np.testing.assert_allclose(scores[0], -scores[1], atol=1e-4)
+
+
 def edited(piece, masker, tokenizer):
     """Return what stands for a removed piece, as a person would write it."""
     n_tokens = len(tokenizer.tokenize(piece))

@@ -137,9 +137,28 @@ def test_no_call_is_made_twice():
     )
     audit = px.FairnessAudit(counting, n_explained=0, n_swaps=500, **QUICK).fit(twice)
     assert len(asked) == len(set(asked)) == audit.report_.facts["n_calls"]
-    before = len(asked)
-    audit.fit(twice)
-    assert len(asked) == before
+
+
+def test_a_model_that_was_trained_anew_in_place_is_asked_anew():
+    leaning, texts = (
+        [0.4],
+        [f"{who} is at work, day {n}." for n in range(12) for who in ("She", "He")],
+    )
+
+    def model(texts):
+        return [0.5 + leaning[0] * text.startswith("She") for text in texts]
+
+    def gap_and_calls(audit):
+        report = audit.fit(texts).report_
+        return report.gaps[report.gaps.metric == "mean_score"].value.iloc[0], report.facts[
+            "n_calls"
+        ]
+
+    options = {"groups": "gender", "n_explained": 0, "n_swaps": 0, **QUICK}
+    audit = px.FairnessAudit(model, **options)
+    assert gap_and_calls(audit) == (pytest.approx(0.4), 24)
+    leaning[0] = 0.1
+    assert gap_and_calls(audit) == (pytest.approx(0.1), 24)
 
 
 @pytest.mark.parametrize("bad", [ValueError("boom"), float("nan")], ids=["raises", "NaN"])
