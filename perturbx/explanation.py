@@ -249,5 +249,15 @@ class Explanation(ExplanationValues):
 
     @classmethod
     def from_json(cls, text: str) -> Explanation:
-        """Return the explanation that `to_json` wrote (the text of it, not a path)."""
-        return cls.from_dict(json.loads(text))
+        """Return the explanation that `to_json` wrote (the text of it, not a path).
+
+        Raises
+        ------
+        TableError
+            The text is not one of those.
+        """
+        try:
+            record = json.loads(text)
+        except ValueError as error:
+            raise TableError(f"text: is not JSON ({error})") from error
+        return cls.from_dict(record)

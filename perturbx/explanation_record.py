@@ -49,20 +49,28 @@ def read_record(record: Mapping[str, Any]) -> dict[str, Any]:
     TableError
         The record is not one of those.
     """
+    if not isinstance(record, Mapping):
+        raise TableError(f"record: expected an object, got {type(record).__name__}")
     if record.get("format") != FORMAT:
         raise TableError(f"record: expected format {FORMAT}, got {record.get('format')!r}")
-    table = ScoreTable.from_dict(record["table"])
+    try:
+        table = ScoreTable.from_dict(record["table"])
+        cost = record.get("budget_report")
+        fields = {
+            "units": table.units,
+            "table": table,
+            "attribution": _attribution(record),
+            "output_names": tuple(record["output_names"]),
+            "link": record["link"],
+            "budget_report": None if cost is None else BudgetReport.from_dict(cost),
+        }
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, TableError):
+            raise
+        raise TableError(f"record: is not a record of an Explanation ({error!r})") from error
     if table.units is None:
         raise TableError("record: the table has no units, so there is no text to explain")
-    cost = record.get("budget_report")
-    return {
-        "units": table.units,
-        "table": table,
-        "attribution": _attribution(record),
-        "output_names": tuple(record["output_names"]),
-        "link": record["link"],
-        "budget_report": None if cost is None else BudgetReport.from_dict(cost),
-    }
+    return fields
 
 
 def _attribution(record: Mapping[str, Any]) -> Attribution:

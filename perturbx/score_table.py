@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -24,15 +26,7 @@ def _not_given() -> IntArray:
     return np.empty(0, dtype=np.int64)
 
 
-_ARRAYS = (
-    "scores",
-    "variances",
-    "counts",
-    "probabilities",
-    "walks",
-    "variant_of_row",
-    "samples",
-)
+_ARRAYS = ("scores", "variances", "counts", "probabilities", "walks", "variant_of_row", "samples")
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,8 +294,14 @@ class ScoreTable:
         """Write the table to one ``.npz`` file (arrays and JSON, no pickle); return its path."""
         record, arrays = self._split()
         target = Path(path)
-        with target.open("wb") as file:
-            np.savez_compressed(file, record=np.array(json.dumps(record)), **arrays)
+        # It takes its name only once it is whole: a table of that name is lost to no failure.
+        part = target.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            with part.open("wb") as file:
+                np.savez_compressed(file, record=np.array(json.dumps(record)), **arrays)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
         return target
 
     @classmethod
@@ -311,19 +311,17 @@ class ScoreTable:
         Raises
         ------
         TableError
-            The file is not such a table.
+            The file is not such a table, or is damaged.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                record = json.loads(str(file["record"]))
-                arrays = {name: file[name] for name in file.files if name != "record"}
-            if record.get("format") != FORMAT:
-                raise TableError(f"path: expected format {FORMAT}, got {record.get('format')!r}")
-            return cls._join(record, arrays)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            if isinstance(error, TableError):
-                raise
-            raise TableError(f"path: {path} is not a ScoreTable that perturbx wrote") from error
+        with Path(path).open("rb") as opened:
+            try:
+                with np.load(opened, allow_pickle=False) as file:
+                    record = json.loads(str(file["record"]))
+                    listed = record.get("arrays", file.files)  # not in older files
+                    arrays = {name: file[name] for name in listed if name != "record"}
+                return cls._join(record, arrays)
+            except Exception as error:  # of a damaged file, zip and numpy raise anything at all
+                raise TableError(f"path: {path} is no ScoreTable of perturbx ({error})") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as plain values, ready for JSON."""
@@ -338,16 +336,28 @@ class ScoreTable:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> ScoreTable:
-        """Return the table that `to_dict` wrote."""
-        arrays = {
-            name: np.array(entry["values"], dtype=entry["dtype"])
-            for name, entry in record["arrays"].items()
-        }
-        return cls._join(record, arrays)
+        """Return the table that `to_dict` wrote.
+
+        Raises
+        ------
+        TableError
+            The record is not one of those.
+        """
+        try:
+            arrays = {
+                name: np.array(entry["values"], dtype=entry["dtype"])
+                for name, entry in record["arrays"].items()
+            }
+            return cls._join(record, arrays)
+        except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+            raise TableError(f"table: is not a record of a ScoreTable ({error!r})") from error
 
     def _split(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
+        arrays = {"masks": np.packbits(self.masks, axis=1), **arrays}
         record = {
             "format": FORMAT,
+            "arrays": list(arrays),
             "n_units": self.n_units,
             "n_masks": len(self),
             "output_names": list(self.output_names),
@@ -359,11 +369,12 @@ class ScoreTable:
             "exclusive": self.exclusive,
             "provenance": dict(self.provenance),
         }
-        arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
-        return record, {"masks": np.packbits(self.masks, axis=1), **arrays}
+        return record, arrays
 
     @classmethod
     def _join(cls, record: Mapping[str, Any], arrays: Mapping[str, Any]) -> ScoreTable:
+        if record["format"] != FORMAT:
+            raise TableError(f"table: expected format {FORMAT}, got {record['format']!r}")
         n_masks, n_units = record["n_masks"], record["n_units"]
         packed = arrays["masks"].reshape(n_masks, -(-n_units // 8))
         n_outputs = len(record["output_names"])

@@ -1,5 +1,6 @@
 """What the user holds."""
 
+import itertools
 import json
 import pickle
 from dataclasses import replace
@@ -37,6 +38,22 @@ def test_json_round_trip(explanations, tmp_path):
     record["format"] = "something else"
     with pytest.raises(px.TableError, match="format"):
         Explanation.from_dict(record)
+
+
+def test_what_is_no_record_says_so(explanations):
+    whole = explanations[0].to_dict()
+    # Text and pieces are the table's; older records have no degrees of freedom and no cost.
+    spare = {"text", "pieces", "dof", "band_dof", "band_inflation", "budget_report"}
+    for name in whole.keys() - spare:
+        with pytest.raises(px.TableError, match="record"):
+            Explanation.from_dict({k: v for k, v in whole.items() if k != name})
+    names = ("table", "values", "base_values", "std_errors", "output_names", "budget_report")
+    for name, value in itertools.product(names, (3, {}, [[{}]], "x", [10**30])):
+        with pytest.raises(px.TableError):
+            Explanation.from_json(json.dumps({**whole, name: value}))
+    for text in ("", "{", "[]", "null", "3", '"x"', "{}"):
+        with pytest.raises(px.TableError):
+            Explanation.from_json(text)
 
 
 def test_as_list_puts_the_largest_first(explanations):

@@ -86,6 +86,51 @@ def test_a_file_that_is_no_table_says_so(tmp_path):
         ScoreTable.load(tmp_path / "missing.npz")
 
 
+def test_a_damaged_file_is_no_table_or_the_same_one(tmp_path):
+    table = table_of(all_masks(3), units=UNITS, variances=np.ones((8, 2)))
+    path = table.save(tmp_path / "t.npz")
+    whole = path.read_bytes()
+    cut = [whole[:n] for n in range(0, len(whole), 40)]
+    flipped = [
+        whole[:i] + bytes([whole[i] ^ flip]) + whole[i + 1 :]
+        for i in range(len(whole))
+        for flip in (0x01, 0xFF)
+    ]
+    n_damaged = 0
+    for content in cut + flipped:
+        path.write_bytes(content)
+        try:
+            assert_equal(ScoreTable.load(path), table)
+        except TableError:
+            n_damaged += 1
+    assert n_damaged > len(whole)
+
+
+def test_a_table_that_is_not_written_to_its_end_leaves_the_old_one(tmp_path, monkeypatch):
+    old = table_of(all_masks(3))
+    path = old.save(tmp_path / "t.npz")
+
+    def fails(file, **arrays):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez_compressed", fails)
+    with pytest.raises(OSError, match="disk full"):
+        table_of(all_masks(3), seed=1).save(path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert_equal(ScoreTable.load(path), old)
+
+
+def test_a_record_that_is_no_table_says_so():
+    record = table_of(all_masks(2), units=UNITS.subset([0, 1])).to_dict()
+    for name in record:
+        with pytest.raises(TableError, match=r"^table: "):
+            ScoreTable.from_dict({k: v for k, v in record.items() if k != name})
+    for wrong in ({}, None, [1], {**record, "arrays": {"scores": 3}}, {**record, "units": {}}):
+        with pytest.raises(TableError, match=r"^table: "):
+            ScoreTable.from_dict(wrong)
+
+
 def test_merging_keeps_every_row_once_and_its_score():
     masks = all_masks(3)
     one = table_of(masks[:5], counts=np.full(5, 2), paired=True)

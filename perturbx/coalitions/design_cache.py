@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +54,7 @@ def load_pairs(n_units: int, n_pairs: int) -> torch.Tensor | None:
             np.load(opened, allow_pickle=False) as arrays,
         ):
             packed = arrays["pairs"]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except Exception:  # of a damaged file, zip, its decompressors and numpy raise anything at all
         return None
     if packed.dtype != np.uint8 or packed.shape != (n_pairs, -(-n_units // 8)):
         return None

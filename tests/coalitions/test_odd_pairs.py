@@ -98,6 +98,12 @@ def test_the_limit_shrinks_where_pairs_are_long():
     assert limits[-1] >= 1
 
 
+def flip(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+
+
 def test_too_small_a_budget_is_refused():
     with pytest.raises(ArgumentError, match=r"budget: got 10, but odd_gp needs at least 12 calls"):
         sample(10, 10)
@@ -122,6 +128,10 @@ def test_the_sequence_is_read_from_disk_the_next_time(folder, monkeypatch):
         lambda path: np.savez(path, pairs=np.zeros((3, 3), np.uint8)),
         lambda path: np.savez(path, pairs=np.ones((128, 8), np.uint8)),
         lambda path: np.savez(path, pairs=np.array([{}], dtype=object)),
+        # Of a flag (encrypted), of how the array is compressed, and of the array itself.
+        lambda path: flip(path, path.read_bytes().rindex(b"PK\x01\x02") + 8),
+        lambda path: flip(path, path.read_bytes().rindex(b"PK\x01\x02") + 10),
+        lambda path: flip(path, path.read_bytes().rindex(b"PK\x01\x02") // 2),
     ],
 )
 def test_a_broken_file_is_replaced(folder, spoil):
