@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -84,7 +85,10 @@ def write_batch(
         )
     offline = OfflineModel(model, model.cache, None)
     inside = scorer.expecting(offline)
-    again = type(explainer)(**{**parameters, "model": inside, "progress": False})
+    # A generator that is drawn from here would draw other masks for the explanation itself.
+    seed = deepcopy(parameters.get("random_state"))
+    options_of_run = {"model": inside, "random_state": seed, "progress": False}
+    again = type(explainer)(**{**parameters, **options_of_run})
     try:
         again.explain(*arguments, **options)
     except MissingAnswersError:

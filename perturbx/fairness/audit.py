@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -253,7 +254,7 @@ class FairnessAudit(ModelEstimator):
             What would be audited.
         """
         found = checked_texts(texts)
-        plan, scorer = self._plan(), self._scorer()
+        plan, scorer = self._plan(deepcopy(self.random_state)), self._scorer()
         return estimate_audit(
             found, plan, scorer, self.explainer, self._lexicons(found[:SAMPLE_FOR_LANGUAGE])
         )
@@ -295,7 +296,7 @@ class FairnessAudit(ModelEstimator):
         report: FairnessReport = self.report_
         return report
 
-    def _plan(self) -> AuditPlan:
+    def _plan(self, random_state: RandomState) -> AuditPlan:
         return AuditPlan(
             self.compare,
             self.level,
@@ -305,7 +306,7 @@ class FairnessAudit(ModelEstimator):
             self.n_explained,
             self.n_swaps,
             2 if self.intersections else 1,
-            resolve_seed(self.random_state),
+            resolve_seed(random_state),
         )
 
     def _scorer(self) -> Scorer:
@@ -341,7 +342,7 @@ class FairnessAudit(ModelEstimator):
 
     def _fit(self, source: TextSource, *, notes: Sequence[str] = ()) -> Self:
         _require_extra()
-        plan, scorer, scores = self._plan(), self._scorer(), self._scores()
+        plan, scorer, scores = self._plan(self.random_state), self._scorer(), self._scores()
         first = next(iter(source.pieces()), None)
         texts = [] if first is None else first.texts[:SAMPLE_FOR_LANGUAGE]
         choices = Choices(

@@ -54,6 +54,13 @@ def test_a_file_costs_what_its_texts_cost(tmp_path):
     assert audit.estimate_cost_of_file(path) == audit.estimate_cost(TEXTS)
 
 
+def test_a_cost_draws_nothing_from_a_generator():
+    generator = np.random.default_rng(0)
+    before = generator.bit_generator.state
+    px.FairnessAudit(Model(), **OPTIONS | {"random_state": generator}).estimate_cost(TEXTS)
+    assert generator.bit_generator.state == before
+
+
 def test_no_texts_cost_nothing():
     cost = px.FairnessAudit(Model(), **OPTIONS).estimate_cost([])
     assert cost.most_calls == 0

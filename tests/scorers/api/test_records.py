@@ -156,6 +156,19 @@ def test_a_batch_round_by_round(serve, tmp_path, kind):
         same(found, explainer_of(scorer_of(direct, kind), budget="auto").explain(TEXTS))
 
 
+@pytest.mark.parametrize("source", [np.random.default_rng, np.random.RandomState])
+def test_a_batch_holds_the_masks_that_the_explanation_asks_for(serve, tmp_path, source):
+    server = serve()
+    scorer = scorer_of(server, method="label_log_probs")
+    explainer = explainer_of(scorer, budget=40, random_state=source(0))
+    assert px.write_batch(tmp_path / "q.jsonl", explainer, TEXTS) > 40
+    lines = (tmp_path / "q.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "a.jsonl").write_text("\n".join(server.answer_batch(lines)), encoding="utf-8")
+    px.read_batch(tmp_path / "a.jsonl", scorer.model)
+    explainer.explain(TEXTS)
+    assert server.stats().get("requests", 0) == 0
+
+
 def test_a_batch_needs_a_method_and_a_seed(serve, tmp_path):
     scorer = scorer_of(serve())
     with pytest.raises(ArgumentError, match=r"^method: 'auto' has to ask"):
