@@ -62,4 +62,8 @@ def _read(path: Path) -> FairnessReport:
 
     if not path.is_file():
         raise typer.BadParameter(f"there is no file {path}")
-    return FairnessReport.from_json(path.read_text(encoding="utf-8"))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{path} is not UTF-8 ({error})") from None
+    return FairnessReport.from_json(text)

@@ -11,7 +11,7 @@ import typer
 
 from perturbx.cli.messages import say
 from perturbx.cli.outputs import check_folder_of
-from perturbx.exceptions import ArgumentError, Interrupted, ScoringError, TableError
+from perturbx.exceptions import ArgumentError, Interrupted, ScoringError
 
 if TYPE_CHECKING:
     from perturbx.explanations import Explanations
@@ -26,7 +26,8 @@ def prepare_tables(path: Path, n_texts: int) -> None:
     Raises
     ------
     typer.BadParameter
-        `path` is one file for several texts, or cannot be written to.
+        `path` is one file for several texts, cannot be written to, or is a folder with tables of
+        further texts, which ``--resume`` would take for this run's.
     """
     if path.suffix == SUFFIX:
         if n_texts != 1:
@@ -43,6 +44,12 @@ def prepare_tables(path: Path, n_texts: int) -> None:
         )
     else:
         path.mkdir(parents=True, exist_ok=True)
+        others = {file.name for file in path.glob(f"*{SUFFIX}")} - set(_names(n_texts))
+        if others:
+            raise typer.BadParameter(
+                f"{path} holds {min(others)}, of no text of this run; give an empty folder",
+                param_hint="--save-table",
+            )
 
 
 def save_tables(tables: Sequence[ScoreTable], path: Path) -> None:
@@ -51,9 +58,13 @@ def save_tables(tables: Sequence[ScoreTable], path: Path) -> None:
         (table,) = tables
         table.save(path)
         return
-    width = len(str(len(tables)))
-    for number, table in enumerate(tables, 1):
-        table.save(path / f"{number:0{width}d}{SUFFIX}")
+    for name, table in zip(_names(len(tables)), tables, strict=True):
+        table.save(path / name)
+
+
+def _names(n_texts: int) -> list[str]:
+    width = len(str(n_texts))
+    return [f"{number:0{width}d}{SUFFIX}" for number in range(1, n_texts + 1)]
 
 
 def load_tables(path: Path, texts: Sequence[str] | None) -> list[ScoreTable]:
@@ -85,7 +96,7 @@ def load_tables(path: Path, texts: Sequence[str] | None) -> list[ScoreTable]:
             tables = [ScoreTable.load(path)]
         else:
             tables = _tables_of_json(path)
-    except (TableError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:  # a TableError is a ValueError
         raise ArgumentError(
             f"--resume: {path} is neither what --save-table nor what --output json writes ({error})"
         ) from None

@@ -147,3 +147,7 @@ def test_two_audits_compared(folder):
     assert perturbx("compare", "nowhere.json", "fair.json").exit_code == 2
     (folder / "odd.json").write_text("{}", encoding="utf-8")
     assert perturbx("compare", "odd.json", "fair.json").exit_code == 1
+    (folder / "latin.json").write_text('{"a": "é"}', encoding="latin-1")
+    done = perturbx("compare", "fair.json", "latin.json")
+    assert done.exit_code == 2
+    assert "not UTF-8" in done.stderr

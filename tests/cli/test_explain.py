@@ -190,6 +190,19 @@ def test_many_tables_are_a_folder(tmp_path):
     assert done.stderr == ""
 
 
+def test_a_folder_of_more_tables_is_refused_before_any_call(tmp_path):
+    explain(PRAISE, BLAME, LONG, "--save-table", tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransformersClassifier, "score", None)
+        for texts in ([PRAISE, BLAME], [f"{PRAISE} {i}" for i in range(10)]):
+            done = perturbx("explain", *texts, "--save-table", tmp_path)
+            assert done.exit_code == 2
+            assert "--save-table" in done.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    explain(PRAISE, BLAME, LONG, "--resume", tmp_path, "--save-table", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("failure", "code", "said"),
     [
@@ -272,6 +285,10 @@ def test_what_cannot_be_resumed(tmp_path, name, content, said):
     explain(BLAME, "--save-table", tmp_path / "other.npz")
     done = perturbx("explain", PRAISE, "--resume", tmp_path / "other.npz")
     assert "are not the 1 texts given" in done.stderr
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:-30])
+    done = perturbx("explain", BLAME, "--resume", tmp_path / "cut.npz")
+    assert done.exit_code == 1
+    assert "is neither what --save-table nor" in done.stderr
 
 
 def test_a_looser_tolerance_costs_less():

@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS answers (
 ) WITHOUT ROWID
 """
 
+COLUMNS = "key, source, model, sample, question, answer, time"
+
 IN_MEMORY = ":memory:"
 
 WAIT = 30.0
@@ -71,11 +73,14 @@ class AnswerCache:
     ----------
     path : str or path, optional
         A file; without it the answers are kept in memory.
+    must_exist : bool, default=False
+        Make no new cache.
 
     Raises
     ------
     ArgumentError
-        If the file is not such a cache, or its folder does not exist.
+        If the file is not such a cache (it is then left as it is), its folder does not exist, or
+        it does not exist itself and `must_exist`.
     """
 
     def __init__(
@@ -92,15 +97,25 @@ class AnswerCache:
             self._database = sqlite3.connect(
                 self.path, timeout=WAIT, isolation_level=None, check_same_thread=False
             )
+            self._check(must_exist)
             # Written ahead, so that readers never wait; a commit survives the process at once,
             # and the machine from the next checkpoint on.
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute(SCHEMA)
         except sqlite3.DatabaseError as error:
+            self._database.close()
             raise ArgumentError(
                 f"cache: {self.path!r} is not a cache of answers ({error})"
             ) from error
+
+    def _check(self, must_exist: bool) -> None:
+        """Raise a `sqlite3.DatabaseError` for what is no cache, before anything is written."""
+        names = {name for (name,) in self._database.execute("SELECT name FROM sqlite_master")}
+        if "answers" in names:
+            self._database.execute(f"SELECT {COLUMNS} FROM answers LIMIT 0")
+        elif names or must_exist:
+            raise sqlite3.DatabaseError("it has no table of answers")
 
     def get(self, questions: Sequence[Question]) -> dict[str, Json]:
         """Return the answers that are there, by key."""

@@ -1,9 +1,11 @@
 """From a text to an explanation through an API: cut short, killed, resumed, without any key."""
 
+import contextlib
 import json
 import os
 import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -240,6 +242,32 @@ def test_a_file_that_is_no_cache_is_told_of(tmp_path):
     path.write_text("not a database, but long enough to look at" * 50, encoding="utf-8")
     with pytest.raises(px.ArgumentError, match=r"^cache: .* is not a cache"):
         AnswerCache(path)
+
+
+@pytest.mark.parametrize("table", ["mine (x)", "answers (key TEXT, answer TEXT)"])
+def test_a_database_of_something_else_is_left_alone(tmp_path, table):
+    path = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute(f"CREATE TABLE {table}")
+        database.commit()
+    before = path.read_bytes()
+    for command in ("info", "clear", "export"):
+        done = run("cache", command, path)
+        assert done.exit_code == 1
+        assert "is not a cache of answers" in done.stderr
+    with pytest.raises(px.ArgumentError, match=r"^cache: .* is not a cache"):
+        AnswerCache(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_empty_file_becomes_a_cache_only_where_one_is_wanted(tmp_path):
+    path = tmp_path / "new.sqlite"
+    path.touch()
+    assert run("cache", "info", path).exit_code == 1
+    assert path.stat().st_size == 0
+    AnswerCache(path).close()
+    assert len(AnswerCache(path, must_exist=True)) == 0
 
 
 def test_prompts_on_the_command_line(serve, tmp_path):
