@@ -149,6 +149,9 @@ class ContextExplainer(PromptExplainer):
                 f"contexts: expected a list of contexts, got {type(contexts).__name__}; put a "
                 f"single one into a list: [context]"
             )
+        if self.chat not in ("auto", True, False):
+            raise ArgumentError(f"chat: expected 'auto', True or False, got {self.chat!r:.80}")
+        contexts = list(contexts)
         template = self.template
         made = template if isinstance(template, Template) else Template(str(template))
         if not {"context", "query"} <= set(made.fields):

@@ -35,7 +35,7 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        for loaded in ("_loaded", "_loaded_model", "_loaded_api", "_said"):
+        for loaded in ("_loaded", "_loaded_model", "_loaded_scorer", "_loaded_api", "_said"):
             state.pop(loaded, None)
         return state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Literal
 
 from perturbx.exceptions import ArgumentError, ScoringError
@@ -19,6 +20,10 @@ from perturbx.explainers.prompt_models import (
     api_prompts,
     is_behind_api,
 )
+from perturbx.explainers.prompt_parameters import (
+    check_outputs_of_tables,
+    check_prompt_parameters,
+)
 from perturbx.explainers.prompt_units import Prompt, check_answers, check_list, units_of_prompt
 from perturbx.explainers.shapley import ShapleyExplainer
 from perturbx.explainers.stopping import check_rule
@@ -28,7 +33,7 @@ from perturbx.maskers.removal import Removal
 from perturbx.maskers.retokenized import Retokenized
 from perturbx.score_table import ScoreTable
 from perturbx.scorers.continuations import LanguageModel
-from perturbx.scorers.labels import labels_by_name
+from perturbx.scorers.labels import LabelScorer, labels_by_name
 from perturbx.scorers.language_models import as_language_model
 from perturbx.typing import Encoding, Link, Masker, RandomState, Scorer, Segmenter
 from perturbx.units.prompts import with_responses
@@ -172,7 +177,8 @@ class PromptExplainer(ShapleyExplainer):
         ScoringError, Interrupted
             The model failed, or Ctrl-C; ``.tables`` holds what was paid for.
         """
-        scorer, masker, encodings = self._ready(prompts, responses, alternatives)
+        scorer, masker, encodings = self._ready(prompts, responses, alternatives, self.outputs)
+        check_outputs_of_tables(tables, encodings)
         return self._explain_encoded(encodings, tables, scorer, masker)
 
     def estimate_cost(  # type: ignore[override]
@@ -197,11 +203,15 @@ class PromptExplainer(ShapleyExplainer):
             tokens go through a decoder. Behind an API also requests, tokens and money, without
             the one call a prompt for a response that the model makes first.
         """
+        outputs = self.outputs
         if responses is None and self.labels is None:
+            # Parts of a response cost what the whole does.
+            self._check_parameters()
+            outputs, prompts = "response", list(prompts)
             responses = [" a" * self.max_new_tokens] * len(prompts)
-        scorer, _, encodings = self._ready(prompts, responses, alternatives)
+        scorer, _, encodings = self._ready(prompts, responses, alternatives, outputs)
         designs = self._designs(encodings)
-        seed = resolve_seed(0)
+        seed = resolve_seed(0 if self.random_state is None else deepcopy(self.random_state))
         estimate = estimate_cost(encodings, designs, self._budgets(encodings, designs), seed)
         return estimate.billed(scorer, "".join(encoding.units.text for encoding in encodings))
 
@@ -210,6 +220,7 @@ class PromptExplainer(ShapleyExplainer):
         prompts: Sequence[Prompt],
         responses: Sequence[str] | None,
         alternatives: Sequence[str] | None,
+        outputs: Any,
     ) -> tuple[Scorer, Masker, list[Encoding]]:
         """Return the prompts with their responses, ready for masking."""
         self._check_parameters()
@@ -232,7 +243,8 @@ class PromptExplainer(ShapleyExplainer):
         answers = zip(responses, *([] if alternatives is None else [alternatives]), strict=True)
         answered = [with_responses(own, *given) for own, given in zip(cut, answers, strict=True)]
         encodings = encode_texts(answered, masker, scorer, self._players)
-        outputs = "response" if self._wants_all() else self.outputs
+        if isinstance(outputs, str) and outputs in ("auto", "all"):
+            outputs = "response"
         return (
             scorer,
             masker,
@@ -253,7 +265,7 @@ class PromptExplainer(ShapleyExplainer):
         return said
 
     def _prepared(self, texts: Sequence[Any]) -> tuple[Scorer, Masker, list[Encoding]]:
-        return self._ready(texts, None, None)
+        return self._ready(texts, None, None, self.outputs)
 
     def _units_of(self, number: int, prompt: Prompt) -> Units:
         return units_of_prompt(
@@ -267,15 +279,17 @@ class PromptExplainer(ShapleyExplainer):
         )
 
     def _check_parameters(self) -> None:
-        if self.assembly not in ("tokens", "retokenize"):
-            raise ArgumentError(
-                f"assembly: expected 'tokens' or 'retokenize', got {self.assembly!r}"
-            )
-        if self.calibrate is not None and self.labels is None:
-            raise ArgumentError("calibrate: is for labels, and none are given")
-        if self.link == "identity":
-            raise ArgumentError("link: expected 'log_prob', 'log_odds' or 'probability'")
-        check_parameters(self.link, self.batch_tokens, "all")
+        check_prompt_parameters(
+            assembly=self.assembly,
+            link=self.link,
+            labels=self.labels,
+            calibrate=self.calibrate,
+            template=self.template,
+            fields=self.fields,
+            max_new_tokens=self.max_new_tokens,
+            stop=self.stop,
+        )
+        check_parameters(self.link, self.batch_tokens, self._explained_outputs())
         check_rule(self._rule(), self.estimator, self.budget)
 
     def _segmenter(self) -> Segmenter:
@@ -304,15 +318,21 @@ class PromptExplainer(ShapleyExplainer):
         return outputs
 
     def _language_model(self) -> LanguageModel:
-        key = (id(self.model), self.device, self.dtype)
-        cached: tuple[Any, LanguageModel] | None = self.__dict__.get("_loaded_model")
-        if cached is None or cached[0] != key:
+        placed = (self.device, self.dtype)
+        cached: tuple[Any, Any, LanguageModel] | None = self.__dict__.get("_loaded_model")
+        if cached is None or cached[0] is not self.model or cached[1] != placed:
             loaded = as_language_model(self.model, device=self.device, dtype=self.dtype)
-            cached = self._loaded_model = (key, loaded)
-        return cached[1]
+            cached = self._loaded_model = (self.model, placed, loaded)
+        return cached[2]
 
     def _scorer(self) -> Scorer:
-        return self._prompt_model().scorer(self.labels, self.calibrate)
+        made = self._prompt_model().scorer(self.labels, self.calibrate)
+        kept = self.__dict__.get("_loaded_scorer")
+        # The one that knows what the model says to the prompt without content.
+        if isinstance(made, LabelScorer) and isinstance(kept, LabelScorer) and made.is_like(kept):
+            return kept
+        self._loaded_scorer = made
+        return made
 
     def _prompt_model(self) -> PromptModel:
         if not is_behind_api(self.model):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from perturbx.exceptions import ArgumentError
+from perturbx.explainers.prompt_parameters import check_readable
 from perturbx.units import as_segmenter
 from perturbx.units.prompts import chat_prompt
 from perturbx.units.template import Template
@@ -52,6 +53,7 @@ def check_answers(
             raise ArgumentError(
                 f"{name}[{i}]: expected a string that is not empty, got {answer!r:.80}"
             )
+        check_readable(f"{name}[{i}]", answer)
 
 
 def units_of_prompt(
@@ -87,11 +89,21 @@ def units_of_prompt(
         return prompt
     if isinstance(prompt, str) and made is None:
         return as_segmenter(units)(prompt)
-    if isinstance(prompt, str) and made is not None and len(made.fields) == 1:
+    if made is not None and isinstance(prompt, str):
+        if len(made.fields) != 1:
+            raise ArgumentError(
+                f"prompts[{number}]: the template has the fields {', '.join(made.fields)}; "
+                f"expected a mapping of each to its value, got {prompt!r:.80}"
+            )
         prompt = {made.fields[0]: prompt}
     if isinstance(prompt, Mapping) and made is not None:
         return made.units(units, fields=fields, **prompt)
     if isinstance(prompt, Sequence) and not isinstance(prompt, str):
+        if made is not None:
+            raise ArgumentError(
+                f"prompts[{number}]: the messages of a chat do not fill a template; expected the "
+                f"values of its fields, {', '.join(made.fields)}"
+            )
         return chat_prompt(prompt, tokenizer(), units=units, roles=roles)
     raise ArgumentError(
         f"prompts[{number}]: expected a string, Units, the messages of a chat, or (with a "

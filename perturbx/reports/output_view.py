@@ -46,7 +46,8 @@ class OutputView:
     base_value, score : float
         The prediction without any unit, and with all of them.
     scale : str
-        What the numbers are: "probability", "log-odds", "logit", "log-probability", "score".
+        What the numbers are: "probability", "log-odds", "logit", "log-probability", "difference
+        in log-probability", "score".
     predicted : bool
         It is the class that the model chooses.
     alone : bool
@@ -175,6 +176,8 @@ def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
         scale = _SCALE_OF_KIND.get(table.kind, "score")
     else:
         scale = _SCALE_OF_LINK[explanation.link]
+    if table.kind == "log_prob" and len(explanation.units.segments) > 2:
+        scale = "difference in log-probability"  # of two answers to a prompt
     return tuple(
         OutputView(
             name=name,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from perturbx.exceptions import ArgumentError
 from perturbx.scorers.continuations import Continued, LanguageModel
 from perturbx.scorers.language_scorer import LanguageScorer
+from perturbx.scorers.scores import Scores
 from perturbx.typing import FloatArray, IntArray, ScoreKind
+
+if TYPE_CHECKING:
+    from perturbx.maskers.variants import Variants
 
 
 class LabelScorer(LanguageScorer):
@@ -57,9 +63,6 @@ class LabelScorer(LanguageScorer):
         self.calibrate = calibrate
         self.length_normalized = length_normalized
         self._tokens = self._tokenized()
-        self._prior: FloatArray = np.zeros(len(self.labels))
-        if calibrate is not None:
-            self._prior = self._raw(calibrate)
         self.model_id = f"{language_model.model_id} labels={list(self.labels)!r}"
         if calibrate is not None:
             self.model_id += f" calibrate={calibrate!r}"
@@ -84,30 +87,50 @@ class LabelScorer(LanguageScorer):
                 )
         seen: dict[bytes, str] = {}
         for label, own in zip(self.labels, tokens, strict=True):
-            twin = seen.setdefault(own.tobytes(), label)
-            if twin != label:
+            twin = seen.get(own.tobytes())
+            seen[own.tobytes()] = label
+            if twin is not None:
                 raise ArgumentError(
                     f"labels: {twin!r} and {label!r} are the same tokens to this model; take words "
                     f"that it can tell apart"
                 )
         return tokens
 
-    def _raw(self, prompt: str) -> FloatArray:
-        """Return the log-probabilities of the labels behind one prompt."""
-        ids = np.array(self.tokenizer([prompt])["input_ids"][0], dtype=np.int64)
+    def score_parts(
+        self, variants: Variants, batch_tokens: int | Literal["auto"] = "auto"
+    ) -> Iterator[tuple[IntArray, Scores]]:
+        """Yield the rows that are scored and their numbers; see `LanguageScorer`."""
+        _ = self._prior  # asked for before the stream begins
+        yield from super().score_parts(variants, batch_tokens)
+
+    def is_like(self, other: LabelScorer) -> bool:
+        """Say whether another one asks the same model the same."""
+        names = self.model_id, self.output_names
+        is_same: bool = names == (other.model_id, other.output_names)
+        return is_same and self.language_model is other.language_model
+
+    @cached_property
+    def _prior(self) -> FloatArray:
+        """The numbers of the labels behind a prompt without content, ``(n_labels,)``."""
+        if self.calibrate is None:
+            return np.zeros(len(self.labels))
+        ids = np.array(self.tokenizer([self.calibrate])["input_ids"][0], dtype=np.int64)
         question = Continued(ids, self._tokens)
         ((_, answers),) = chain.from_iterable(self.language_model.log_probs([question]))
-        return self._numbers(answers)
+        return self._sums(answers)
 
     def _continuations(self, row: IntArray, segments: IntArray) -> tuple[IntArray, ...]:
         return self._tokens
 
     def _numbers(self, answers: Sequence[FloatArray]) -> FloatArray:
+        numbers: FloatArray = self._sums(answers) - self._prior
+        return numbers
+
+    def _sums(self, answers: Sequence[FloatArray]) -> FloatArray:
         sums = np.array([float(own.sum()) for own in answers])
         if self.length_normalized:
             sums /= [len(own) for own in self._tokens]
-        numbers: FloatArray = sums - self._prior
-        return numbers
+        return sums
 
 
 def labels_by_name(labels: Sequence[str] | Mapping[str, str], *, least: int = 2) -> dict[str, str]:
@@ -128,8 +151,16 @@ def labels_by_name(labels: Sequence[str] | Mapping[str, str], *, least: int = 2)
         else [(label.strip() if isinstance(label, str) else label, label) for label in labels]
     )
     for name, label in pairs:
-        if not isinstance(label, str) or not isinstance(name, str) or not label.strip():
+        if not isinstance(label, str) or not label.strip():
             raise ArgumentError(f"labels: expected strings with a word in them; got {label!r}")
+        if not isinstance(name, str):
+            raise ArgumentError(f"labels: expected names that are strings; got {name!r}")
+    twins = [label for name, label in pairs if sum(name == other for other, _ in pairs) > 1]
+    if len(set(twins)) > 1:
+        raise ArgumentError(
+            f"labels: {' and '.join(map(repr, twins))} would have one name; give a mapping of "
+            f"names to labels"
+        )
     if len(pairs) < least or len(dict(pairs)) != len(pairs):
         given = [label for _, label in pairs]
         raise ArgumentError(

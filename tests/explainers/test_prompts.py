@@ -112,6 +112,7 @@ def test_a_contrast_is_the_difference_of_both(llama):
     (one,) = explainer.explain([CONTEXT], "who?", [" Bob"])
     (other,) = explainer.explain([CONTEXT], "who?", [" Eve and"])
     np.testing.assert_allclose(both.values, one.values - other.values, atol=1e-4)
+    assert "a difference in log-probability of" in both.summary()
     with pytest.raises(ArgumentError, match="alternatives"):
         explainer.set_params(link="log_odds").explain([CONTEXT], "q", [" a"], alternatives=[" b"])
 
@@ -174,6 +175,8 @@ def test_what_it_would_cost(llama):
     explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False, max_new_tokens=5)
     cost = explainer.estimate_cost([CONTEXT], "who?")
     assert (cost.least_calls, cost.most_calls) == (16, 16)
+    # The response that will be made may hold what is asked for.
+    assert explainer.set_params(outputs=["Bob"]).estimate_cost([CONTEXT], "who?") == cost
     assert cost.size_unit == "tokens"
 
 
@@ -284,12 +287,79 @@ def test_a_sure_answer_has_finite_log_odds(language_model):
         ({"estimator": "x"}, {"contexts": [CONTEXT], "queries": "q"}, "estimator"),
         ({"outputs": "Eve"}, {"contexts": [CONTEXT], "queries": "q"}, "outputs: 'Eve'"),
         ({"chat": True}, {"contexts": [CONTEXT], "queries": "q"}, "chat template"),
+        ({"chat": "x"}, {"contexts": [CONTEXT], "queries": "q"}, "chat: expected 'auto'"),
+        ({"max_new_tokens": 0}, {"contexts": [CONTEXT], "queries": "q"}, "max_new_tokens"),
+        ({"stop": "END"}, {"contexts": [CONTEXT], "queries": "q"}, "stop: expected a list"),
+        (
+            {},
+            {"contexts": [CONTEXT], "queries": "q", "responses": ["a\ud800"]},
+            r"responses\[0\]: character 1",
+        ),
     ],
 )
 def test_what_cannot_be_is_named(llama, change, arguments, said):
     explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False).set_params(**change)
     with pytest.raises(ArgumentError, match=said):
         explainer.explain(**({"responses": [" Bob"]} | arguments))
+
+
+@pytest.mark.parametrize(
+    ("change", "prompts", "said"),
+    [
+        ({"fields": ["a"]}, ["so"], "fields: are those of a template"),
+        ({"template": "{a} {b}"}, ["so"], r"prompts\[0\]: the template has the fields a, b"),
+        ({"template": "{a}"}, [[{"role": "user", "content": "so"}]], "do not fill a template"),
+        ({"labels": [" a", " b"], "calibrate": 3}, ["so"], "calibrate"),
+        ({"labels": [" a", " b"], "outputs": None}, ["so"], "outputs"),
+    ],
+)
+def test_what_no_prompt_can_be_is_named(llama, change, prompts, said):
+    explainer = px.PromptExplainer(llama, progress=False).set_params(**change)
+    with pytest.raises(ArgumentError, match=said):
+        explainer.explain(prompts)
+
+
+def test_tables_of_other_parts_of_a_response_are_refused_before_a_call(llama):
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False, outputs=[" Bob"])
+    first = explainer.explain([CONTEXT], "who?", [" Bob sang"])
+    calls = []
+    handle = llama[0].register_forward_pre_hook(lambda *args: calls.append(1))
+    explainer.set_params(outputs=[" sang"])
+    with pytest.raises(ArgumentError, match=r"tables\[0\]: holds the scores of 'Bob' of"):
+        explainer.explain([CONTEXT], "who?", [" Bob sang"], tables=first.tables)
+    handle.remove()
+    assert not calls
+
+
+def test_another_model_is_asked_where_the_model_is_another(language_model):
+    models = [language_model("llama", seed=seed) for seed in range(2)]
+    explainer = px.PromptExplainer(models[0], units="words", progress=False)
+    (first,) = explainer.explain(["so very good"], [" yes"])
+    explainer.model = None
+    explainer.model = models[1]
+    (second,) = explainer.explain(["so very good"], [" yes"])
+    assert np.abs(first.values - second.values).max() > 0.01
+
+
+def test_what_calibrates_is_asked_once_and_not_for_an_estimate(llama):
+    explainer = px.PromptExplainer(
+        llama, labels=[" yes", " no"], calibrate="N/A", units="words", progress=False
+    )
+    plain = px.PromptExplainer(llama, labels=[" yes", " no"], units="words", progress=False)
+    plain.explain(["so good"])
+    read = []
+    handle = llama[0].model.embed_tokens.register_forward_hook(
+        lambda module, inputs, output: read.append(inputs[0].numel())
+    )
+    explainer.estimate_cost(["so good"])
+    assert not read
+    costs = []
+    for own in (explainer, explainer, plain):
+        read.clear()
+        own.explain(["so good"])
+        costs.append(sum(read))
+    handle.remove()
+    assert costs[0] > costs[1] == costs[2]
 
 
 def test_a_prompt_beyond_the_window_says_what_to_do(language_model):
@@ -306,7 +376,8 @@ def test_scikit_learns_rules(llama):
     twin = clone(explainer)
     assert twin.get_params() == explainer.get_params()
     explainer.explain(["A b. C d. E f."], "q?", [" a"])
-    assert "_loaded_model" not in pickle.loads(pickle.dumps(explainer)).__dict__
+    kept = pickle.loads(pickle.dumps(explainer)).__dict__
+    assert not [name for name in kept if name.startswith("_loaded")]
 
 
 @pytest.mark.filterwarnings("ignore::perturbx.exceptions.PoorFitWarning")
@@ -335,7 +406,9 @@ def test_tokens_are_priced_where_beginnings_are_read_once(language_model, family
     explainer = px.ContextExplainer(
         language_model(family), template=TEMPLATE, budget=12, progress=False
     )
-    _, _, encodings = explainer._ready(explainer._prompts([CONTEXT], "who?"), [" Bob"], None)
+    _, _, encodings = explainer._ready(
+        explainer._prompts([CONTEXT], "who?"), [" Bob"], None, "response"
+    )
     (design,) = explainer._designs(encodings)
     assert isinstance(design.sampler, PrefixPairs) == priced
     if priced:

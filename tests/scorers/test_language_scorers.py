@@ -74,6 +74,9 @@ def test_a_calibrated_label_is_less_what_it_is_without_content(llama):
         (["yes", "yes"], "two or more"),
         (["yes", ""], "word in them"),
         (["yes", 3], "word in them"),
+        ({1: " yes", 2: " no"}, "names that are strings; got 1"),
+        (["yes", " yes"], "'yes' and ' yes' would have one name"),
+        ({"a": " yes", "b": " yes"}, "same tokens"),
     ],
 )
 def test_labels_that_cannot_be(llama, labels, said):

@@ -266,6 +266,12 @@ class CausalLM:
         stem = _example(self._n_vocabulary).tokens[1]
         short = self._alone(stem[:4], stem[4:5])[0]
         long = self._alone(stem[:7], stem[4:8])[0]
+        if not np.isfinite([short, long]).all():
+            raise ScoringError(
+                f"{self.model_id}: its log-probabilities of a short text are no finite numbers "
+                f"({short}); look at its weights, or take another dtype: float16 overflows in models "
+                f"that were trained in bfloat16"
+            )
         if not np.isclose(short, long, rtol=0, atol=self._tolerance()):
             raise ArgumentError(
                 f"model: {type(self.model).__name__} reads what follows a token, too, so it cannot "

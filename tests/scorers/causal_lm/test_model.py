@@ -127,6 +127,14 @@ def test_a_tree_is_what_auto_takes_where_it_can(language_model, attention, monke
     assert all(isinstance(mask, dict) for mask in masks)  # one for each kind of layer
 
 
+def test_a_model_that_gives_no_numbers_is_told_so(language_model):
+    model, tokenizer = language_model("llama")
+    with torch.no_grad():
+        model.lm_head.weight.fill_(torch.nan)
+    with pytest.raises(ScoringError, match="no finite numbers"):
+        next(CausalLM(model, tokenizer).log_probs(questions()))
+
+
 def test_mamba_has_no_tree(language_model):
     model = build("Mamba", num_hidden_layers=2)
     assert_as_alone(CausalLM(model, language_model.tokenizer()), questions(), 200)

@@ -1,0 +1,90 @@
+"""Parameters of prompts, checked before a model is asked anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+from perturbx.exceptions import ArgumentError
+from perturbx.score_table import ScoreTable
+from perturbx.typing import Encoding
+
+
+def check_prompt_parameters(
+    *,
+    assembly: Any,
+    link: Any,
+    labels: Any,
+    calibrate: Any,
+    template: Any,
+    fields: Any,
+    max_new_tokens: Any,
+    stop: Any,
+) -> None:
+    """Raise an `ArgumentError` for a parameter of `PromptExplainer` that cannot be."""
+    if assembly not in ("tokens", "retokenize"):
+        raise ArgumentError(f"assembly: expected 'tokens' or 'retokenize', got {assembly!r}")
+    if link == "identity":
+        raise ArgumentError("link: expected 'log_prob', 'log_odds' or 'probability'")
+    if calibrate is not None and labels is None:
+        raise ArgumentError("calibrate: is for labels, and none are given")
+    if calibrate is not None and not isinstance(calibrate, str):
+        raise ArgumentError(f"calibrate: expected a prompt without content, got {calibrate!r:.80}")
+    if fields is not None and template is None:
+        raise ArgumentError("fields: are those of a template, and none is given")
+    is_number = isinstance(max_new_tokens, Integral) and not isinstance(max_new_tokens, bool)
+    if not is_number or max_new_tokens < 1:
+        raise ArgumentError(
+            f"max_new_tokens: expected a whole number above 0, got {max_new_tokens!r}"
+        )
+    are_ends = not isinstance(stop, str) and isinstance(stop, Sequence)
+    if not are_ends or not all(isinstance(end, str) and end for end in stop):
+        raise ArgumentError(
+            f"stop: expected a list of strings that are not empty, got {stop!r:.80}"
+        )
+
+
+def check_readable(name: str, text: str) -> None:
+    """Raise an `ArgumentError` for a lone surrogate, which no tokenizer can read.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    text : str
+        What came.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ArgumentError(
+            f"{name}: character {error.start} is half of a surrogate pair, which is no character; "
+            f"got {text!r:.80}"
+        ) from None
+
+
+def check_outputs_of_tables(
+    tables: Sequence[ScoreTable] | None, encodings: Sequence[Encoding]
+) -> None:
+    """Raise an `ArgumentError` where earlier tables hold other parts of the responses.
+
+    Parameters
+    ----------
+    tables : sequence of ScoreTable, optional
+        What an earlier run paid for.
+    encodings : sequence of Encoding
+        The prompts with their responses.
+    """
+    for number, (known, encoding) in enumerate(zip(tables or (), encodings, strict=False)):
+        wanted = getattr(encoding, "output_names", None)
+        if wanted is not None and len(known) and known.output_names != wanted:
+            raise ArgumentError(
+                f"tables[{number}]: holds the scores of {_listed(known.output_names)} of the "
+                f"response, and outputs asks for {_listed(wanted)}; take the outputs of that run"
+            )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:3]))
+    return f"{shown}, ..." if len(names) > 3 else shown
