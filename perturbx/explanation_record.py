@@ -11,6 +11,7 @@ from perturbx.budget_report import BudgetReport
 from perturbx.exceptions import TableError
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
+from perturbx.typing import FloatArray
 
 if TYPE_CHECKING:
     from perturbx.explanation import Explanation
@@ -35,10 +36,16 @@ def write_record(explanation: Explanation) -> dict[str, Any]:
         "r2": fit.r2,
         "additivity": fit.additivity,
         **{name: getattr(fit, name) for name in _ATTRIBUTION_FREEDOM},
-        **{name: None if a is None else a.tolist() for name, a in arrays.items()},
+        **{name: None if a is None else _plain(a) for name, a in arrays.items()},
         "budget_report": None if cost is None else cost.to_dict(),
         "table": explanation.table.to_dict(),
     }
+
+
+def _plain(numbers: FloatArray) -> list[Any]:
+    """Return nested lists, with None for what is not known: JSON has no such number."""
+    plain: list[Any] = np.where(np.isfinite(numbers), numbers.astype(object), None).tolist()
+    return plain
 
 
 def read_record(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,6 +88,7 @@ def _attribution(record: Mapping[str, Any]) -> Attribution:
     }
     for name in ("values", "std_errors"):
         arrays[name] = arrays[name].reshape(-1, n_outputs)
+    arrays["std_errors"][np.isnan(arrays["std_errors"])] = np.inf
     return Attribution(
         method=record["method"],
         n_calls=record["n_calls"],

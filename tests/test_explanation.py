@@ -255,3 +255,17 @@ def test_a_table_without_pairs_has_no_interactions():
         _ = item.interactions
     with pytest.raises(px.SurrogateError, match="complement"):
         item.top_interactions()
+
+
+def test_errors_that_are_not_known_survive_json():
+    def judged(texts):
+        return [float("good" in text) for text in texts]
+
+    explainer = px.ShapleyExplainer(judged, estimator="permutation", budget=22, random_state=1)
+    (unknown,) = explainer.explain(["this is not a bad film but a very good one"])
+    assert np.isinf(unknown.std_errors).all()
+    assert unknown.budget_report.half_width is None
+    assert "exact" not in unknown.summary()
+    again = Explanation.from_json(unknown.to_json())
+    np.testing.assert_array_equal(again.std_errors, unknown.std_errors)
+    assert again.top_k(1).probability == unknown.top_k(1).probability < 0.5

@@ -20,7 +20,7 @@ class Attribution:
     base_values : numpy.ndarray, (n_outputs,)
         What the surrogate predicts where every unit is removed.
     std_errors : numpy.ndarray, (n_units, n_outputs)
-        The standard error of each value; 0 where it is exact.
+        The standard error of each value; 0 where it is exact, infinite where it is not known.
     method : str
         The name of the surrogate: "leverage", "lime", ...
     n_calls : int

@@ -11,6 +11,7 @@ from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.fit_quality import (
     LEAST_GROUPS,
     NO_QUALITY,
+    ROUNDING,
     Quality,
     fold_of_group,
     interior,
@@ -59,8 +60,9 @@ def average_walks(
 
     A walk and its reversal are one observation, and observations are independent; the error is
     their standard deviation over the root of their number (of a single pair, that of its two
-    walks). Distinct walks are a sample without
-    replacement of all orders, so the variance has the factor 1 - (walks / orders).
+    walks). Distinct walks are a sample without replacement of all orders, so the variance has the
+    factor 1 - (walks / orders). Fewer than four pairs that agree in every unit tell nothing of the
+    other orders (a label often flips at the same word twice): the errors are unknown, infinite.
 
     Parameters
     ----------
@@ -89,7 +91,11 @@ def average_walks(
         unseen = max(0.0, -float(np.expm1(np.log(n_distinct) - log_n_orders)))
     unseen = 0.0 if unseen < 1e-9 else unseen
     own_dof = len(observations) - 1.0
-    variance = unseen * _steadied(observations.var(axis=0, ddof=1), own_dof) / len(observations)
+    spread = observations.var(axis=0, ddof=1)
+    if unseen and n_distinct < 2 * LEAST_GROUPS:
+        rounding = ROUNDING * np.abs(table.scores).max(axis=0)
+        spread[:, spread.max(axis=0) <= np.square(rounding)] = np.inf
+    variance = unseen * _steadied(spread, own_dof) / len(observations)
     if table.variances is not None:
         variance = variance + _noise(table.variances, walks, units, group_size, unseen)
     quality = _quality(table, walks.reshape(len(observations), -1), observations)

@@ -173,3 +173,21 @@ def test_copies_of_one_pair_of_walks_are_no_proof(lab, copies):
     np.testing.assert_allclose(often.values, once.values)
     np.testing.assert_allclose(often.std_errors, once.std_errors)
     assert np.all(often.std_errors > 0)
+
+
+@quick
+@given(n=st.integers(3, 7), n_orders=st.integers(1, 5), seed=st.integers(0, 10**6))
+def test_few_walks_that_agree_leave_the_errors_open(lab, n, n_orders, seed):
+    """A label that one word flips in every walk seen may be flipped by another in the next."""
+    flips = lab.all_masks(n)[:, [1]].astype(float)
+    rough = lab.random_scores(n, 1, seed)
+    table = lab.walked(np.hstack([flips, rough]), lab.random_orders(n, n_orders, seed))
+    (attribution,) = PermutationShapley().fit([table])
+    known = attribution.std_errors[:, 0]
+    few = len({tuple(walk) for walk in table.walks}) < 8
+    if n > 3:  # of three units, five orders can be all there are
+        np.testing.assert_array_equal(known, np.inf if few else 0.0)
+    np.testing.assert_allclose(attribution.values[:, 0], np.arange(n) == 1)
+    assert np.isfinite(attribution.std_errors[:, 1]).all()
+    low = attribution.confidence_interval().low
+    assert np.isinf(low[:, 0]).all() == np.isinf(known).all()
