@@ -44,8 +44,9 @@ def write_record(explanation: Explanation) -> dict[str, Any]:
 
 def _plain(numbers: FloatArray) -> list[Any]:
     """Return nested lists, with None for what is not known: JSON has no such number."""
-    plain: list[Any] = np.where(np.isfinite(numbers), numbers.astype(object), None).tolist()
-    return plain
+    plain = numbers.astype(object)
+    plain[~np.isfinite(numbers)] = None
+    return list(plain.tolist())
 
 
 def read_record(record: Mapping[str, Any]) -> dict[str, Any]:
