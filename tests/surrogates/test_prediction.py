@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from perturbx.exceptions import SurrogateError
 from perturbx.explanation import Explanation
 from perturbx.score_table import ScoreTable
-from perturbx.surrogates.game_gp.prediction import predict_scores
+from perturbx.surrogates.game_gp.prediction import AT_ONCE, predict_scores
 from perturbx.units import as_segmenter
 
 
@@ -71,6 +74,34 @@ def test_an_explanation_predicts_on_its_own_scale():
 def _distinct(masks, scores):
     _, first = np.unique(masks, axis=0, return_index=True)
     return masks[first], scores[first]
+
+
+class Largest(TorchDispatchMode):
+    """Remembers the size of the largest tensor that any operation gave."""
+
+    size = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        given = [x.numel() for x in tree_leaves(found) if isinstance(x, torch.Tensor)]
+        self.size = max([self.size, *given])
+        return found
+
+
+def test_many_masks_take_no_more_memory_and_are_as_if_one_by_one():
+    table, _ = table_of(9, 60)
+    new = np.random.default_rng(5).random((4 * AT_ONCE + 7, 9)) < 0.5
+    with Largest() as of_many:
+        whole = predict_scores(table, new)
+    with Largest() as of_some:
+        some = predict_scores(table, new[:AT_ONCE])
+    assert of_many.size == of_some.size
+    np.testing.assert_allclose(whole[:AT_ONCE], some, atol=1e-9)
+    few = np.concatenate([predict_scores(table, new[-k:][:1]) for k in (9, 8, 2, 1)])
+    np.testing.assert_allclose(whole[[-9, -8, -2, -1]], few, atol=1e-9)
+    assert predict_scores(table, new[:0]).shape == (0, 2)
+    new.flags.writeable = False
+    np.testing.assert_allclose(predict_scores(table, new[::-1]), whole[::-1], atol=1e-9)
 
 
 def test_what_cannot_be_is_named():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -23,6 +24,12 @@ from perturbx.typing import FloatArray, MaskMatrix
 
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
+
+AT_ONCE = 1_000
+"""Masks whose covariances with the rows are held in memory together."""
+
+_Mean: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+"""From masks ``(m, n)`` to what is expected of them, ``(m, k)``."""
 
 
 def predict_scores(table: ScoreTable, masks: MaskMatrix) -> FloatArray:
@@ -64,40 +71,48 @@ def predict_scores(table: ScoreTable, masks: MaskMatrix) -> FloatArray:
             f"{masks.shape}"
         )
     game = whole_game(table)
-    both = torch.from_numpy(np.concatenate([masks, game.masks]))
+    # Copies, as torch takes neither reversed nor read-only arrays.
+    known, new = torch.from_numpy(np.array(game.masks)), torch.from_numpy(np.array(masks))
     values = torch.from_numpy(game.values)
-    mean = torch.lerp(
-        _isotropic(both, values), _relevance(both, values), SHARE_OF_RELEVANCE
-    ).numpy()
-    predicted: FloatArray = game.centre + mean * game.scale
+    isotropic, relevance = _isotropic(known, values), _relevance(known, values)
+    parts = [
+        torch.lerp(isotropic(part), relevance(part), SHARE_OF_RELEVANCE)
+        for part in torch.split(new, AT_ONCE)
+    ]
+    predicted: FloatArray = game.centre + torch.cat(parts).numpy() * game.scale
     return predicted
 
 
-def _relevance(both: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Return the mean ``(m, k)`` of the process that learns relevances, output by output."""
-    n_new = len(both) - len(values)
-    own = fit_parameters(both[None, n_new:], values[None])
-    matrix = relevance_covariance(own, both[None].expand(values.shape[1], -1, -1))
-    known = matrix[:, n_new:, n_new:]
-    weights = torch.linalg.solve(known, values.T[:, :, None])
-    mean: torch.Tensor = (matrix[:, :n_new, n_new:] @ weights).squeeze(2).T
+def _relevance(known: torch.Tensor, values: torch.Tensor) -> _Mean:
+    """Return the mean of the process that learns relevances, output by output."""
+    own = fit_parameters(known[None], values[None])
+    theirs = known.expand(values.shape[1], -1, -1)
+    weights = torch.linalg.solve(relevance_covariance(own, theirs), values.T[:, :, None])
+
+    def mean(masks: torch.Tensor) -> torch.Tensor:
+        new = masks.expand(values.shape[1], -1, -1)
+        expected: torch.Tensor = relevance_covariance(own, new, theirs) @ weights
+        return expected.squeeze(2).T
+
     return mean
 
 
-def _isotropic(both: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Return the mean ``(m, k)`` of the isotropic processes, by their likelihoods."""
-    n_rows, n_units = len(values), both.shape[1]
-    n_new = len(both) - n_rows
-    distance = distances(both)
-    orders = krawtchouk(n_units)
+def _isotropic(known: torch.Tensor, values: torch.Tensor) -> _Mean:
+    """Return the mean of the isotropic processes, by their likelihoods."""
+    n_rows = len(values)
+    distance = distances(known)
+    orders = krawtchouk(known.shape[1])
     tables = [
         torch.from_numpy(falling_shares(len(orders), rho) @ orders + CONSTANT) for rho in RHOS
     ]
-    rows = some_rows(n_rows, MOST_DECOMPOSED)
-    mean = torch.zeros((n_new, values.shape[1]), dtype=torch.float64)
-    for model in likely_models(distance[n_new:, n_new:], values, tables, rows):
-        covariance = tables[RHOS.index(model.rho)][distance]
-        known = covariance[n_new:, n_new:] + model.nugget * torch.eye(n_rows)
-        weights = torch.linalg.solve(known, values)
-        mean += model.weights * (covariance[:n_new, n_new:] @ weights)
+    weighted = []
+    for model in likely_models(distance, values, tables, some_rows(n_rows, MOST_DECOMPOSED)):
+        table = tables[RHOS.index(model.rho)]
+        matrix = table[distance] + model.nugget * torch.eye(n_rows)
+        weighted.append((table, model.weights * torch.linalg.solve(matrix, values)))
+
+    def mean(masks: torch.Tensor) -> torch.Tensor:
+        apart = distances(masks, known)
+        return torch.stack([table[apart] @ weights for table, weights in weighted]).sum(0)
+
     return mean

@@ -102,9 +102,12 @@ def fit_parameters(
     return Parameters.unpack(points, n_units)
 
 
-def relevance_covariance(own: Parameters, masks: torch.Tensor) -> torch.Tensor:
-    """Return the covariance of masks ``(b, m, n)`` with one another, ``(b, m, m)``."""
-    return covariance(own, signs_of(masks), distances(masks)).matrix
+def relevance_covariance(
+    own: Parameters, masks: torch.Tensor, others: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the covariance of masks ``(b, m, n)`` with one another, or with other ones."""
+    theirs = None if others is None else signs_of(others)
+    return covariance(own, signs_of(masks), distances(masks, others), theirs).matrix
 
 
 def _fit(masks: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -57,10 +57,19 @@ class Covariance:
     isotropic: torch.Tensor
 
 
-def covariance(own: Parameters, signs: torch.Tensor, distance: torch.Tensor) -> Covariance:
-    """Return K of rows with signs ``(b, R, n)`` and distances ``(b, R, R)``."""
+def covariance(
+    own: Parameters,
+    signs: torch.Tensor,
+    distance: torch.Tensor,
+    others: torch.Tensor | None = None,
+) -> Covariance:
+    """Return K of rows with signs ``(b, R, n)`` and distances ``(b, R, R)``.
+
+    Or that of the rows with other ones, of signs ``(b, Q, n)`` and distances ``(b, R, Q)``, which
+    has no noise in it.
+    """
     total = own.relevances.sum(1)[:, None, None]
-    exponent = (signs * own.relevances[:, None]) @ signs.mT
+    exponent = (signs * own.relevances[:, None]) @ (signs if others is None else others).mT
     product = (exponent - total).exp()
     # The isotropic part has only n + 1 different values.
     steps = torch.arange(signs.shape[2] + 1, dtype=torch.float64)
@@ -69,7 +78,8 @@ def covariance(own: Parameters, signs: torch.Tensor, distance: torch.Tensor) -> 
     w = own.weights[:, :, None, None]
     matrix = torch.mul(isotropic, w[:, 2]).add_(CONSTANT)
     matrix.addcmul_(exponent, w[:, 0] / total).addcmul_(product, w[:, 1])
-    matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
+    if others is None:
+        matrix.diagonal(dim1=1, dim2=2).add_(own.nugget[:, None])
     return Covariance(matrix, exponent, product, isotropic)
 
 
