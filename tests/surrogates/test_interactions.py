@@ -57,6 +57,20 @@ def test_all_coalitions_give_the_definition(n_units, seed):
     assert fit.method == "exact"
 
 
+@settings(deadline=None, max_examples=10)
+@given(st.integers(2, 6), st.integers(0, 1000))
+def test_known_noise_of_all_coalitions_goes_through_the_definition(n_units, seed):
+    draw = np.random.default_rng(seed)
+    masks = draw.permutation(everything(n_units))
+    variances = draw.uniform(0.1, 3.0, (2**n_units, 2))
+    through = fit_interactions(table_of(masks, *np.eye(2**n_units))).values
+    fit = fit_interactions(table_of(masks, *draw.normal(size=(2, 2**n_units)), variances=variances))
+    expected = np.einsum("mij,mk->kij", np.square(through), variances)
+    np.testing.assert_allclose(fit.std_errors, np.sqrt(expected), atol=1e-12)
+    low, high = fit.confidence_interval()
+    assert (high > low)[:, *np.triu_indices(n_units, 1)].all()
+
+
 @pytest.mark.parametrize("n_units", [4, 7])
 def test_the_process_is_exact_when_it_sees_all_pairs(n_units, monkeypatch):
     values = np.random.default_rng(1).normal(size=2**n_units)

@@ -1,5 +1,7 @@
 """LIME to the letter, forward selection and the lasso: against the originals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sklearn.linear_model
@@ -215,6 +217,42 @@ def test_jackknife_errors_are_of_the_size_of_the_spread(lab, surrogate):
     claimed = np.sqrt(np.mean([np.square(a.std_errors[:3]) for a in fits], axis=0))
     assert (claimed > 0.5 * spread).all()
     assert (claimed < 3 * spread).all()
+
+
+@pytest.mark.parametrize("surrogate", [LimeText(), ForwardSelection(n_features=9)], ids=str)
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_known_noise_of_all_coalitions_goes_through_a_linear_fit(lab, surrogate, n):
+    if n == 1 and surrogate.name == "forward_selection":
+        surrogate = LimeText(feature_selection="none")
+    rows = np.arange(1 << n)
+    scores = np.stack([np.eye(1 << n)[row] for row in rows], axis=1)
+    through, _ = surrogate.fitter(lab.exhaustive(scores))(rows)
+    variances = np.random.default_rng(n).uniform(0.1, 2.0, (1 << n, 2))
+    table = replace(lab.exhaustive(lab.random_scores(n, 2, 0)), variances=variances)
+    (attribution,) = surrogate.fit([table])
+    np.testing.assert_allclose(
+        attribution.std_errors, np.sqrt(np.square(through) @ variances), rtol=1e-6
+    )
+    (exact,) = surrogate.fit([replace(table, variances=None)])
+    np.testing.assert_array_equal(exact.std_errors, 0.0)
+
+
+@pytest.mark.parametrize(
+    "surrogate", [LimeText(n_features=3), ForwardSelection(3), Lasso(), Lasso("cv")], ids=str
+)
+def test_errors_of_all_coalitions_are_of_the_size_of_the_noise(lab, surrogate):
+    scores = lab.all_masks(5) @ np.array([4.0, -2.0, 1.0, 0, 0])[:, None]
+    variances = np.full(scores.shape, 0.09)
+    found = []
+    for seed in range(30):
+        noise = 0.3 * np.random.default_rng(seed).normal(size=scores.shape)
+        (attribution,) = surrogate.fit(
+            [replace(lab.exhaustive(scores + noise), variances=variances)]
+        )
+        found.append(attribution)
+    spread = np.std([a.values[:3] for a in found], axis=0)
+    claimed = np.sqrt(np.mean([np.square(a.std_errors[:3]) for a in found], axis=0))
+    np.testing.assert_allclose(claimed, spread, rtol=0.35)
 
 
 @pytest.mark.parametrize(

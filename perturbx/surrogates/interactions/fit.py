@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,8 @@ def fit_interactions(table: ScoreTable) -> Interactions:
     Returns
     -------
     Interactions
-        Exact where the table holds all coalitions.
+        Exact where the table holds all coalitions; errors are then 0, or what the variances of a
+        noisy model come to.
 
     Raises
     ------
@@ -82,8 +84,7 @@ def fit_interactions(table: ScoreTable) -> Interactions:
         nothing = np.zeros((n_outputs, n_units, n_units))
         return Interactions(nothing, nothing.copy(), "exact", table.n_calls)
     if holds_all(table):
-        exact = _exact(table)
-        return Interactions(exact, np.zeros_like(exact), "exact", table.n_calls)
+        return Interactions(_exact(table), np.sqrt(_exact_variances(table)), "exact", table.n_calls)
     (odd,) = OddGP().fit([table])
     pairs = halves(table)
     fits = [_fit_output(pairs, k, np.abs(odd.values[:, k])) for k in range(n_outputs)]
@@ -170,3 +171,26 @@ def _exact(table: ScoreTable) -> FloatArray:
     for matrix in values:
         np.fill_diagonal(matrix, 0.0)
     return values
+
+
+def _exact_variances(table: ScoreTable) -> FloatArray:
+    """Return what the scores' variances come to in `_exact`'s interactions: ``(k, n, n)``.
+
+    Of each pair a score counts with t! (n-t-2)! / (n-1)!, for the t others that are kept.
+    """
+    n_units = table.n_units
+    variances = np.zeros((table.n_outputs, n_units, n_units))
+    if table.variances is None:
+        return variances
+    # The squared weights of t = 0 .. n-2 others; 0 outside, where there is no such pair.
+    inside = [((n_units - 1) * comb(n_units - 2, others)) ** -2.0 for others in range(n_units - 1)]
+    square = np.array([*inside, 0.0, 0.0, 0.0])
+    kept, removed = table.masks.astype(float), (~table.masks).astype(float)
+    sizes = table.masks.sum(axis=1)
+    for own, variance in zip(variances, table.variances.T, strict=True):
+        one_of_them = (kept * (variance * square[sizes - 1])[:, None]).T @ removed
+        own += (kept * (variance * square[sizes - 2])[:, None]).T @ kept
+        own += (removed * (variance * square[sizes])[:, None]).T @ removed
+        own += one_of_them + one_of_them.T
+        np.fill_diagonal(own, 0.0)
+    return variances
