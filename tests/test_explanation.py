@@ -12,6 +12,8 @@ import perturbx as px
 from perturbx.explanation import Explanation
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
+from perturbx.units import as_segmenter
+from perturbx.units.prompts import with_responses
 
 TEXTS = ["not a good day", "真的很好吃！", "يوم جيد", ""]
 
@@ -269,3 +271,13 @@ def test_errors_that_are_not_known_survive_json():
     again = Explanation.from_json(unknown.to_json())
     np.testing.assert_array_equal(again.std_errors, unknown.std_errors)
     assert again.top_k(1).probability == unknown.top_k(1).probability < 0.5
+
+
+@pytest.mark.parametrize("kind", ["log_prob", "similarity"])
+def test_the_second_text_of_a_pair_is_no_response(kind):
+    cut = as_segmenter("words")
+    pair, said = cut(("so", "he left")), with_responses(cut("so bad you"), " he left")
+    masks = np.array([[i >> unit & 1 for unit in range(3)] for i in range(8)], dtype=bool)
+    for units, response in ((pair, None), (said, " he left")):
+        table = ScoreTable(masks, masks[:, :1] * 1.0, ("y",), units=units, kind=kind)
+        assert Explanation.from_table(table, "exact").response == response

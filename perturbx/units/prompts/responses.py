@@ -60,8 +60,11 @@ def with_responses(units: Units, *responses: str) -> Units:
 
 
 def response_of(units: Units) -> str | None:
-    """Return the response behind a prompt, None where there is none."""
-    if len(units.segments) < 2:
+    """Return the response behind a prompt, None where there is none.
+
+    A response is frozen as a whole; the second text of a pair, which has units, is none.
+    """
+    if len(units.segments) < 2 or units.segments[1] not in units.frozen:
         return None
     start, stop = units.segments[1]
     return units.text[start:stop]

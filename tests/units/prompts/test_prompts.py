@@ -165,6 +165,7 @@ def test_responses_are_segments_of_their_own(prompt, said, other):
     assert (both.spans, both.unit_of_span) == (units.spans, units.unit_of_span)
     assert response_of(both) == said
     assert response_of(units) is None
+    assert response_of(as_segmenter("words")(("so", "he left"))) is None
     _, spans = response_spans(both, "sentences")
     assert "".join(said[start:stop] for ((start, stop),) in spans) == said
 
