@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import BanzhafGP, LimeLimit
-from perturbx.surrogates.game_gp import bounded, mixture
+from perturbx.surrogates.game_gp import bounded, mixture, surrogate
 from perturbx.surrogates.game_gp.bent_scale import likeliest_scales
 from perturbx.surrogates.game_gp.further_masks import further_masks, order_of_units
 from perturbx.surrogates.game_gp.relevance import fit_parameters, relevance_covariance
@@ -62,6 +62,28 @@ def test_probabilities_are_better_known_without_their_bounds(lab, method, functi
         straight.append(lab.relative_error(method.fit([table])[0].values.ravel(), values))
     assert np.mean(bent) < 0.6 * np.mean(straight)
     assert np.mean(covered) >= 0.93
+
+
+@pytest.mark.parametrize(
+    ("method", "functional"),
+    [(LimeLimit(), lime_functional(N_UNITS)), (BanzhafGP(), banzhaf_functional(N_UNITS))],
+    ids=["lime_limit", "banzhaf_gp"],
+)
+def test_intervals_of_labels_hold_the_truth(lab, method, functional, monkeypatch):
+    games = []
+    for seed in range(12):
+        weighed = lab.all_masks(N_UNITS) @ np.random.default_rng(seed).normal(size=N_UNITS)
+        games.append((weighed > np.median(weighed)).astype(float)[:, None])
+    shares = []
+    for few in (surrogate.FEW_LEVELS, 0.0):
+        monkeypatch.setattr(surrogate, "FEW_LEVELS", few)
+        held = []
+        for seed, scores in enumerate(games):
+            (fitted,) = method.fit([some_rows(scores, 60, seed)])
+            half = student.ppf(0.975, fitted.dof) * fitted.std_errors.ravel()
+            held.append(np.abs(fitted.values.ravel() - truth(lab, functional, scores)) <= half)
+        shares.append(np.mean(held))
+    assert shares[0] >= 0.93 > shares[1]
 
 
 def test_scores_that_are_noisy_stay_on_the_straight_scale(lab, monkeypatch):

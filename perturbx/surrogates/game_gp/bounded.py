@@ -46,6 +46,11 @@ B's, and the odds fall by this power of the quotient: so much a row, until so mu
 few values crowd at the ends, too, and look likely on a bent scale that they do not have."""
 
 
+MOST_SURPRISE = 20.0
+"""Model C's variances are also multiplied by the quotient of its squared errors for rows left out
+and what it believed of them, where that is above 1, until so much."""
+
+
 def fit_bounded(
     functional: SymmetricFunctional, masks: torch.Tensor, values: torch.Tensor, scales: Scales
 ) -> tuple[Posterior, torch.Tensor]:
@@ -91,13 +96,16 @@ def fit_bounded(
         narrow = size[column].square() * narrow
         ours = scale.straighten(middle[:, None], narrow[:, None])[:, 0]
         shares.append(_share(values[:, column] - ours, values[:, column] - theirs))
+        believed = scale.slope(ours[:, None], narrow[:, None])[:, 0].square() * narrow
+        surprise = (values[:, column] - ours).square().mean() / believed.mean()
         known = torch.cat([values[:, column : column + 1], scores])
         value, left_open, weights = _read(functional, own, torch.cat([masks, further]), known)
         # What model C does not know of the further masks, through the slope of the scale.
         slope = size[column] * scale.slope(scores, variance[:, None])
         weights = slope * weights[len(masks) :]
         means.append(value)
-        covariances.append(CAUTION * (left_open + expected.spread_of(weights)))
+        caution = CAUTION * surprise.clamp(1.0, MOST_SURPRISE)
+        covariances.append(caution * (left_open + expected.spread_of(weights)))
     return Posterior(torch.stack(means), torch.stack(covariances)), torch.stack(shares)
 
 

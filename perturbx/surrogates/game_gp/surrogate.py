@@ -46,6 +46,11 @@ CELLS_AT_ONCE = 2**22
 INFLATION = 1.0
 """Variances are multiplied by 1 + INFLATION n / R: the hyperparameters are not known either."""
 
+FEW_LEVELS, SAME = 16.0, 1e-9
+"""Variances are multiplied by 1 + FEW_LEVELS / L² for scores of L different values, equal to the
+second in parts of their range: labels hide how near the model was to the other one, and processes
+that were fitted to few rows of them are too sure."""
+
 BAND_INFLATION = 1.25
 LEAST_BAND_DOF, MOST_BAND_DOF = 3.0, 20.0
 """For simultaneous intervals, which ask more of the tails: R / 8 degrees of freedom within these
@@ -67,7 +72,8 @@ class GameGP(BatchSurrogate):
     -----
     Errors are posterior standard deviations, with the spread of the models added and
     variances widened by 1 + n / R for R rows. Intervals take Student's t with R / 2 degrees of
-    freedom, simultaneous ones with R / 8 (from 3 to 20) and variances 1.25 times as wide.
+    freedom, simultaneous ones with R / 8 (from 3 to 20) and variances 1.25 times as wide. Scores of
+    few different values, such as labels, make both wider: 5 times the variance for two values.
     What a process cannot explain is a part of the game where the scorer is deterministic, and
     counted in the values; variances of a noisy scorer are taken off it first, at their mean over
     the rows. More than 3,000 rows are fitted in blocks of fewer.
@@ -220,6 +226,8 @@ def _fit(functional: SymmetricFunctional, games: Sequence[WholeGame]) -> list[_E
     n_rows, n_units = masks.shape[1:]
     mean = posterior.values
     covariance = posterior.covariance * (1.0 + INFLATION * n_units / n_rows)
+    few = 1.0 + FEW_LEVELS / _levels(values).square()
+    covariance = covariance * few[:, :, None, None]
     scale = torch.from_numpy(np.stack([game.scale for game in games]))
     mean = mean * scale[:, :, None]
     mean[..., -1] += torch.from_numpy(np.stack([game.centre for game in games]))
@@ -230,6 +238,13 @@ def _fit(functional: SymmetricFunctional, games: Sequence[WholeGame]) -> list[_E
         _Estimate(values=own, covariance=spread, residuals=residuals, rows=game.rows)
         for own, spread, residuals, game in zip(*parts, games, strict=True)
     ]
+
+
+def _levels(values: torch.Tensor) -> torch.Tensor:
+    """Return how many different values each output has in rows ``(T, R, k)``, ``(T, k)``."""
+    ordered = values.sort(dim=1).values
+    least = SAME * (ordered[:, -1:] - ordered[:, :1])
+    return 1.0 + (ordered.diff(dim=1) > least).sum(1)
 
 
 def _attribution(table: ScoreTable, estimates: Sequence[_Estimate], name: str) -> Attribution:
