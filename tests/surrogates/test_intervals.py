@@ -274,3 +274,13 @@ def test_estimators_without_error_have_intervals_of_no_width(name):
     interval = fit.confidence_interval(simultaneous=True)
     np.testing.assert_array_equal(interval.low, interval.high)
     assert fit.top_k(2).probability == 1.0
+
+
+@pytest.mark.parametrize(("variance", "pointwise"), [(None, 0.5), (0.0, 0.5), (0.1, 1.5)])
+def test_simultaneous_intervals_of_odd_gp_are_as_wide_as_it_says(variance, pointwise):
+    table = drawn_table("pairs")
+    if variance is not None:
+        table = replace(table, variances=np.full_like(table.scores, variance))
+    (fit,) = as_surrogate("odd_gp").fit([table])
+    per_pair = table.n_units / (2 * fit.dof)
+    assert fit.band_inflation * (1 + pointwise * per_pair) == pytest.approx(1 + 3 * per_pair)

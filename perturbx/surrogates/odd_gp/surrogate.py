@@ -43,7 +43,8 @@ INFLATION, BAND_INFLATION = 0.5, 3.0
 1 + BAND_INFLATION n / P: the hyperparameters are not known either."""
 
 NOISY_INFLATION = 1.5
-"""The same where the scorer is noisy: with sampled answers, hyperparameters are known less well."""
+"""In place of INFLATION where the scorer is noisy: with sampled answers, hyperparameters are known
+less well."""
 
 LEAST_SIGNAL = 0.1
 """The least share of the odd values' variance that must be no noise for a quality to be told."""
@@ -77,7 +78,8 @@ class OddGP(BatchSurrogate):
     those of the scores in either case. Known noise keeps the scale straight.
 
     Errors are posterior standard deviations, with half the difference of the two models added,
-    widened by 1 + n / 2P for P pairs and by the tails of the errors for pairs left out; `dof` says
+    widened by 1 + n / 2P for P pairs (1 + 3n / 2P where the scorer is noisy, 1 + 3n / P for
+    simultaneous intervals of either) and by the tails of the errors for pairs left out; `dof` says
     P / 2 degrees of freedom. What a process cannot explain is a part of the game where the scorer
     is deterministic, and counted in the values. Known variances of a noisy scorer enter row by row:
     a pair gets (var_S + var_N∖S) / 4, which does not scale with the game and is not read out. Such
@@ -148,6 +150,8 @@ class _Estimate:
         The rows of the full and the empty coalition.
     n_pairs : int
         How many pairs.
+    inflation : float
+        The covariance is multiplied by 1 + inflation n / P already.
     squares, left, noise : numpy.ndarray, (k,)
         Added up over all pairs but the ends: the squares of the odd values, of their errors where
         they are left out, and their noise.
@@ -159,6 +163,7 @@ class _Estimate:
     covariance: FloatArray
     ends: IntArray
     n_pairs: int
+    inflation: float
     squares: FloatArray
     left: FloatArray
     noise: FloatArray
@@ -194,6 +199,7 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
         covariance.numpy() * ((1.0 + inflation * n_units / n_pairs) * variance)[:, :, None, None],
         np.stack([part.rows[0] for part in parts]),
         np.full(len(parts), n_pairs),
+        np.full(len(parts), inflation),
         np.square(odd).sum(axis=1) * variance,
         np.square(left).sum(axis=1) * variance,
         noise[:, 1:].sum(axis=1) * variance,
@@ -226,7 +232,8 @@ def _attribution(table: ScoreTable, estimates: Sequence[_Estimate], name: str) -
         r2=quality.r2,
         dof=n_pairs / 2.0,
         band_dof=min(max(n_pairs / 4.0, LEAST_BAND_DOF), MOST_BAND_DOF),
-        band_inflation=(1.0 + BAND_INFLATION * per_pair) / (1.0 + INFLATION * per_pair),
+        band_inflation=(1.0 + BAND_INFLATION * per_pair)
+        / (1.0 + estimates[0].inflation * per_pair),
     )
 
 
