@@ -228,7 +228,7 @@ class ScoreTable:
         """Return one table with the rows of both; this one's scores win where both have a row.
 
         Counts add up. The merged rows follow no design with known inclusion probabilities, so
-        those are dropped.
+        those are dropped. Rows of a table without variances have none: theirs are 0.
 
         Raises
         ------
@@ -249,11 +249,13 @@ class ScoreTable:
         position[new] = len(self) + np.arange(len(new))
         counts = np.concatenate([self.counts, other.counts[new]])
         np.add.at(counts, twin[twin >= 0], other.counts[twin >= 0])
-        variances = (
-            None
-            if self.variances is None or other.variances is None
-            else np.concatenate([self.variances, other.variances[new]])
-        )
+        variances = None
+        if self.variances is not None or other.variances is not None:
+            known_noise = [
+                np.zeros_like(table.scores) if table.variances is None else table.variances
+                for table in (self, other)
+            ]
+            variances = np.concatenate([known_noise[0], known_noise[1][new]])
         moved = None if other.walks is None else position[other.walks]
         walks = [w for w in (self.walks, moved) if w is not None]
         masks = np.concatenate([self.masks, other.masks[new]])

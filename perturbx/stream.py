@@ -138,8 +138,6 @@ class Ledger:
         if self.scores is None:
             self.scores = np.full((len(self.scored), values.shape[1]), np.nan)
             self.kind, self.exclusive = scores.kind, scores.exclusive
-            if scores.variances is not None:
-                self.variances = np.full_like(self.scores, np.nan)
             if scores.samples is not None:
                 self.samples = np.zeros(len(self.scored), dtype=np.int64)
         if self.widens:
@@ -153,7 +151,9 @@ class Ledger:
         sound: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(values), axis=1)
         rows = slots[sound]
         self.scores[rows] = values[sound]
-        if self.variances is not None and scores.variances is not None:
+        if scores.variances is not None:
+            if self.variances is None:  # what came before was not noisy
+                self.variances = np.zeros_like(self.scores)
             self.variances[rows] = scores.variances[sound]
         if self.samples is not None and scores.samples is not None:
             self.samples[rows] = scores.samples[sound]

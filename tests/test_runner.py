@@ -1,6 +1,6 @@
 """The runner: every distinct variant once, nothing lost."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -261,3 +261,21 @@ def test_token_ids_and_strings_never_share_a_batch():
     assert scorer.batches == ["tokens", "text"]
     assert outcome.results[1].scores[:, 0].tolist() == [0, 3, 3, 6]
     assert outcome.results[2].scores[:, 0].tolist() == [0, 3]
+
+
+@pytest.mark.parametrize("noisy", [0, 1])
+def test_variances_of_some_batches_are_kept_whichever_come_first(noisy):
+    class Wavering(Recorder):
+        def score(self, variants):
+            scores = super().score(variants)
+            is_noisy = len(self.batches) % 2 == noisy
+            return replace(scores, variances=scores.values**2) if is_noisy else scores
+
+    scorer = Wavering()
+    (result,) = Runner(scorer, batch_tokens=8, progress=False).run(jobs_of("a bb c d")).results
+    texts = Words(["a", "bb", "c", "d"]).variants(every_mask(4)).texts
+    place = {text: i for i, batch in enumerate(scorer.batches, 1) for text in batch}
+    is_noisy = np.array([place[text] % 2 == noisy for text in texts])
+    assert 0 < is_noisy.sum() < len(texts)
+    expected = np.where(is_noisy[:, None], result.scores**2, 0.0)
+    np.testing.assert_array_equal(result.variances, expected)

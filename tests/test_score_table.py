@@ -144,6 +144,19 @@ def test_merging_keeps_every_row_once_and_its_score():
     assert both.counts.tolist() == [2, 2, 2, 3, 3, 1, 1, 1]
 
 
+def test_merging_loses_no_known_variance():
+    masks = all_masks(3)
+    plain = table_of(masks[:5])
+    noisy = table_of(masks[3:], variances=np.full((5, 2), 0.5))
+    # Rows 3 and 4 are in both: whose score wins, his variance does.
+    both = plain.merge(noisy)
+    np.testing.assert_array_equal(both.variances[:, 0], [0, 0, 0, 0, 0, 0.5, 0.5, 0.5])
+    both = noisy.merge(plain)
+    np.testing.assert_array_equal(both.variances[:, 1], [0.5] * 5 + [0, 0, 0])
+    np.testing.assert_array_equal(both.masks, masks[[3, 4, 5, 6, 7, 0, 1, 2]])
+    assert plain.merge(table_of(masks[3:])).variances is None
+
+
 def test_merging_knows_which_variants_are_the_same():
     masks = all_masks(2)
     one = table_of(masks[:3], variant_of_row=np.array([5, 5, 6]))
