@@ -14,6 +14,7 @@ import scipy.sparse
 
 from perturbx.exceptions import ArgumentError
 from perturbx.typing import IntArray
+from perturbx.units.text_input import LONE_SURROGATE
 
 if TYPE_CHECKING:
     from perturbx.lexicons import Lexicon
@@ -89,7 +90,7 @@ def attribute(name: str, values: Iterable[Any], *, origin: Origin = "column") ->
     Raises
     ------
     ArgumentError
-        Values of different types, or more values than can be groups.
+        Values of different types, more values than can be groups, or a name that is no text.
 
     Examples
     --------
@@ -115,10 +116,16 @@ def attribute(name: str, values: Iterable[Any], *, origin: Origin = "column") ->
             f"sensitive_features[{name!r}]: has {len(found)} different values, which are no "
             f"groups; gather them (ages into decades, say)"
         )
+    groups = tuple(map(_shown, found))
+    for said in (name, *groups):
+        if LONE_SURROGATE.search(said):
+            raise ArgumentError(
+                f"sensitive_features[{name!a}]: {said!a} holds a lone surrogate, which is no text"
+            )
     place = {value: number for number, value in enumerate(found)}
     return _from_numbers(
         name,
-        tuple(map(_shown, found)),
+        groups,
         [[place[value] for value in names] for names in per_row],
         origin,
     )

@@ -14,6 +14,7 @@ from perturbx.exceptions import ArgumentError
 from perturbx.fairness.statistics.measures import Judged
 from perturbx.scorers.links import apply_link
 from perturbx.typing import FloatArray, Link, ScoreKind, ScoreMatrix
+from perturbx.units.text_input import LONE_SURROGATE
 
 Task: TypeAlias = Literal["auto", "classification", "regression"]
 TASKS: Final = ("auto", "classification", "regression")
@@ -104,7 +105,7 @@ def distinct_labels(y: Sequence[Any] | None) -> list[Any]:
     Raises
     ------
     ArgumentError
-        They are of different types, or of one that is no label.
+        They are of different types, of one that is no label, or no text.
     """
     if y is None:
         return []
@@ -125,6 +126,9 @@ def distinct_labels(y: Sequence[Any] | None) -> list[Any]:
             f"y: expected labels of one type, strings or numbers; got {shown}: "
             f"{[*found][:4]!r:.120}"
         )
+    broken = [v for v in found if isinstance(v, str) and LONE_SURROGATE.search(v)]
+    if broken:
+        raise ArgumentError(f"y: {broken[0]!a} holds a lone surrogate, which is no text")
     return sorted(found)
 
 

@@ -11,7 +11,8 @@ from perturbx.typing import Span, TextInput
 PAIR_SEPARATOR: Final = "\n"
 """What stands between the two texts of a pair; it belongs to the frame."""
 
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""Half of a character, which no encoding can write: JSON's escapes can hold one."""
 
 
 def as_one_text(text: TextInput) -> tuple[str, tuple[Span, ...]]:
@@ -58,7 +59,7 @@ def _is_pair(text: Any) -> bool:
 
 
 def _check_characters(text: str, name: str) -> None:
-    found = _SURROGATE.search(text)
+    found = LONE_SURROGATE.search(text)
     if found:
         raise SegmentationError(
             f"{name}: the character at position {found.start()} is a lone surrogate "

@@ -118,6 +118,7 @@ def test_what_a_column_may_hold(column, groups, n):
         ([b"a"], "got bytes"),
         (range(1001), "has 1001 different values, which are no groups"),
         (["x", EVERYONE], r"has a group named '\(all\)'"),
+        (["x", "a \ud800"], r"sensitive_features\['g'\]: 'a \\ud800' holds a lone surrogate"),
     ],
 )
 def test_what_is_no_column_is_told(column, what):

@@ -217,6 +217,7 @@ def test_labels_that_are_no_class_of_several_are_told():
     ("y", "what"),
     [
         (["a", 1], "y: expected labels of one type, strings or numbers; got int, str"),
+        (["a", "\ud800"], r"y: '\\ud800' holds a lone surrogate"),
         ([b"a"], "got bytes"),
         ([["a"], "b"], r"y: expected a string or number per text; got list \['a'\]"),
         ([{"a": 1}], "got dict"),
