@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t as student
 
 from perturbx.exceptions import MissingExtraError
 from perturbx.score_table import ScoreTable
@@ -173,6 +174,22 @@ def test_errors_hold_the_spread_of_the_trees(lab):
     diagonal = np.diagonal(fitted.covariance, axis1=1, axis2=2).T
     np.testing.assert_allclose(fitted.std_errors, np.sqrt(diagonal))
     assert (np.square(fitted.std_errors[:, 0]) >= np.diagonal(trees.covariance[0])).all()
+
+
+def test_intervals_hold_where_nearly_all_pairs_are_known(lab):
+    held = []
+    masks = lab.all_masks(8)
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        scores = np.zeros((len(masks), 1))
+        for _ in range(6):
+            units = rng.choice(8, 3, replace=False)
+            together = masks[:, units].all(1) if rng.random() < 0.5 else masks[:, units].any(1)
+            scores[:, 0] += rng.normal() * together
+        found = fit(pairs_of(scores, 110, seed))
+        half = student.ppf(0.975, found.dof) * found.std_errors
+        held.append(np.abs(found.values - lab.shapley(scores)) <= half)
+    assert np.mean(held) >= 0.93
 
 
 def test_the_spectrum_finds_a_planted_triple(lab):

@@ -38,11 +38,15 @@ class CrossFit:
         The Shapley values of the mean of all models.
     covariance : numpy.ndarray, (n_outputs, n_units, n_units)
         How much these depend on how the pairs were cut into folds.
+    mismatch : numpy.ndarray, (n_masks, n_outputs)
+        By how much `predictions` are not those of the mean of all models: what is left of the
+        scores is no game's, but for this.
     """
 
     predictions: FloatArray
     values: FloatArray
     covariance: FloatArray
+    mismatch: FloatArray
 
 
 def cross_fit(table: ScoreTable) -> CrossFit:
@@ -59,31 +63,32 @@ def cross_fit(table: ScoreTable) -> CrossFit:
     inner = interior(table.masks)
     pairs = complement_pairs(table.masks)
     pairs = pairs[inner[pairs[:, 0]]]
-    predictions = np.zeros_like(table.scores)
+    predictions, of_all = np.zeros_like(table.scores), np.zeros_like(table.scores)
     values = np.zeros((N_REPEATS, table.n_units, table.n_outputs))
     if len(pairs) < LEAST_GROUPS:
-        return _of_repeats(predictions, values)
+        return _of_repeats(predictions, values, of_all)
     for repeat in range(N_REPEATS):
         for held in _held_out(pairs, repeat):
             seen = np.ones(len(table), dtype=bool)
             seen[held] = False
             for output in range(table.n_outputs):
                 leaves = _model(table.masks[seen], table.scores[seen, output])
-                at_ends = leaves.predict(table.masks[~inner]) / (N_FOLDS * N_REPEATS)
-                predictions[held, output] += leaves.predict(table.masks[held]) / N_REPEATS
-                predictions[~inner, output] += at_ends
+                everywhere = leaves.predict(table.masks)
+                predictions[held, output] += everywhere[held] / N_REPEATS
+                of_all[:, output] += everywhere / (N_FOLDS * N_REPEATS)
                 values[repeat, :, output] += leaves.shapley_values / N_FOLDS
-    return _of_repeats(predictions, values)
+    predictions[~inner] = of_all[~inner]
+    return _of_repeats(predictions, values, of_all)
 
 
-def _of_repeats(predictions: FloatArray, values: FloatArray) -> CrossFit:
+def _of_repeats(predictions: FloatArray, values: FloatArray, of_all: FloatArray) -> CrossFit:
     """Return the mean over repeats ``(R, n, k)``, and its covariance."""
     mean: FloatArray = values.mean(axis=0)
     # The sum of the attribution is known, whatever the trees say.
     centred = values - values.mean(axis=1, keepdims=True)
     off = centred - centred.mean(axis=0)
     covariance = np.einsum("rnk,rmk->knm", off, off) / (N_REPEATS * (N_REPEATS - 1))
-    return CrossFit(predictions, mean, covariance)
+    return CrossFit(predictions, mean, covariance, predictions - of_all)
 
 
 def all_trees(masks: MaskMatrix, scores: FloatArray) -> tuple[list[Tree], FloatArray, float]:

@@ -42,8 +42,9 @@ class TreeProxy(BatchSurrogate):
     Notes
     -----
     The trees take LightGBM (the extra "trees"), 20 models an output and some 0.3 s. The covariance
-    is that of `OddGP` on the residuals plus that of the trees' values over the four cuts into
-    folds; degrees of freedom are those of `OddGP`, and so is `r2`, as a share of the game's own
+    is that of `OddGP` on the residuals, plus that of the trees' values over the four cuts into
+    folds, plus the square of what `OddGP` makes of the difference between each row's own trees and
+    all of them: residuals by different trees are no game's, which no number of rows mends; degrees of freedom are those of `OddGP`, and so is `r2`, as a share of the game's own
     odd part.
 
     Witter et al., "Regression-adjusted Monte Carlo estimators for Shapley values" (2025); Butler
@@ -130,24 +131,35 @@ def control_variate(
         replace(table, scores=table.scores - share * proxy.predictions)
         for table, proxy in zip(tables, trees, strict=True)
     ]
+    if not share:
+        return OddGP().fit_alike(rest)
+    mismatch = [
+        replace(table, scores=proxy.mismatch) for table, proxy in zip(tables, trees, strict=True)
+    ]
     return [
-        _put_back(fit, left, table, proxy, share)
-        for fit, left, table, proxy in zip(
-            OddGP().fit_alike(rest), rest, tables, trees, strict=True
+        _put_back(fit, of_mismatch.values, left, table, proxy, share)
+        for fit, of_mismatch, left, table, proxy in zip(
+            OddGP().fit_alike(rest), OddGP().fit_alike(mismatch), rest, tables, trees, strict=True
         )
     ]
 
 
 def _put_back(
-    fit: Attribution, left: ScoreTable, table: ScoreTable, proxy: CrossFit, share: float
+    fit: Attribution,
+    mismatch: FloatArray,
+    left: ScoreTable,
+    table: ScoreTable,
+    proxy: CrossFit,
+    share: float,
 ) -> Attribution:
-    variances = np.diagonal(proxy.covariance, axis1=1, axis2=2).T
+    of_trees = proxy.covariance + mismatch.T[:, :, None] * mismatch.T[:, None]
+    variances = np.diagonal(of_trees, axis1=1, axis2=2).T
     covariance = fit.covariance
     fit = replace(
         fit,
         values=fit.values + share * proxy.values,
         std_errors=np.sqrt(np.square(fit.std_errors) + share**2 * variances),
-        covariance=None if covariance is None else covariance + share**2 * proxy.covariance,
+        covariance=None if covariance is None else covariance + share**2 * of_trees,
         base_values=fit.base_values + share * proxy.predictions[table.row_of(kept=False)],
     )
     if fit.r2_by_output is None:
