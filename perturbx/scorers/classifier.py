@@ -46,7 +46,8 @@ class TransformersClassifier:
     dtype : str or torch.dtype, optional
         The model's own by default; for example "bfloat16".
     output_names : sequence of str, optional
-        A name per output, instead of the config's ``id2label``.
+        A name per output, instead of the config's ``id2label``; needed where that has one name
+        for several.
     name : str, optional
         A name for the record; the name the model was loaded by otherwise.
 
@@ -82,6 +83,11 @@ class TransformersClassifier:
         self._inputs = _input_names(model)
         config = model.config
         labels = tuple(str(config.id2label[index]) for index in sorted(config.id2label))
+        if output_names is None and len(set(labels)) < len(labels):
+            raise ArgumentError(
+                f"output_names: the config's id2label has one name for several outputs, "
+                f"{list(labels)}; give a name per output"
+            )
         self.model = placed(model, device, dtype)
         self.tokenizer = tokenizer
         self.model_id = name or getattr(config, "_name_or_path", "") or type(model).__name__

@@ -191,6 +191,10 @@ def test_the_kind_of_number_follows_the_problem(make, options, kind, exclusive):
 def test_names_are_the_labels_in_order(make):
     model = make.model("bert", id2label={2: "so", 0: "bad", 1: "good"})
     assert TransformersClassifier(model, make.wordpiece()).output_names == ("bad", "good", "so")
+    alike = make.model("bert", id2label={0: "bad", 1: "good", 2: "bad"})
+    with pytest.raises(ArgumentError, match=r"output_names: .* \['bad', 'good', 'bad'\]"):
+        TransformersClassifier(alike, make.wordpiece())
+    assert TransformersClassifier(alike, make.wordpiece(), output_names=["a", "b", "c"])
     named = TransformersClassifier(model, make.wordpiece(), output_names=["a", "b", "c"])
     assert named.output_names == ("a", "b", "c")
     with pytest.raises(ArgumentError, match="expected 3 names"):
