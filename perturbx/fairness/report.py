@@ -115,6 +115,8 @@ class FairnessReport:
         TableError
             It is none, or a table lacks a column.
         """
+        if not isinstance(record, Mapping):
+            raise TableError(f"record: expected an object, got {type(record).__name__}")
         if record.get("format") != FORMAT:
             raise TableError(f"record: expected format {FORMAT}, got {record.get('format')!r}")
         try:
@@ -136,8 +138,6 @@ class FairnessReport:
             record = json.loads(text)
         except ValueError as error:
             raise TableError(f"text: is not JSON ({error})") from error
-        if not isinstance(record, dict):
-            raise TableError(f"text: expected an object, got {type(record).__name__}")
         return cls.from_dict(record)
 
     def compare(self, other: FairnessReport, *, level: float = 0.95) -> Comparison:

@@ -358,6 +358,8 @@ def test_runs_of_one_seed_are_equal_and_records_read_back(report):
     assert [verdict.text for verdict in read.verdicts] == [v.text for v in report.verdicts]
     with pytest.raises(px.TableError, match="format"):
         px.FairnessReport.from_dict({"format": "other"})
+    with pytest.raises(px.TableError, match="record: expected an object"):
+        px.FairnessReport.from_dict([1])
 
 
 def test_scikit_learn_rules():

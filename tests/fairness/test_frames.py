@@ -64,7 +64,7 @@ def test_what_is_infinite_or_missing_is_none():
     ("text", "what"),
     [
         ("{", "text: is not JSON"),
-        ("[]", "text: expected an object, got list"),
+        ("[]", "record: expected an object, got list"),
         ("{}", "record: expected format perturbx.FairnessReport/1, got None"),
         ('{"format": "perturbx.FairnessReport/1"}', "record: lacks"),
         ('{"format": "perturbx.FairnessReport/1", "facts": {}, "frames": {}}', "record: lacks"),

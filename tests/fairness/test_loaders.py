@@ -199,6 +199,12 @@ def test_winobias_files_that_are_none(tmp_path, files, message):
         load_winobias(paths if len(paths) > 1 else paths[0])
 
 
+def test_winobias_in_another_encoding(tmp_path):
+    (tmp_path / "pro.txt").write_bytes("1 [The caf\xe9] [he].".encode("latin-1"))
+    with pytest.raises(ArgumentError, match="no text in UTF-8"):
+        load_winobias(tmp_path / "pro.txt")
+
+
 def test_winobias_keeps_odd_rows(tmp_path):
     path = tmp_path / "antilope_pro_1.txt"
     path.write_text("1 [The cook] said [he] left.\n\n2 Nobody left.\n", encoding="utf-8")

@@ -111,8 +111,12 @@ def _read(path: PathArgument) -> list[_Sentence]:
     sides: list[Literal["pro", "anti"]] = [side for side in ("pro", "anti") if side in named]
     if len(sides) != 1:
         raise WINOBIAS.fault(path, "neither 'pro' nor 'anti' (or both) in the name of the file")
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise WINOBIAS.fault(path, f"no text in UTF-8 ({error})") from error
     sentences = []
-    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         match = _LINE.fullmatch(line.strip())
         if line.strip() and not match:
             raise WINOBIAS.fault(path, f"line {number}: no number with a sentence, {line[:40]!r},")
