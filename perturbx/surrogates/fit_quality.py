@@ -55,6 +55,9 @@ def quality_of(residuals: FloatArray, scores: FloatArray) -> Quality:
 
     Rows count alike. Scores that are constant are explained wholly or not at all.
     """
+    # Squares of the largest and the smallest floats are no numbers; powers of two change no digit.
+    power = int(np.frexp(np.abs(scores).max(initial=0.0))[1])
+    residuals, scores = np.ldexp(residuals, -power), np.ldexp(scores, -power)
     sse = np.square(residuals).sum(axis=0)
     sst = np.square(scores - scores.mean(axis=0)).sum(axis=0)
     rounding = len(scores) * np.square(ROUNDING * np.abs(scores).max(axis=0, initial=0.0))

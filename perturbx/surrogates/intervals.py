@@ -301,7 +301,8 @@ def _separated(attribution: Attribution, output: int, k: int, level: float) -> b
     nearest = np.inf
     for unit, differences in zip(top, apart, strict=True):
         moved = signs[unit] * draws[:, [unit]] - others
-        spread = np.sqrt(np.mean(np.square(moved), axis=0))
+        size = np.abs(moved).max() or 1.0
+        spread = size * np.sqrt(np.mean(np.square(moved / size), axis=0))
         known = spread > tie
         if not known.any():
             continue

@@ -190,6 +190,30 @@ def test_an_offset_moves_the_base_only(surrogate, kind):
     np.testing.assert_allclose(other.std_errors, one.std_errors, atol=1e-7)
 
 
+@pytest.mark.parametrize("powers", [[-990, -990], [-400, -400], [700, 700], [0, -600], [650, 0]])
+def test_scores_of_any_size_are_explained_alike(surrogate, kind, powers):
+    """A response of 400 nats has the probability 2 ** -577, whose square is no number."""
+    if surrogate.name == "lasso":
+        pytest.skip("its penalty is a number in the score's own units")
+    table = table_of(kind, 4, 2, 2)
+    sized = replace(table, scores=np.ldexp(table.scores, powers))
+    if powers[0] == -400:
+        table = replace(table, variances=np.full(table.scores.shape, 1e-4))
+        sized = replace(sized, variances=np.ldexp(table.variances, -800))
+    one, other = surrogate.fit([table])[0], surrogate.fit([sized])[0]
+    for field in ("values", "base_values", "std_errors"):
+        found = np.ldexp(getattr(other, field), -np.array(powers))
+        np.testing.assert_allclose(found, getattr(one, field), rtol=1e-6, atol=1e-12)
+    # Of outputs that differ so much, the large one is all that counts in common measures.
+    (large,) = surrogate.fit([table if powers[0] == powers[1] else table.select("y0")])
+    assert other.additivity == pytest.approx(large.additivity)
+    assert other.r2 == (None if large.r2 is None else pytest.approx(large.r2))
+    top, same = one.top_k(2), other.top_k(2)
+    np.testing.assert_array_equal(same.units, top.units)
+    # Without a covariance, which is no number here, errors count as independent.
+    np.testing.assert_allclose(same.probability, top.probability, atol=0.3)
+
+
 def test_no_units(surrogate, kind):
     table = ScoreTable(np.zeros((1, 0), dtype=bool), np.array([[0.3, 0.7]]), ("a", "b"))
     (attribution,) = surrogate.fit([table])

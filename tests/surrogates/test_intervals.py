@@ -284,3 +284,14 @@ def test_simultaneous_intervals_of_odd_gp_are_as_wide_as_it_says(variance, point
     (fit,) = as_surrogate("odd_gp").fit([table])
     per_pair = table.n_units / (2 * fit.dof)
     assert fit.band_inflation * (1 + pointwise * per_pair) == pytest.approx(1 + 3 * per_pair)
+
+
+@pytest.mark.parametrize("scale", [2.0**-700, 2.0**500])
+def test_tiny_and_huge_values_are_told_apart_alike(scale):
+    """The squares of such errors are no numbers."""
+    for width in (0.05, 2.0):
+        values, errors = np.array([[3.0], [1.0], [0.5]]), np.full((3, 1), width)
+        one, other = attribution(values, errors), attribution(scale * values, scale * errors)
+        for k in (1, 2):
+            assert top_k_separated(other, k, 0.95) == top_k_separated(one, k, 0.95)
+            assert other.top_k(k).probability == one.top_k(k).probability
