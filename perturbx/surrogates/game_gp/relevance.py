@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from perturbx.surrogates.game_gp.posterior import (
@@ -27,6 +29,11 @@ from perturbx.symmetric_kernels import SymmetricFunctional
 MOST_STEPS = 20
 LEAST_GAIN = 0.1
 """Of the logarithm of the likelihood: relevances that differ by less are equally likely."""
+
+STEPS_TO_NOISE = 4
+"""A nugget holds the known noise at least, whatever relevances made of it: it is raised to that, by
+the scale of the step before. Without it 95% intervals of LIME's line held 83 to 85% of the values
+at 20 calls a unit, where the noise was half of the scores' spread; with it 94 to 95%."""
 
 CELLS_AT_ONCE = 2**18
 """Numbers in the matrices of problems solved together: they should stay in the cache."""
@@ -142,9 +149,13 @@ def _condition(
     """Return the mean ``(b, n + 1)`` and the covariance ``(b, n, n)`` given all rows."""
     n_rows, n_units = masks.shape[1:]
     signs = signs_of(masks)
-    lower = torch.linalg.cholesky(covariance(own, signs, distances(masks)).matrix)
-    white_targets = torch.linalg.solve_triangular(lower, targets[:, :, None], upper=False)
-    scale = white_targets.square().sum((1, 2)) / n_rows
+    distance = distances(masks)
+    scale = torch.full_like(noise, torch.inf)
+    for _ in range(STEPS_TO_NOISE if noise.any() else 1):
+        own = replace(own, nugget=torch.maximum(own.nugget, noise / scale))
+        lower = torch.linalg.cholesky(covariance(own, signs, distance).matrix)
+        white_targets = torch.linalg.solve_triangular(lower, targets[:, :, None], upper=False)
+        scale = white_targets.square().sum((1, 2)) / n_rows
     signal = signal_of_nugget(own.nugget, noise, scale)[:, None, None]
     readout, prior = read_out(functional, own, signs)
     white = torch.from_numpy(functional.white_prior)
