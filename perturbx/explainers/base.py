@@ -340,7 +340,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
         return TextPurchases(encodings, known, runner, records)
 
     def _explained_names(self, units: Units, y: Any) -> list[str]:
-        if self.outputs == "predicted":
+        if isinstance(self.outputs, str) and self.outputs == "predicted":
             return ["predicted"]
         if not isinstance(self.outputs, str):
             return list(self.outputs)
