@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -36,7 +36,7 @@ class Banzhaf(BatchSurrogate):
     Masks of the sampler "uniform" with p = ½ are weighted by their counts; rows of other designs
     by the reciprocal of their inclusion probability. A ridge chosen by marginal likelihood keeps
     small tables steady; it vanishes where the rows show no noise and as the table comes to hold
-    all coalitions, where the values are exact.
+    all coalitions, where the values are exact and there is no `r2`.
 
     `base_values` is the line at the empty coalition, which is not v(∅). Errors and `r2`: see
     `perturbx.surrogates.mask_regression.fit_on_masks`.
@@ -63,7 +63,11 @@ class Banzhaf(BatchSurrogate):
 
     def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return the attributions of tables with the same numbers of units and outputs."""
-        return fit_on_masks(tables, _uniform_weights, _likeliest, self.name)
+        fits = fit_on_masks(tables, _uniform_weights, _likeliest, self.name)
+        return [
+            replace(fit, r2=None, r2_by_output=None) if holds_all(table) else fit
+            for fit, table in zip(fits, tables, strict=True)
+        ]
 
 
 def _uniform_weights(table: ScoreTable) -> tuple[FloatArray, FloatArray]:

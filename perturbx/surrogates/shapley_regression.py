@@ -23,7 +23,7 @@ from perturbx.exceptions import SurrogateError
 from perturbx.surrogates import least_squares as ls
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.fit_quality import LEAST_GROUPS, NO_QUALITY, interior, quality_of
-from perturbx.surrogates.inclusion import Weighting, come_in_pairs
+from perturbx.surrogates.inclusion import Weighting, come_in_pairs, holds_all
 from perturbx.surrogates.intervals import freedom_of_regression
 from perturbx.surrogates.stacks import complement_pairs, row_or_zero, stack
 from perturbx.surrogates.surrogate import MOST_UNITS_WITH_COVARIANCE, ends
@@ -118,7 +118,8 @@ def fit_shapley(
     itself (HC3, MacKinnon & White 1985) and the sampling factor: nothing is uncertain about rows
     that had to be there. Directions that the penalty shrinks, or that no row sees, add what the
     prior behind the penalty says about them. Degrees of freedom: see
-    `perturbx.surrogates.intervals.freedom_of_regression`, a pair being one observation.
+    `perturbx.surrogates.intervals.freedom_of_regression`, a pair being one observation. A table of
+    all coalitions has no `r2`: its values are exact, however little a line predicts.
     """
     pairings = [_pair(table, weighting, name) for table in tables]
     regression = ls.through_origin(
@@ -215,7 +216,7 @@ def _attribution(
     signs = np.array([1.0, -1.0])[None, :, None]
     there = pairing.rows >= 0
     quality = NO_QUALITY
-    if n_pairs >= LEAST_GROUPS:
+    if n_pairs >= LEAST_GROUPS and not holds_all(table):
         quality = quality_of((signs * by_row)[there], table.scores[pairing.rows[there]])
     centred = solution - solution.mean(axis=0)
     dof, band_dof, band_inflation = freedom_of_regression(n_pairs, table.n_units)
