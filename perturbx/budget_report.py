@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 StopReason: TypeAlias = Literal[
     "exact",
+    "constant",
     "tolerance",
     "top_k",
     "cap",
@@ -21,7 +22,8 @@ StopReason: TypeAlias = Literal[
 LIMITS = ("max_calls", "max_tokens", "max_cost")
 
 _WORDS: dict[str, str] = {
-    "exact": "every coalition was asked about, so the values are exact",
+    "exact": "every coalition that counts was asked about, so the values are exact",
+    "constant": "the model gave the same score to every variant asked about",
     "tolerance": "the error bars are within the tolerance",
     "top_k": "the largest values are separated from the rest",
     "cap": "the most calls that 'auto' allows were made",
@@ -46,9 +48,10 @@ class BudgetReport:
 
     Parameters
     ----------
-    reason : {"exact", "tolerance", "top_k", "cap", "fixed budget", "max_calls", "max_tokens", \
-"max_cost"}
-        Why no more calls were made; the last three are hard limits of the model.
+    reason : {"exact", "constant", "tolerance", "top_k", "cap", "fixed budget", "max_calls", \
+"max_tokens", "max_cost"}
+        Why no more calls were made: "constant" where all scores were the same, so that there are
+        no errors to go by; the last three are hard limits of the model.
     calls : tuple of int
         The distinct variants scored for the text after each round.
     half_widths : tuple of (float or None)
@@ -114,7 +117,7 @@ the tolerance; twice the calls would bring it to about 4.8%
     def __str__(self) -> str:
         in_rounds = f" in {self.n_rounds} rounds" if self.n_rounds > 1 else ""
         parts = [f"{self.n_calls} calls{in_rounds}"]
-        if self.half_width is not None and self.reason != "exact":
+        if self.half_width and self.reason != "exact":
             parts.append(f"largest error bar: {self.half_width:.1%} of the largest value")
         parts.append(_WORDS[self.reason])
         if self.forecast:

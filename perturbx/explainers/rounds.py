@@ -233,7 +233,9 @@ def _reason(
     rule: StoppingRule,
     is_last: bool,
 ) -> StopReason | None:
-    if table.exhaustive and not attribution.std_errors.any():
+    # A design without chance that is whole, such as all coalitions of a tree, leaves none to ask.
+    is_certain = table.probabilities is not None and bool((table.probabilities == 1.0).all())
+    if (table.exhaustive or is_certain) and not attribution.std_errors.any():
         return "exact"
     if len(text.budgets) == 1:
         return "fixed budget"

@@ -53,7 +53,15 @@ class StoppingRule:
             raise ArgumentError(f"top_k: expected None or a whole number above 0; got {k!r}")
 
     def holds(self, attribution: Attribution, level: float) -> StopReason | None:
-        """Return which part of the rule an attribution fulfils at a level, None where neither."""
+        """Return which part of the rule an attribution fulfils at a level, None where neither.
+
+        Where all scores were the same there are no errors to go by, and more calls would as likely
+        as not show nothing else: the reason is "constant", not that a rule holds.
+        """
+        if attribution.r2 is None and not (
+            attribution.values.any() or attribution.std_errors.any()
+        ):
+            return "constant"
         k = self.top_k
         if k is not None and k < attribution.n_units:
             separated = top_k_separated(attribution, int(k), level)

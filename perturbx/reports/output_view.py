@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perturbx.surrogates.fit_quality import ROUNDING
 from perturbx.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class OutputView:
         How well the surrogate predicts what it was not fitted to.
     exact : bool
         Nothing was estimated.
+    is_constant : bool
+        All variants that were asked about, of more that there are, had the same score. That others
+        have it, too, is not known, and no error can tell.
     covariance : numpy.ndarray, (n_units, n_units), optional
         The covariance of the values' errors.
     """
@@ -70,6 +74,7 @@ class OutputView:
     alone: bool
     r2: float | None
     exact: bool
+    is_constant: bool = False
     covariance: FloatArray | None = None
 
     @cached_property
@@ -140,6 +145,8 @@ class OutputView:
         """The goodness of fit in a word or two, with its number."""
         if self.exact:
             return "exact"
+        if self.is_constant:
+            return "same score throughout"
         if self.r2 is None:
             return "not measured"
         words = "poor" if self.r2 < POOR_FIT else "good" if self.r2 >= GOOD_FIT else "fair"
@@ -169,7 +176,12 @@ def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
     table, fit = explanation.table, explanation.attribution
     linked = table.linked(explanation.link)
     winner = linked.output_names[int(np.argmax(linked.full_scores))]
-    scores = linked.select(explanation.output_names).full_scores
+    explained = linked.select(explanation.output_names)
+    scores = explained.full_scores
+    constant = np.zeros(len(scores), dtype=bool)
+    if len(table) < 2**table.n_units:
+        spread, largest = np.ptp(explained.scores, axis=0), np.abs(explained.scores).max(axis=0)
+        constant = spread <= ROUNDING * largest
     if explanation.link == "log_odds":
         scale = "log-odds"
     elif explanation.link == "identity":
@@ -189,7 +201,8 @@ def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
             predicted=name == winner and table.exclusive and table.n_outputs > 1,
             alone=table.n_outputs == 1,
             r2=_known(fit.r2 if fit.r2_by_output is None else float(fit.r2_by_output[column])),
-            exact=fit.r2 is None and not fit.std_errors.any(),
+            exact=fit.r2 is None and not fit.std_errors.any() and not constant[column],
+            is_constant=bool(constant[column]),
             covariance=None if fit.covariance is None else fit.covariance[column],
         )
         for column, name in enumerate(explanation.output_names)

@@ -61,6 +61,8 @@ def _units(explanation: Explanation, view: OutputView) -> list[str]:
     n_units = explanation.units.n_units
     if not n_units:
         return [f"The text has no {noun} that could be removed, so there is nothing to explain."]
+    if view.is_constant:
+        return []  # The last sentence says why every value is 0.
     if not view.largest:
         return [f"The value of every {noun} is 0."]
     pushes = [
@@ -106,6 +108,12 @@ def _fit(explanation: Explanation, view: OutputView) -> str:
         calls += f", cut short by {explanation.cut_short_by}"
     if view.exact:
         return f"The values are exact (method: {explanation.method}; {calls})."
+    if view.is_constant:
+        return (
+            f"The model gave the same score to every variant it was asked about, so the value of "
+            f"every {_noun(explanation)} is 0 ({explanation.method}, {calls}); what it says to "
+            f"others is not known."
+        )
     if view.r2 is None:
         return f"How well the values fit was not measured ({explanation.method}, {calls})."
     facts = f"out-of-fold r² {view.r2:.2f}; {explanation.method}, {calls}"

@@ -28,11 +28,11 @@ class Attribution:
     covariance : numpy.ndarray, (n_outputs, n_units, n_units), optional
         The covariance of the values' errors, where it is cheap.
     r2_by_output : numpy.ndarray, (n_outputs,), optional
-        Out-of-fold R² for each output.
+        Out-of-fold R² for each output; not a number where all its scores are the same.
     r2 : float, optional
         Out-of-fold R² over all outputs, weighted by their variance: how well the surrogate
         predicts scores it was not fitted to. None where that has no meaning (exact values,
-        one unit, leave-one-out).
+        one unit, leave-one-out, scores that are all the same).
     additivity : float, optional
         The share of the scores' variance that the additive part explains in the fit itself.
     dof : float, optional

@@ -15,7 +15,7 @@ import torch
 from perturbx.exceptions import SurrogateError
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.extreme_scores import divided, exponents, in_one_unit, multiplied
-from perturbx.surrogates.fit_quality import additivities
+from perturbx.surrogates.fit_quality import ROUNDING, additivities
 from perturbx.surrogates.stacks import batches
 from perturbx.typing import FloatArray
 
@@ -125,7 +125,7 @@ class BatchSurrogate(ABC):
         fits = self.fit_alike([divided(*one) for one in zip(tables, powers, strict=True)])
         shares = additivities([in_one_unit(table) for table in tables])
         return [
-            replace(multiplied(fit, table, own), additivity=share)
+            _told(replace(multiplied(fit, table, own), additivity=share), table)
             for fit, table, own, share in zip(fits, tables, powers, shares, strict=True)
         ]
 
@@ -151,6 +151,16 @@ class BatchSurrogate(ABC):
             n_calls=table.n_calls,
             covariance=noise[:, None, None],
         )
+
+
+def _told(fit: Attribution, table: ScoreTable) -> Attribution:
+    """Return the fit without R² of outputs that never change: there is nothing to predict."""
+    constant = np.ptp(table.scores, axis=0) <= ROUNDING * np.abs(table.scores).max(axis=0)
+    if fit.r2_by_output is None or not constant.any():
+        return fit
+    if constant.all():
+        return replace(fit, r2=None, r2_by_output=None)
+    return replace(fit, r2_by_output=np.where(constant, np.nan, fit.r2_by_output))
 
 
 def ends(table: ScoreTable, name: str) -> tuple[int, int]:

@@ -269,6 +269,42 @@ def test_every_seed_reproduces():
         assert one.n_calls == two.n_calls
 
 
+def test_the_same_answer_to_every_variant_is_told_as_such():
+    """It flips where the first word alone is gone, so none of the first 30 masks shows it."""
+    words = [f"w{i}" for i in range(10)]
+    hidden = {" ".join(words[1:]), " ".join(words[2:])}
+
+    def model(texts):
+        return [float(text not in hidden) for text in texts]
+
+    options = {"random_state": 0, "masker": "delete", "progress": False}
+    for kind in (px.ShapleyExplainer, px.LimeExplainer):
+        (item,) = kind(model, **options).explain([" ".join(words)])
+        assert item.budget_report.reason == "constant"
+        assert item.r2 is None
+        for text in (item.summary(), str(item.budget_report)):
+            assert "the same score to every variant" in text
+            assert not any(claim in text for claim in ("exact", "good", "0.0%"))
+        assert "exact" not in str(item)
+    (short,) = px.ShapleyExplainer(lambda texts: [1.0] * len(texts), **options).explain(["a b"])
+    assert short.budget_report.reason == "exact"
+    assert "exact" in short.summary()
+
+
+@pytest.mark.parametrize("budget", [92, 100, 2000])
+def test_a_design_without_chance_that_is_whole_is_exact(budget):
+    text = " ".join(f"w{i}" for i in range(11))
+    (owen,) = px.PartitionExplainer(Counting(), budget=budget, random_state=0).explain([text])
+    assert owen.n_calls == 92
+    (left_out,) = px.OcclusionExplainer(Counting(), budget=budget, random_state=0).explain([text])
+    assert left_out.n_calls == 13
+    for item in (owen, left_out):
+        assert item.budget_report.reason == "exact"
+        assert "spent" not in str(item.budget_report)
+    (fewer,) = px.PartitionExplainer(Counting(), budget=91, random_state=0).explain([text])
+    assert fewer.budget_report.reason == "fixed budget"
+
+
 def test_a_fixed_budget_is_one_round():
     (item,) = explain([HARD], budget=60)
     assert item.budget_report.calls == (60,)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -56,6 +58,18 @@ def test_a_share_is_of_all_movement(explain):
 )
 def test_small_and_empty_texts_make_sense(explain, text, values, said):
     assert said in summarize(explain(text, values))
+
+
+def test_the_same_score_for_all_is_neither_exact_nor_good(explain):
+    explanation = explain("a b c d", np.zeros((4, 2)), std_errors=np.zeros((4, 2)), r2=None)
+    scores = np.tile([2.0, 3.0], (len(explanation.table), 1))
+    constant = replace(explanation, table=replace(explanation.table, scores=scores))
+    assert (
+        "the same score to every variant it was asked about, so the value of every word is 0"
+        in (summarize(constant))
+    )
+    view = output_view(constant)
+    assert (view.fit, view.exact, view.is_constant) == ("same score throughout", False, True)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def fit(surrogate, table):
 @given(n=st.integers(4, 7), seed=st.integers(0, 10**6))
 def test_r2_of_the_shapley_regression_is_that_of_refits_without_each_pair(lab, n, seed):
     scores = lab.smooth_scores(n, 2, seed)
-    table = lab.leverage(scores, min(2 * n, 2 ** (n - 1) - 1), seed)
+    table = lab.leverage(scores, min(2 * n, 2 ** (n - 1) - 2), seed)
     surrogate = KernelShapley()
     misses, held = [], []
     determined = True
@@ -95,7 +95,7 @@ def test_r2_weights_outputs_by_their_variance(lab):
     assert attribution.r2 > 0.99
 
 
-def test_constant_scores_are_explained(lab):
+def test_constant_scores_are_explained_and_leave_nothing_to_predict(lab):
     constant = np.full((64, 1), 0.25)
     for surrogate, table in (
         (LeverageShapley(), lab.leverage(constant, 12, 0)),
@@ -109,8 +109,33 @@ def test_constant_scores_are_explained(lab):
         np.testing.assert_allclose(attribution.values, 0.0, atol=1e-14)
         np.testing.assert_allclose(attribution.std_errors, 0.0, atol=1e-14)
         np.testing.assert_allclose(attribution.base_values, 0.25)
-        assert attribution.r2 in (None, 1.0)
+        assert attribution.r2 is None
         assert attribution.additivity == 1.0
+
+
+def test_an_output_that_never_changes_has_no_r2(lab):
+    scores = lab.smooth_scores(6, 2, 0)
+    scores[:, 0] = 1e6 / 3
+    for surrogate, table in (
+        (LeverageShapley(), lab.leverage(scores, 12, 0)),
+        (Banzhaf(), lab.uniform(scores, 30, 0)),
+        (PermutationShapley(), lab.walked(scores, lab.random_orders(6, 5, 0))),
+    ):
+        attribution = fit(surrogate, table)
+        assert np.isnan(attribution.r2_by_output[0])
+        alone = fit(surrogate, table.select("y1"))
+        np.testing.assert_allclose(attribution.r2, alone.r2, atol=1e-9)
+
+
+@pytest.mark.parametrize("surrogate", [LeverageShapley(), KernelShapley(), Banzhaf()])
+def test_of_all_coalitions_none_is_unseen(lab, surrogate):
+    table = lab.exhaustive(lab.random_scores(5, 2, 0))
+    attribution = fit(surrogate, table)
+    np.testing.assert_allclose(attribution.std_errors, 0.0, atol=1e-12)
+    assert attribution.r2 is None
+    assert attribution.r2_by_output is None
+    (most,) = surrogate.fit([table.rows(np.arange(32) != 3)])
+    assert most.r2 is not None
 
 
 def test_constant_held_out_scores_are_explained_wholly_or_not_at_all():
