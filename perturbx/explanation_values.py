@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perturbx.budget_report import BudgetReport
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, SurrogateError
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
-from perturbx.surrogates.intervals import Intervals, LargestUnits, check_level, top_of_output
+from perturbx.surrogates.intervals import (
+    Intervals,
+    LargestUnits,
+    check_k,
+    check_level,
+    top_of_output,
+)
 from perturbx.typing import FloatArray, Link
 from perturbx.units.prompts import response_of
 from perturbx.units.units import Units
@@ -123,7 +129,14 @@ class ExplanationValues:
             The output; `top_output` by default.
         n : int, optional
             How many pairs; all by default.
+
+        Raises
+        ------
+        ArgumentError
+            `output` or `n` is not valid.
         """
+        if n is not None:
+            check_k(n, "n")
         values = self.values[:, self.column(output)]
         order = np.argsort(-np.abs(values), kind="stable")[:n]
         return [(self.units.labels[i], float(values[i])) for i in order]
@@ -204,7 +217,18 @@ class ExplanationValues:
             The table has no pairs of complements, or too many units.
         """
         from perturbx.surrogates.interactions import fit_interactions
+        from perturbx.surrogates.odd_gp.odd_part import check_pairs
 
+        if self.units.n_units > 1:
+            try:
+                check_pairs(self.table, "interactions")
+            except SurrogateError:
+                raise SurrogateError(
+                    f"interactions: they are read out of masks that stand beside their "
+                    f"complements, both ends among them, and the {len(self.table)} masks behind "
+                    f"these values ({self.method!r}) are others; explain with the estimator "
+                    f"'odd_gp' or 'leverage', or with LimeExplainer"
+                ) from None
         return fit_interactions(self.table.linked(self.link).select(self.output_names))
 
     def top_interactions(
@@ -238,6 +262,5 @@ class ExplanationValues:
         from perturbx.surrogates.interactions.interactions import labelled
 
         column = self.column(output)
-        if n < 1:
-            raise ArgumentError(f"n: expected at least 1 pair; got {n!r}")
+        check_k(n, "n")
         return labelled(self.interactions.top(column, n=n), self.units.labels)

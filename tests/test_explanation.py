@@ -219,8 +219,16 @@ def test_top_interactions_puts_the_largest_first(estimated):
         assert sizes == sorted(sizes, reverse=True)
         assert estimated.top_interactions(output, n=3) == pairs[:3]
     assert len(estimated.top_interactions()) == 10
-    with pytest.raises(px.ArgumentError, match=r"n: .*0"):
-        estimated.top_interactions(n=0)
+    top, pairs = estimated.as_list, estimated.interactions.top
+    for method, n in itertools.product((estimated.top_interactions, top, pairs), (0, -1, 2.0, "a")):
+        with pytest.raises(px.ArgumentError, match=rf"^n: .*{n!r}"):
+            method(n=n)
+    assert top(n=np.int64(2)) == top()[:2]
+    n_outputs = len(estimated.output_names)
+    for output in (n_outputs, -n_outputs - 1, "joy", 0.0, None):
+        with pytest.raises(px.ArgumentError, match=r"^output: "):
+            pairs(output)
+    assert pairs(-1) == pairs(n_outputs - 1)
     with pytest.raises(px.ArgumentError, match=r"output.*'anger'"):
         estimated.top_interactions("anger")
 
@@ -252,11 +260,15 @@ def test_interactions_are_computed_again_from_a_record_and_kept_in_a_copy(joined
 
 
 def test_a_table_without_pairs_has_no_interactions():
-    (item,) = px.explain(negated, ["not a good day " * 4], explainer="occlusion")
-    with pytest.raises(px.SurrogateError, match="complement"):
-        _ = item.interactions
-    with pytest.raises(px.SurrogateError, match="complement"):
-        item.top_interactions()
+    for explainer in ("occlusion", "lasso"):
+        options = {"explainer": explainer, "random_state": 0}
+        (item,) = px.explain(negated, ["not a good day " * 4], **options)
+        for method in (lambda item=item: item.interactions, item.top_interactions):
+            with pytest.raises(px.SurrogateError, match=r"^interactions: .*complements") as caught:
+                method()
+            # Nobody chose odd_gp, and there is but one table.
+            assert item.method in str(caught.value)
+            assert "odd_gp needs" not in str(caught.value)
 
 
 def test_errors_that_are_not_known_survive_json():

@@ -151,18 +151,30 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
     if estimator in ("auto", "unbiased") and all_coalitions_fit(n_units, calls):
         return Design(Exhaustive(), ExactShapley(), calls)
     if estimator in _OF_PAIRS:
-        least = min(n_units + 2, 2 ** min(n_units, 62))
-        if calls < least:
-            raise ArgumentError(
-                f"budget: {n_units} units take at least {least} calls (both ends, and half a "
-                f"pair a unit); got {budget!r}; raise the budget or take coarser units"
-            )
+        least = least_of_pairs(calls, n_units)
         # Below n + 2 after rounding there is one pair a unit less, which the samplers allow.
         calls = max(whole_pairs(calls), min(least, calls))
     sampler, surrogate = _ESTIMATORS["odd_gp" if estimator == "auto" else estimator]
     if in_rounds:
         calls = rounds_of(n_units)[-1]
     return Design(sampler, surrogate, calls, is_nested=estimator in NESTED)
+
+
+def least_of_pairs(calls: int, n_units: int) -> int:
+    """Return the least calls that pairs of so many units take.
+
+    Raises
+    ------
+    ArgumentError
+        There are fewer.
+    """
+    least: int = min(n_units + 2, 2 ** min(n_units, 62))
+    if calls < least:
+        raise ArgumentError(
+            f"budget: {n_units} units take at least {least} calls (both ends, and half a pair a "
+            f"unit); got {calls}; raise the budget or take coarser units"
+        )
+    return least
 
 
 def design_for_groups(estimator: str, budget: int | str, n_units: int) -> Design:

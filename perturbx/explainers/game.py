@@ -96,6 +96,8 @@ def explain_game(
     """
     if isinstance(n_units, bool) or not isinstance(n_units, (int, np.integer)) or n_units < 0:
         raise ArgumentError(f"n_units: expected a number of players; got {n_units!r}")
+    if tree is not None and not isinstance(tree, Tree):
+        raise ArgumentError(f"tree: expected a Tree or None; got {tree!r}")
     if tree is not None and tree.n_units != n_units:
         raise ArgumentError(f"tree: has {tree.n_units} leaves for {n_units} players")
     rule = StoppingRule(tolerance, top_k)
@@ -105,7 +107,7 @@ def explain_game(
     seed = resolve_seed(random_state)
 
     def draw(budgets: Mapping[int, int]) -> dict[int, Coalitions]:
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed % 2**64)
         return {0: design.sampler.sample(players, budgets[0], generator)}
 
     def fit(tables: Mapping[int, ScoreTable]) -> dict[int, Attribution]:

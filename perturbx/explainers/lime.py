@@ -9,7 +9,7 @@ from perturbx.coalitions import GlimeSizes, LimeSizes, OddPairs
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.budget import resolve_budget
-from perturbx.explainers.design import Design
+from perturbx.explainers.design import Design, least_of_pairs
 from perturbx.explainers.stopping import StoppingRule
 from perturbx.maskers import as_masker
 from perturbx.surrogates import LimeLimit, LimeText, RidgeSurrogate
@@ -173,6 +173,7 @@ class LimeExplainer(BaseExplainer):
             )
         calls = resolve_budget(self.budget, units.n_units)
         if self.method == "limit":
+            least_of_pairs(calls, units.n_units)
             line = LimeLimit(self.kernel_width, self.n_features)
             return Design(OddPairs(), line, calls, is_nested=True)
         if self.method == "glime":

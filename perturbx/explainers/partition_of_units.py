@@ -111,7 +111,15 @@ class UnitPartition:
 
 
 def table_of_units(table: ScoreTable, units: Units) -> ScoreTable:
-    """Return a table of groups of the units as one of the units, any other table as it is."""
+    """Return a table of groups of the units as one of the units, any other table as it is.
+
+    Raises
+    ------
+    ArgumentError
+        It is no table.
+    """
+    if not isinstance(table, ScoreTable):
+        raise ArgumentError(f"tables: expected a ScoreTable for each text; got {table!r}")
     if table.units is None or table.units.text != units.text:
         return table
     owner = _group_of_unit(table.units, units)

@@ -109,10 +109,10 @@ def check_level(level: float) -> None:
         raise ArgumentError(f"level: expected a number between 0 and 1, got {level!r}")
 
 
-def check_k(k: int) -> None:
+def check_k(k: int, name: str = "k") -> None:
     """Raise an `ArgumentError` where `k` is not a whole number of at least 1."""
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise ArgumentError(f"k: expected a whole number of at least 1, got {k!r}")
+        raise ArgumentError(f"{name}: expected a whole number of at least 1, got {k!r}")
 
 
 def student_quantile(level: float, dof: float | None) -> float:

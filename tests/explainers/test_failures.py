@@ -129,6 +129,8 @@ def test_tables_of_something_else_are_refused():
     tables = explainer.explain(TEXTS).tables
     with pytest.raises(px.ArgumentError, match=r"tables: expected one per text, got 3 for 2"):
         explainer.explain(TEXTS[:2], tables=tables)
+    with pytest.raises(px.ArgumentError, match=r"tables: expected a ScoreTable .* None"):
+        explainer.explain(TEXTS, tables=[None] * len(TEXTS))
     with pytest.raises(px.ArgumentError, match=r"tables\[0\]: is of another text"):
         explainer.explain(TEXTS[::-1], tables=tables)
 

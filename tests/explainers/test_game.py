@@ -145,12 +145,21 @@ def test_no_players_and_one_player():
         ({"estimator": "exact", "n_units": 40}, "estimator"),
         ({"random_state": "x"}, "random_state"),
         ({"estimator": "owen", "tree": px.Tree(2, ((0, 1),))}, "tree"),
+        ({"tree": "x"}, "tree"),
     ],
 )
 def test_bad_arguments_are_named(arguments, name):
     options = {"n_units": 8, **arguments}
     with pytest.raises(px.ArgumentError, match=f"^{name}"):
         px.explain_game(lambda masks: masks.sum(1), **options)
+
+
+@pytest.mark.parametrize("seed", [2**64, 2**70, -(2**63) - 1, -1])
+def test_any_whole_number_is_a_seed(seed):
+    one, two = (
+        px.explain_game(lambda m: m.sum(1), 9, budget=20, random_state=seed) for _ in range(2)
+    )
+    np.testing.assert_array_equal(one.values, two.values)
 
 
 @pytest.mark.parametrize(

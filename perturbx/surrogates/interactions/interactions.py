@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 
-from perturbx.exceptions import SurrogateError
-from perturbx.surrogates.intervals import check_level, student_quantile
+from perturbx.exceptions import ArgumentError, SurrogateError
+from perturbx.surrogates.intervals import check_k, check_level, student_quantile
 from perturbx.typing import FloatArray
 
 
@@ -104,7 +105,17 @@ class Interactions:
             The output.
         n : int, default=10
             How many.
+
+        Raises
+        ------
+        ArgumentError
+            There is no such output, or `n` is not a whole number of at least 1.
         """
+        if not isinstance(output, Integral) or not -self.n_outputs <= output < self.n_outputs:
+            raise ArgumentError(
+                f"output: expected the position of one of {self.n_outputs} outputs, got {output!r}"
+            )
+        check_k(n, "n")
         first, second = np.triu_indices(self.n_units, 1)
         values = self.values[output, first, second]
         errors = self.std_errors[output, first, second]
