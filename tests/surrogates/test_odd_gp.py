@@ -210,6 +210,20 @@ def test_too_many_pairs_are_fitted_in_blocks(lab, monkeypatch):
     assert (blocks.std_errors > whole.std_errors).all()
 
 
+def test_more_calls_than_one_block_holds_do_no_harm(lab, monkeypatch):
+    monkeypatch.setattr(surrogate, "MOST_PAIRS", 60)
+    games = [lab.smooth_scores(9, 2, seed) for seed in range(5)]
+    truths = [lab.shapley(scores) for scores in games]
+
+    def error(budget):
+        fits = [fit(bought(scores, budget, 0)).values for scores in games]
+        return np.mean([lab.relative_error(*pair) for pair in zip(fits, truths, strict=True)])
+
+    one_block = error(120)
+    for budget in (122, 180, 300, 480):
+        assert error(budget) < 2 * one_block  # blocks apart from each other: 16 to 80 times
+
+
 @pytest.mark.parametrize(("spread", "better"), [(0.0, 1.0), (1.5, 0.5)])
 def test_known_noise_is_not_taken_for_the_game(lab, spread, better):
     """Rows whose noise is larger count less: the more the noise differs, the more that helps."""

@@ -125,12 +125,23 @@ def check_pairs(table: ScoreTable, name: str) -> None:
 
 
 def blocks(part: OddPart, most_pairs: int) -> list[OddPart]:
-    """Return the pairs in as few blocks of at most `most_pairs` as possible, the ends in each."""
-    n_blocks = max(1, -(-(len(part) - 1) // (most_pairs - 1)))
-    if n_blocks == 1:
+    """Return the pairs in few blocks of `most_pairs`, the ends in each.
+
+    Half of a block are the first pairs of the table, the other half is its share of the rest. A
+    design begins with the pairs that tell most, and blocks that are random parts of a larger one
+    knew less, together, than its first pairs alone.
+    """
+    if len(part) <= most_pairs:
         return [part]
-    order = 1 + np.random.default_rng(0).permutation(len(part) - 1)
-    rows = [np.concatenate([[0], order[start::n_blocks]]) for start in range(n_blocks)]
+    n_common = most_pairs // 2
+    n_own = most_pairs - n_common
+    rest = n_common + np.random.default_rng(0).permutation(len(part) - n_common)
+    n_blocks = -(-len(rest) // n_own)
+    starts = np.arange(n_blocks)[:, None] * len(rest) // n_blocks
+    rows = [
+        np.concatenate([np.arange(n_common), rest[own]])
+        for own in (starts + np.arange(n_own)) % len(rest)
+    ]
     return [
         OddPart(
             part.masks[r], part.values[r], part.noise[r], part.means[r], part.scale, part.rows[r]

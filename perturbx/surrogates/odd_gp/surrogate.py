@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MOST_PAIRS = 3000
 """A covariance of 3,000 pairs takes 72 MB and a second to factorize; more pairs are cut into
-blocks of at most so many, and the blocks' values averaged."""
+blocks of so many, and the blocks' values averaged."""
 
 CELLS_AT_ONCE = 2**22
 """Numbers (pairs x units x texts) that are fitted together: it bounds the memory."""
@@ -92,8 +92,10 @@ class OddGP(BatchSurrogate):
     left out of account: no model could predict it.
 
     Gaussian processes: Rasmussen & Williams 2006. The Shapley value as an integral: Owen 1972.
-    More than 3,000 pairs are fitted in blocks of fewer. Their mean has at most the mean error of
-    the blocks, which is what is reported.
+    More than 3,000 pairs are fitted in blocks of 3,000, each with the first half of them. Their
+    mean has at most the mean error of the blocks, which is what is reported. Further calls tell
+    less then: of games of 12 units and blocks of 300 pairs, smooth ones were known no better with
+    five times the pairs, and rough ones had two thirds of the squared error.
 
     Examples
     --------
