@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from math import floor, isfinite, log10
+from math import floor, isfinite, isinf, log10
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,7 +115,12 @@ class OutputView:
         return self.number(value, sign="+")
 
     def error(self, std_error: float) -> str:
-        """Return "± 0.012", or nothing where the value is exact or its error unknown."""
+        """Return "± 0.012", "± ?" where nothing tells it, or nothing where the value is exact.
+
+        Not a number stands for an error that was not worked out, and is not shown.
+        """
+        if isinf(std_error):
+            return "± ?"
         if not std_error or not isfinite(std_error):
             return ""
         shown = self.number(std_error)

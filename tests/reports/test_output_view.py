@@ -40,6 +40,7 @@ def test_an_error_is_never_shown_as_nought(explain):
     assert view.error(0.02) == "± 0.02"
     assert view.error(1e-9) == "± 1e-09"
     assert view.error(0.0) == view.error(float("nan")) == ""
+    assert view.error(float("inf")) == "± ?"
 
 
 def test_a_rounding_error_is_nothing(explain):
