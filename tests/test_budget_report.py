@@ -41,7 +41,9 @@ def test_one_round_forecasts_as_random_sampling_would():
 def test_there_is_nothing_to_forecast_without_errors(half_width):
     report = px.BudgetReport("exact", (8,), (half_width,), 0.95)
     assert report.forecast == half_width
-    assert str(report) == "8 calls; every coalition that counts was asked about, so the values are exact"
+    assert str(report) == (
+        "8 calls; every coalition that counts was asked about, so the values are exact"
+    )
 
 
 def length(texts):

@@ -62,6 +62,7 @@ class Lasso(RefittedSurrogate):
     alpha: float | Literal["cv"] = 0.01
     response_scale: float | tuple[float, ...] = 1.0
     name: ClassVar[str] = "lasso"
+    has_scale: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for scale in np.atleast_1d(np.array(self.response_scale, dtype=object)):

@@ -32,10 +32,6 @@ MOST_UNITS_ON_ONE_THREAD = 256
 3 ms took 300 ms on two of them."""
 
 
-IN_UNITS_OF_THE_SCORE = ("lasso",)
-"""Surrogates with a penalty in units of the score, which is to be no other for small scores."""
-
-
 _FITTING: list[int] = []
 """For each fit that runs on one thread now, how many torch had before the first of them began."""
 
@@ -76,6 +72,8 @@ class BatchSurrogate(ABC):
     """
 
     name: ClassVar[str]
+    has_scale: ClassVar[bool] = False
+    """It has a parameter in units of the score, which is to be no other for extreme scores."""
 
     def fit(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return one attribution per table; a batch gives what one by one gives.
@@ -119,9 +117,7 @@ class BatchSurrogate(ABC):
         return [fitted[i] for i in range(len(tables))]
 
     def _fit_part(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
-        powers = [exponents(table) for table in tables]
-        if self.name in IN_UNITS_OF_THE_SCORE:
-            powers = [np.zeros_like(own) for own in powers]
+        powers = [exponents(table) * (not self.has_scale) for table in tables]
         fits = self.fit_alike([divided(*one) for one in zip(tables, powers, strict=True)])
         shares = additivities([in_one_unit(table) for table in tables])
         return [

@@ -269,8 +269,8 @@ class CausalLM:
         if not np.isfinite([short, long]).all():
             raise ScoringError(
                 f"{self.model_id}: its log-probabilities of a short text are no finite numbers "
-                f"({short}); look at its weights, or take another dtype: float16 overflows in models "
-                f"that were trained in bfloat16"
+                f"({short}); look at its weights, or take another dtype: float16 overflows in "
+                f"models that were trained in bfloat16"
             )
         if not np.isclose(short, long, rtol=0, atol=self._tolerance()):
             raise ArgumentError(

@@ -44,8 +44,8 @@ class TreeProxy(BatchSurrogate):
     The trees take LightGBM (the extra "trees"), 20 models an output and some 0.3 s. The covariance
     is that of `OddGP` on the residuals, plus that of the trees' values over the four cuts into
     folds, plus the square of what `OddGP` makes of the difference between each row's own trees and
-    all of them: residuals by different trees are no game's, which no number of rows mends; degrees of freedom are those of `OddGP`, and so is `r2`, as a share of the game's own
-    odd part.
+    all of them: residuals by different trees are no game's, which no number of rows mends. Degrees
+    of freedom are those of `OddGP`, and so is `r2`, as a share of the game's own odd part.
 
     Witter et al., "Regression-adjusted Monte Carlo estimators for Shapley values" (2025); Butler
     et al., "ProxySPEX" (2025).
