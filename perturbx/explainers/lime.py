@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from perturbx.coalitions import GlimeSizes, LimeSizes, OddPairs
+from perturbx.coalitions import Exhaustive, GlimeSizes, LimeSizes, OddPairs
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.budget import resolve_budget
@@ -181,11 +181,10 @@ class LimeExplainer(BaseExplainer):
                 raise ArgumentError(
                     "n_features: method='glime' values every unit; use method='lime' to select"
                 )
-            return Design(
-                GlimeSizes(kernel_width=self.kernel_width),
-                RidgeSurrogate(weights="uniform"),
-                calls,
-            )
+            ridge = RidgeSurrogate(weights="uniform")
+            if units.n_units == 1:  # of one unit the kernel's sizes are the whole text alone
+                return Design(Exhaustive(), ridge, calls)
+            return Design(GlimeSizes(kernel_width=self.kernel_width), ridge, calls)
         if self.n_features is None:
             return Design(LimeSizes(), RidgeSurrogate(kernel_width=self.kernel_width), calls)
         return Design(

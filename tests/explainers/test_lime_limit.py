@@ -122,3 +122,17 @@ def test_what_cannot_be_is_refused_before_any_call(options, message):
     with pytest.raises(px.ArgumentError, match=message):
         px.LimeExplainer(recorded, **options).explain([TEXT])
     assert not asked
+
+
+@pytest.mark.parametrize("method", ["limit", "lime", "glime"])
+def test_a_text_of_one_word_is_worth_what_it_adds_to_nothing(method):
+    explainer = px.LimeExplainer(
+        lambda texts: [float(len(text)) for text in texts],
+        method=method,
+        masker="delete",
+        random_state=0,
+        progress=False,
+    )
+    one, more = explainer.explain(["good", "a much longer text about films"])
+    np.testing.assert_allclose(one.values, [[4.0]])
+    assert more.units.n_units == 6

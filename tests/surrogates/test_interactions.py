@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from perturbx.coalitions import OddPairs, PlayerCount
 from perturbx.exceptions import ArgumentError, SurrogateError
 from perturbx.score_table import ScoreTable
-from perturbx.surrogates.interactions import Interactions, Term, fit_interactions
+from perturbx.surrogates.interactions import Interactions, Term, even_process, fit_interactions
 
 
 def table_of(masks, *columns, variances=None):
@@ -113,6 +113,48 @@ def test_an_additive_game_has_none():
     fit = fit_interactions(table_of(masks, masks @ np.arange(14.0)))
     np.testing.assert_allclose(fit.values, 0.0, atol=1e-6)
     assert fit.terms == ((),)
+
+
+def test_labels_whose_even_half_never_changes_have_errors():
+    weights = np.array([-0.55, 0.6, 1.42, 0.06, 0.44, 0.88, -1.85, -1.01, -0.35, 0.18, 0.35])
+    masks = drawn(11, 110)
+    fit = fit_interactions(table_of(masks, (masks @ weights > 0.1).astype(float)))
+    values = (everything(11) @ weights > 0.1).astype(float)
+    truth = fit_interactions(table_of(everything(11), values)).values[0]
+    assert np.abs(truth).max() > 0.05
+    pairs = np.triu_indices(11, 1)
+    assert not fit.values[0][pairs].any() or fit.std_errors[0][pairs].min() > 0
+    low, high = fit.confidence_interval()
+    assert np.mean((low[0] <= truth)[pairs] & (truth <= high[0])[pairs]) >= 0.9
+    additive = fit_interactions(table_of(masks, masks @ weights))
+    assert not additive.std_errors.any()
+
+
+def test_small_noise_is_not_taken_for_a_rough_game(monkeypatch):
+    shares = []
+    for steps in (even_process.STEPS_TO_NOISE, 1):
+        monkeypatch.setattr(even_process, "STEPS_TO_NOISE", steps)
+        held = []
+        for seed in range(8):
+            rng = np.random.default_rng(seed)
+            triple, pair = rng.choice(10, 3, replace=False), rng.choice(10, 2, replace=False)
+            slopes = 0.3 * rng.normal(size=10)
+
+            def value(masks, slopes=slopes, triple=triple, pair=pair):
+                odd = masks[:, triple].sum(axis=1) % 2
+                return masks @ slopes + odd + masks[:, pair].all(axis=1)
+
+            masks = drawn(10, 400, seed)
+            noisy = value(masks) + 0.02 * rng.normal(size=len(masks))
+            noise = np.full((len(masks), 1), 0.02**2)
+            low, high = fit_interactions(
+                table_of(masks, noisy, variances=noise)
+            ).confidence_interval()
+            truth = fit_interactions(table_of(everything(10), value(everything(10)))).values[0]
+            pairs = np.triu_indices(10, 1)
+            held.append(((low[0] <= truth) & (truth <= high[0]))[pairs].mean())
+        shares.append(np.mean(held))
+    assert shares[0] >= 0.95 > shares[1]
 
 
 def test_errors_cover_and_shrink():

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MOST_UNITS = 256
 """More units have more pairs than anyone reads: the covariances would not fit in memory."""
 
+RULE_OF_THREE = 3.0
+
 INFLATION = 0.5
 """Variances are multiplied by 1 + INFLATION n / P: the hyperparameters are not known either."""
 
@@ -121,7 +123,10 @@ def _fit_output(pairs: Halves, output: int, relevances: FloatArray) -> _Output:
     scale = float(np.sqrt(np.square(even).mean()))
     values = variances = np.zeros((n_units, n_units))
     unexplained = 0.0
-    if scale > ROUNDING * largest:
+    if scale <= ROUNDING * largest:
+        variances = np.full((n_units, n_units), _of_constant(odd) ** 2)
+        np.fill_diagonal(variances, 0.0)
+    else:
         noise = float(pairs.noise[output]) / scale**2
         targets = torch.from_numpy(even / scale)
         fit = fit_even(masks, targets, relevant, noise)
@@ -138,11 +143,27 @@ def _fit_output(pairs: Halves, output: int, relevances: FloatArray) -> _Output:
     scale = float(np.sqrt(np.square(odd).mean()))
     if scale > ROUNDING * largest:
         targets = torch.from_numpy(odd / scale)
-        kernel, nugget = odd_process(masks, targets, relevant)
+        noise = float(pairs.noise[output]) / scale**2
+        kernel, nugget = odd_process(masks, targets, relevant, noise)
         sets = candidates(strength, 3)
         terms += terms_of_sets(kernel, nugget, targets, masks, sets, scale=scale, has_mean=False)
     terms.sort(key=lambda term: -abs(term.value))
     return _Output(values, variances, unexplained, tuple(terms))
+
+
+def _of_constant(odd: FloatArray) -> float:
+    """Return a standard error of interactions where ½[v(S) + v(N∖S)] is the same for all pairs.
+
+    Of many different scores that shows that the game is additive. Labels can do so by chance: with
+    a confidence of 95%, less than 3 in P of the other pairs differ (the rule of three), by no more
+    than the largest |½[v(S) - v(N∖S)]|; an interaction is a mean of sums of four.
+    """
+    n_pairs = len(odd)
+    largest = float(np.abs(odd).max(initial=0.0))
+    n_levels = len(np.unique(np.round(np.abs(odd) / (largest or 1.0), 9)))
+    if n_levels > n_pairs // 2:
+        return 0.0
+    return 4.0 * largest * RULE_OF_THREE / n_pairs / 2.0
 
 
 def _square(pairs: torch.Tensor, n_units: int) -> FloatArray:

@@ -22,8 +22,9 @@ class Term:
     units : tuple of int
         The units, in order.
     value : float
-        The Shapley interaction index of these units: how much they are worth together, beyond
-        what every smaller set of them is worth.
+        The Banzhaf interaction index of these units, (-2)^k times the Walsh coefficient of k of
+        them: how much they are worth together beyond what their smaller sets are worth, the mean
+        over all coalitions of the others (Grabisch & Roubens 1999).
     std_error : float
         Its standard error.
     """

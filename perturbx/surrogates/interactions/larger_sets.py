@@ -8,6 +8,7 @@ import torch
 
 from perturbx.odd_kernels import isotropic_kernel
 from perturbx.surrogates.gaussian.model_grid import distances
+from perturbx.surrogates.interactions.even_process import STEPS_TO_NOISE
 from perturbx.surrogates.interactions.interactions import Term
 from perturbx.surrogates.interactions.sparse_terms import Conditioned, strong_terms
 
@@ -85,7 +86,7 @@ def terms_of_sets(
 
 
 def odd_process(
-    masks: torch.Tensor, values: torch.Tensor, relevances: torch.Tensor
+    masks: torch.Tensor, values: torch.Tensor, relevances: torch.Tensor, noise: float
 ) -> tuple[torch.Tensor, float]:
     """Return kernel and nugget of the likeliest process of main effects and isotropic orders.
 
@@ -97,6 +98,8 @@ def odd_process(
         The odd half of the game.
     relevances : torch.Tensor, (n,)
         Absolute Shapley values.
+    noise : float
+        The variance of the values that is noise; a nugget holds it at least.
     """
     n_units = masks.shape[1]
     signs = 1.0 - 2.0 * masks.to(torch.float64)
@@ -111,8 +114,11 @@ def odd_process(
         squares, vectors = torch.linalg.eigh(kernel)
         along = (vectors.mT @ values).square()
         for nugget in NUGGETS:
-            shifted = squares.clamp_min(0.0) + nugget
-            scale = (along / shifted).mean()
+            scale = torch.tensor(torch.inf)
+            for _ in range(STEPS_TO_NOISE if noise else 1):
+                nugget = max(nugget, noise / float(scale))
+                shifted = squares.clamp_min(0.0) + nugget
+                scale = (along / shifted).mean()
             nll = float(0.5 * (len(values) * scale.log() + shifted.log().sum()))
             if best is None or nll < best[0]:
                 best = nll, kernel, nugget
