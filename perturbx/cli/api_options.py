@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from perturbx.cli.outputs import check_folder_of
+from perturbx.cli.outputs import check_writable
 from perturbx.exceptions import ArgumentError
 
 PANEL = "A model behind an API"
@@ -132,7 +132,7 @@ def check_api_files(
         if option != "record" and cache is None:
             raise typer.BadParameter("needs a --cache for the answers", param_hint=f"--{option}")
         if option != "batch-in":
-            check_folder_of(file, f"--{option}")
+            check_writable(file, f"--{option}")
 
 
 def chosen_model(name: str, *, about: Mapping[str, Any] | None = None, **options: Any) -> Any:

@@ -25,7 +25,7 @@ from perturbx.cli.api_options import (
     TokensPerMinuteOption,
     chosen_model,
 )
-from perturbx.cli.messages import reporting, say
+from perturbx.cli.messages import FAILED, reporting, say
 from perturbx.cli.options import (
     HOW,
     RESULTS,
@@ -37,7 +37,7 @@ from perturbx.cli.options import (
     SeedOption,
     number_or_name,
 )
-from perturbx.cli.outputs import check_folder_of
+from perturbx.cli.outputs import check_writable, is_written
 from perturbx.cli.python_model import is_python_model, load_python_model
 
 if TYPE_CHECKING:
@@ -253,12 +253,12 @@ def audit(
             raise typer.BadParameter(f"there is no file {data}", param_hint="DATA")
         paths = output_file or []
         for path in paths:
-            check_folder_of(path, "--output-file")
             if path.suffix.lower() not in _FORMAT_OF_SUFFIX:
                 raise typer.BadParameter(
                     f"expected a name that ends in .html, .json or .md; got {path}",
                     param_hint="--output-file",
                 )
+            check_writable(path, "--output-file")
         if not group and not lexicon:
             raise typer.BadParameter(
                 "say which groups: a column (--group NAME), or words in the texts "
@@ -318,15 +318,16 @@ def audit(
             typer.echo(str(chosen.estimate_cost_of_file(data, **columns)))
             return
         report = chosen.fit_file(data, **columns).report_
-        for path in paths:
-            path.write_text(_RENDERERS[_FORMAT_OF_SUFFIX[path.suffix.lower()]](report), "utf-8")
+        done = [path for path in paths if _is_written(report, path)]
         _print(report, output)
         lines = _closed(gates, report, confident)
     if not quiet:
-        for path in paths:
+        for path in done:
             say(f"wrote {path}")
     for line in lines:
         say(line)
+    if len(done) < len(paths):
+        raise typer.Exit(FAILED)
     if lines:
         raise typer.Exit(GATE_CLOSED)
 
@@ -343,6 +344,11 @@ def _closed(gates: list[Gate], report: FairnessReport, confident: bool) -> list[
     return [
         f"failed: {line}" for gate in gates for line in gate.failures(report, confident=confident)
     ]
+
+
+def _is_written(report: FairnessReport, path: Path) -> bool:
+    content = _RENDERERS[_FORMAT_OF_SUFFIX[path.suffix.lower()]](report)
+    return is_written(lambda: path.write_text(content, "utf-8"), "--output-file")
 
 
 def _print(report: FairnessReport, output: AuditFormat) -> None:

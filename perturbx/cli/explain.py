@@ -32,7 +32,7 @@ from perturbx.cli.api_options import (
     chosen_model,
 )
 from perturbx.cli.inputs import DEFAULT_COLUMN, read_texts
-from perturbx.cli.messages import reporting, say
+from perturbx.cli.messages import FAILED, reporting, say
 from perturbx.cli.options import (
     BUDGETS,
     HOW,
@@ -52,7 +52,7 @@ from perturbx.cli.options import (
     number_or_name,
     outputs_of,
 )
-from perturbx.cli.outputs import check_folder_of, choose_format, write_results
+from perturbx.cli.outputs import check_writable, is_written, write_results
 from perturbx.cli.tables import explain_and_save, load_tables, prepare_tables
 from perturbx.typing import Link
 
@@ -189,7 +189,7 @@ def explain(
     with reporting():
         given = read_texts(texts or [], input_file, column)
         if output_file is not None:
-            check_folder_of(output_file, "--output-file")
+            check_writable(output_file, "--output-file")
         if save_table is not None and not estimate:
             prepare_tables(save_table, len(given))
         paid = None if resume is None else load_tables(resume, given)
@@ -247,14 +247,21 @@ def explain(
 
             say(f"{write_batch(batch_out, chosen, given):,} requests in {batch_out}")
             return
-        results = explain_and_save(lambda: chosen.explain(given, tables=paid), save_table)
-        if record is not None:
+        results, is_saved = explain_and_save(lambda: chosen.explain(given, tables=paid), save_table)
+        is_recorded = True
+        if (to := record) is not None:
             from perturbx.explainers.api_record import write_record
 
-            write_record(record, chosen, results, given, with_prompts=record_prompts)
-        write_results(results, choose_format(output, output_file), output_file)
+            is_recorded = is_written(
+                lambda: write_record(to, chosen, results, given, with_prompts=record_prompts),
+                "--record",
+            )
+        is_out = write_results(results, output, output_file)
     if not quiet:
-        for path in filter(None, (output_file, save_table, record)):
+        done = ((output_file, is_out), (save_table, is_saved), (record, is_recorded))
+        for path in (path for path, was_written in done if path and was_written):
             say(f"wrote {path}")
         if not isinstance(asked, str):
             say(str(asked.model.spending))
+    if not (is_out and is_saved and is_recorded):
+        raise typer.Exit(FAILED)

@@ -25,7 +25,7 @@ from perturbx.cli.api_options import (
     read_template,
 )
 from perturbx.cli.inputs import read_records
-from perturbx.cli.messages import reporting, say
+from perturbx.cli.messages import FAILED, reporting, say
 from perturbx.cli.options import (
     BUDGETS,
     HOW,
@@ -44,7 +44,7 @@ from perturbx.cli.options import (
     TopKOption,
     number_or_name,
 )
-from perturbx.cli.outputs import check_folder_of, choose_format, write_results
+from perturbx.cli.outputs import check_writable, write_results
 from perturbx.cli.tables import explain_and_save, load_tables, prepare_tables
 from perturbx.exceptions import ArgumentError
 
@@ -211,7 +211,7 @@ def explain_prompt(
         given = _records(prompts or [], input_file, response)
         made = None if template is None else read_template(template, "--template")
         if output_file is not None:
-            check_folder_of(output_file, "--output-file")
+            check_writable(output_file, "--output-file")
         if save_table is not None and not estimate:
             prepare_tables(save_table, len(given))
         paid = None if resume is None else load_tables(resume, None)
@@ -263,15 +263,18 @@ def explain_prompt(
         if estimate:
             typer.echo(str(explainer.estimate_cost(asked, **said)))
             return
-        results = explain_and_save(
+        results, is_saved = explain_and_save(
             lambda: explainer.explain(asked, tables=paid, **said), save_table
         )
-        write_results(results, choose_format(output, output_file), output_file)
+        is_out = write_results(results, output, output_file)
     if not quiet:
-        for path in filter(None, (output_file, save_table)):
+        done = ((output_file, is_out), (save_table, is_saved))
+        for path in (path for path, was_written in done if path and was_written):
             say(f"wrote {path}")
         if not isinstance(asked_of, str):
             say(str(asked_of.model.spending))
+    if not (is_out and is_saved):
+        raise typer.Exit(FAILED)
 
 
 def _records(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import typer
+
+from perturbx.cli.messages import say
+from perturbx.exceptions import PerturbxError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,39 +44,82 @@ def choose_format(chosen: Format | None, path: Path | None) -> Format:
     return "terminal" if path is None else _FORMAT_OF_SUFFIX.get(path.suffix.lower(), "terminal")
 
 
-def check_folder_of(path: Path, option: str) -> None:
-    """Raise a usage error where a file cannot be written because its folder is missing."""
+def check_writable(path: Path, option: str) -> None:
+    """Raise a usage error where a file cannot be written, before anything is paid for.
+
+    A file that is there keeps its content, and none is left where there was none.
+    """
     if not path.parent.is_dir():
         raise typer.BadParameter(f"the folder {path.parent} is missing", param_hint=option)
+    try:
+        if path.is_file():
+            path.open("ab").close()
+        elif not path.exists():
+            new = path.resolve()  # of a link to nothing, the link itself has to stay
+            new.open("xb").close()
+            new.unlink()
+        # To open a named pipe would wait for its reader, and end what it reads.
+        elif path.is_dir() or not os.access(path, os.W_OK):
+            raise PermissionError(None, "it is a folder" if path.is_dir() else "no permission")
+    except OSError as error:
+        raise _not_written(path, error, option) from error
 
 
-def write_results(explanations: Explanations, output: Format, path: Path | None) -> None:
-    """Write the explanations to a file, or to standard output.
+def check_takes_files(folder: Path, option: str) -> None:
+    """Raise a usage error where no new file can be written to a folder that is there."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _not_written(folder, error, option) from error
+
+
+def _not_written(path: Path, error: OSError, option: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{path} cannot be written ({error.strerror})", param_hint=option)
+
+
+def is_written(write: Callable[[], object], option: str) -> bool:
+    """Write what was paid for; where that fails, say so and return False: the rest goes on."""
+    try:
+        write()
+    except (PerturbxError, OSError) as error:
+        say(f"error: {option}: {error}")
+        return False
+    return True
+
+
+def write_results(explanations: Explanations, output: Format | None, path: Path | None) -> bool:
+    """Write the explanations to a file, or to standard output; say whether the file was written.
+
+    Where it cannot be written, they are printed as they are without one.
 
     Parameters
     ----------
     explanations : Explanations
         What is written.
-    output : {"terminal", "json", "html", "csv"}
+    output : {"terminal", "json", "html", "csv"}, optional
         Coloured text; an object a line and text, as `Explanation.from_json` reads it; one page;
-        a row per text, unit and output.
+        a row per text, unit and output. By default what the name of the file tells.
     path : Path, optional
         The file; standard output by default.
     """
-    if output == "terminal" and path is None:
+    chosen = choose_format(output, path)
+    if path is not None:
+        content = _RENDERERS[chosen](explanations).encode()
+        if is_written(lambda: path.write_bytes(content), "--output-file"):
+            return True
+        write_results(explanations, output, None)
+        return False
+    if chosen == "terminal":
         from rich.console import Console
 
         _print(explanations, Console())
         typer.get_text_stream("stdout").flush()
-        return
-    content = _RENDERERS[output](explanations).encode()
-    if path is not None:
-        path.write_bytes(content)
-        return
+        return True
     stdout = typer.get_binary_stream("stdout")
-    stdout.write(content)
+    stdout.write(_RENDERERS[chosen](explanations).encode())
     # A closed pipe must be met here, not when Python exits and can only complain.
     stdout.flush()
+    return True
 
 
 def _print(explanations: Explanations, console: Console) -> None:

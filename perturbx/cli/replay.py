@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from perturbx.cli.inputs import DEFAULT_COLUMN, read_texts
-from perturbx.cli.messages import reporting, say
+from perturbx.cli.messages import FAILED, reporting, say
 from perturbx.cli.options import OutputFileOption, OutputOption, QuietOption
-from perturbx.cli.outputs import check_folder_of, choose_format, write_results
+from perturbx.cli.outputs import check_writable, write_results
 
 EXAMPLES = """
 Examples:
@@ -47,11 +47,15 @@ def replay(
     """Make the explanations of a record anew, out of its raw answers, and check that they agree."""
     with reporting():
         if output_file is not None:
-            check_folder_of(output_file, "--output-file")
+            check_writable(output_file, "--output-file")
         given = read_texts(texts or [], input_file, column) if texts or input_file else None
         from perturbx.explainers.api_record import replay_record
 
         results = replay_record(record, *([] if given is None else [given]))
-        write_results(results, choose_format(output, output_file), output_file)
+        is_out = write_results(results, output, output_file)
     if not quiet:
         say("the values of the record follow from its answers")
+        if output_file is not None and is_out:
+            say(f"wrote {output_file}")
+    if not is_out:
+        raise typer.Exit(FAILED)

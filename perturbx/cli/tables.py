@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from perturbx.cli.messages import say
-from perturbx.cli.outputs import check_folder_of
+from perturbx.cli.outputs import check_takes_files, check_writable, is_written
 from perturbx.exceptions import ArgumentError, Interrupted, ScoringError
 
 if TYPE_CHECKING:
@@ -36,14 +36,21 @@ def prepare_tables(path: Path, n_texts: int) -> None:
                 f"that does not end in {SUFFIX})",
                 param_hint="--save-table",
             )
-        check_folder_of(path, "--save-table")
+        check_writable(path, "--save-table")
+        check_takes_files(path.parent, "--save-table")
     elif path.exists() and not path.is_dir():
         raise typer.BadParameter(
             f"{path} is a file that does not end in {SUFFIX}, so it must be a folder",
             param_hint="--save-table",
         )
     else:
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise typer.BadParameter(
+                f"{path} cannot be made ({error.strerror})", param_hint="--save-table"
+            ) from error
+        check_takes_files(path, "--save-table")
         others = {file.name for file in path.glob(f"*{SUFFIX}")} - set(_names(n_texts))
         if others:
             raise typer.BadParameter(
@@ -118,16 +125,22 @@ def _tables_of_json(path: Path) -> list[ScoreTable]:
     return [ScoreTable.from_dict(json.loads(line)["table"]) for line in lines if line.strip()]
 
 
-def explain_and_save(explain: Callable[[], Explanations], save_table: Path | None) -> Explanations:
-    """Return what `explain` gives, and save every score paid for, whether it ends well or not."""
+def explain_and_save(
+    explain: Callable[[], Explanations], save_table: Path | None
+) -> tuple[Explanations, bool]:
+    """Return what `explain` gives, and whether its tables could be saved where they were to be.
+
+    Every score paid for is saved, whether it ends well or not.
+    """
     try:
         explanations = explain()
     except (ScoringError, Interrupted) as failure:
         n_scored = sum(len(table) for table in failure.tables)
-        if save_table is not None and n_scored:
-            save_tables(failure.tables, save_table)
+        if save_table is not None and n_scored and _are_saved(failure.tables, save_table):
             say(f"saved the {n_scored} scores of the unfinished run to {save_table}")
         raise
-    if save_table is not None:
-        save_tables(explanations.tables, save_table)
-    return explanations
+    return explanations, save_table is None or _are_saved(explanations.tables, save_table)
+
+
+def _are_saved(tables: Sequence[ScoreTable], path: Path) -> bool:
+    return is_written(lambda: save_tables(tables, path), "--save-table")

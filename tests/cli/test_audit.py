@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -84,6 +85,22 @@ def test_gates(folder, condition, model, confident, code):
     done = audit(folder, "--fail-if", condition, *more, model=model)
     assert done.exit_code == code, done.stderr
     assert ("failed: " in done.stderr) == (code == 3)
+
+
+def test_a_report_that_cannot_be_written_is_printed(folder, monkeypatch):
+    (folder / "kept.json").mkdir()
+    early = audit(folder, "-o", "kept.json", model="no_such_model")
+    assert (early.exit_code, early.stdout) == (2, "")
+    assert "--output-file" in early.stderr
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    late = audit(folder, "-o", "report.html")
+    assert late.exit_code == 1
+    assert "man" in late.stdout
+    assert "error: --output-file: [Errno 28]" in late.stderr
 
 
 def test_json_goes_to_standard_output(folder):

@@ -208,3 +208,24 @@ def test_records_and_batches_on_the_command_line(serve, tmp_path):
     assert other.exit_code == 1
     assert "error: texts: the record" in other.stderr
     assert run(*options, "--batch-out", tmp_path / "q.jsonl").exit_code == 2  # without a cache
+
+
+def test_a_record_that_cannot_be_written_loses_no_result(serve, tmp_path, monkeypatch):
+    server = serve()
+    options = ["explain", "-m", "openai:m", "--base-url", server.base_url, "--seed", 0, "so so"]
+    options += ["--labels", "positive,negative", "--method", "label_log_probs", "--budget", 8]
+    (tmp_path / "folder").mkdir()
+    early = run(*options, "--record", tmp_path / "folder")
+    assert early.exit_code == 2
+    assert "--record" in early.stderr
+    assert server.stats().get("requests", 0) == 0
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("perturbx.explainers.api_record.write_record", full)
+    late = run(*options, "--record", tmp_path / "r.jsonl")
+    assert late.exit_code == 1
+    assert "so" in late.stdout
+    assert "error: --record: [Errno 28]" in late.stderr
+    assert "wrote" not in late.stderr
