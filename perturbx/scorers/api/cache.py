@@ -79,8 +79,8 @@ class AnswerCache:
     Raises
     ------
     ArgumentError
-        If the file is not such a cache (it is then left as it is), its folder does not exist, or
-        it does not exist itself and `must_exist`.
+        If the file is not such a cache (it is then left as it is) or cannot be opened, its folder
+        does not exist, or it does not exist itself and `must_exist`.
     """
 
     def __init__(
@@ -97,6 +97,9 @@ class AnswerCache:
             self._database = sqlite3.connect(
                 self.path, timeout=WAIT, isolation_level=None, check_same_thread=False
             )
+        except sqlite3.Error as error:
+            raise ArgumentError(f"cache: {self.path!r} cannot be opened ({error})") from error
+        try:
             self._check(must_exist)
             # Written ahead, so that readers never wait; a commit survives the process at once,
             # and the machine from the next checkpoint on.
@@ -105,9 +108,10 @@ class AnswerCache:
             self._database.execute(SCHEMA)
         except sqlite3.DatabaseError as error:
             self._database.close()
-            raise ArgumentError(
-                f"cache: {self.path!r} is not a cache of answers ({error})"
-            ) from error
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+            is_foreign = code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB)
+            fault = "is not a cache of answers" if is_foreign else "cannot be opened"
+            raise ArgumentError(f"cache: {self.path!r} {fault} ({error})") from error
 
     def _check(self, must_exist: bool) -> None:
         """Raise a `sqlite3.DatabaseError` for what is no cache, before anything is written."""

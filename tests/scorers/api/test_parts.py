@@ -1,6 +1,8 @@
 """The small parts, each by its law: limits a minute, limits at once, prices, pauses, cache."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -154,6 +156,21 @@ def test_a_cache_gives_back_what_it_got(asked):
     assert [found[q.key]["number"] for q in questions] == list(range(len(questions)))
     assert len(list(cache.export())) == len(cache) == cache.info().n_answers == len(questions)
     assert cache.clear(model="m") == len(questions)
+
+
+@pytest.mark.parametrize("path", [".", "/proc/no.sqlite"])
+def test_a_cache_that_cannot_be_opened_is_told_of(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match=r"^cache: .* (cannot be opened|there is no folder)"):
+        AnswerCache(path)
+
+
+def test_a_cache_that_is_being_written_is_none_the_less_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("perturbx.scorers.api.cache.WAIT", 0.01)
+    with closing(sqlite3.connect(tmp_path / "c.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ArgumentError, match=r"cannot be opened \(database is locked\)"):
+            AnswerCache(tmp_path / "c.sqlite")
 
 
 def test_a_cache_needs_its_folder(tmp_path):
