@@ -269,27 +269,26 @@ def audit(
         from perturbx.fairness import FairnessAudit, Gate
 
         gates = [Gate.read(condition) for condition in fail_if or []]
-        asked: Any
+        # Of an object of the user's own, too, it refuses options that have no meaning for it.
+        asked = chosen_model(
+            model,
+            base_url=base_url,
+            labels=labels,
+            template_file=prompt_template,
+            system=system,
+            method=method,
+            n_samples=samples,
+            max_calls=max_calls,
+            max_tokens=max_tokens,
+            max_cost=max_cost,
+            prices=prices,
+            concurrency=concurrency,
+            requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
+            cache=cache,
+        )
         if is_python_model(model):
             asked = load_python_model(model)
-        else:
-            asked = chosen_model(
-                model,
-                base_url=base_url,
-                labels=labels,
-                template_file=prompt_template,
-                system=system,
-                method=method,
-                n_samples=samples,
-                max_calls=max_calls,
-                max_tokens=max_tokens,
-                max_cost=max_cost,
-                prices=prices,
-                concurrency=concurrency,
-                requests_per_minute=requests_per_minute,
-                tokens_per_minute=tokens_per_minute,
-                cache=cache,
-            )
         chosen = FairnessAudit(
             asked,
             groups=lexicon or None,

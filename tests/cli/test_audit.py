@@ -125,6 +125,22 @@ def test_estimate_calls_nothing(folder):
     assert done.stdout.startswith("at most ")
 
 
+@pytest.mark.parametrize("model", ["default", "python:my_models:biased"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--base-url", "http://x/v1"), ("--labels", "a,b"), ("--prompt-template", "data.csv")),
+        *(("--system", "be kind"), ("--method", "votes"), ("--samples", 3), ("--max-calls", 3)),
+        *(("--max-tokens", 3), ("--max-cost", 1), ("--prices", "1,2"), ("--concurrency", 2)),
+        *(("--requests-per-minute", 9), ("--tokens-per-minute", 9), ("--cache", "c.sqlite")),
+    ],
+)
+def test_options_for_an_api_are_refused_with_other_models(folder, model, option, value):
+    done = perturbx("audit", "data.csv", "--group", "about", "-m", model, option, value)
+    assert done.exit_code == 2
+    assert f"Invalid value for {option}:" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
