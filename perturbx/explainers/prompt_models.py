@@ -120,6 +120,9 @@ class ApiPrompts:
         from perturbx.scorers.api.prompting import PromptTemplate
 
         provider = self.model.provider
+        if not provider.can_echo:
+            # They will be compared: a package that this needs is missed before they are paid for.
+            self.scorer(None, None).asked.similarity(provider)
         template = PromptTemplate(is_marked=provider.is_chat)
         questions = [
             provider.question(

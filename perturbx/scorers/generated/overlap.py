@@ -25,6 +25,11 @@ class Rouge:
     ----------
     kind : {"rouge1", "rouge2", "rougeL"}, default="rougeL"
         Single words, pairs of neighbours, or the longest common subsequence.
+
+    Raises
+    ------
+    MissingExtraError
+        The extra ``text`` is not installed.
     """
 
     kind: RougeKind = "rougeL"
@@ -35,6 +40,7 @@ class Rouge:
             raise ArgumentError(
                 f"kind: expected one of {', '.join(get_args(RougeKind))}, got {self.kind!r}"
             )
+        _rouge_scorer()  # what is missing is told before answers are paid for
 
     @property
     def name(self) -> str:
@@ -43,11 +49,7 @@ class Rouge:
 
     def __call__(self, reference: str, texts: Sequence[str]) -> FloatArray:
         """Return the score of each text beside the reference, ``(m,)``."""
-        try:
-            from rouge_score.rouge_scorer import RougeScorer
-        except ImportError as error:
-            raise MissingExtraError("rouge-score", "text") from error
-        scorer = RougeScorer([self.kind], tokenizer=_Words())
+        scorer = _rouge_scorer().RougeScorer([self.kind], tokenizer=_Words())
         return np.array([scorer.score(reference, own)[self.kind].fmeasure for own in texts])
 
 
@@ -64,10 +66,18 @@ class Bleu:
 
     Between 0 and 1. In scripts without spaces letters count as words, so that nothing has to be
     downloaded. Not a probability.
+
+    Raises
+    ------
+    MissingExtraError
+        The extra ``text`` is not installed.
     """
 
     name: ClassVar[str] = "bleu"
     is_probability: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _sacrebleu()
 
     def __call__(self, reference: str, texts: Sequence[str]) -> FloatArray:
         """Return the score of each text beside the reference, ``(m,)``."""
@@ -82,16 +92,32 @@ class ChrF:
     """chrF, the F-measure of shared runs of letters (Popović 2015), by ``sacrebleu``.
 
     Between 0 and 1; the same in every script. Not a probability.
+
+    Raises
+    ------
+    MissingExtraError
+        The extra ``text`` is not installed.
     """
 
     name: ClassVar[str] = "chrf"
     is_probability: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _sacrebleu()
 
     def __call__(self, reference: str, texts: Sequence[str]) -> FloatArray:
         """Return the score of each text beside the reference, ``(m,)``."""
         metric = _sacrebleu().CHRF()
         scores = [metric.sentence_score(own, [reference]) for own in texts]
         return np.array([score.score / 100.0 for score in scores])
+
+
+def _rouge_scorer() -> Any:
+    try:
+        import rouge_score.rouge_scorer
+    except ImportError as error:
+        raise MissingExtraError("rouge-score", "text") from error
+    return rouge_score.rouge_scorer
 
 
 def _sacrebleu() -> Any:

@@ -1,10 +1,12 @@
 """Prompts to a model behind an API: labels, responses, chats, contexts."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import perturbx as px
-from perturbx.exceptions import ArgumentError, CapabilityError
+from perturbx.exceptions import ArgumentError, CapabilityError, MissingExtraError
 from perturbx.scorers.api import ApiModel, ApiScorer
 
 pytestmark = pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
@@ -112,3 +114,15 @@ def test_an_explainer_of_prompts_is_cloned_and_estimates(serve):
     estimate = explainer.estimate_cost([CHAT])
     assert estimate.most_calls == 8
     assert "requests" not in server.stats()
+
+
+@pytest.mark.parametrize("responses", [None, ["so good"]])
+@pytest.mark.parametrize("kind", [px.PromptExplainer, px.ContextExplainer])
+def test_a_package_that_is_missing_is_told_before_any_call(serve, monkeypatch, kind, responses):
+    server = serve()
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)
+    explainer = kind(px.ApiModel("openai:m", base_url=server.base_url), progress=False)
+    given = [["So good. So bad."]] + [["Why?"]] * (kind is px.ContextExplainer)
+    with pytest.raises(MissingExtraError, match=r"perturbx\[text\]"):
+        explainer.explain(*given, responses=responses)
+    assert server.stats().get("requests", 0) == 0

@@ -1,5 +1,7 @@
 """Generated texts compared with the original answer."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -51,10 +53,12 @@ def test_words_of_scripts_with_and_without_spaces():
     assert overlap_tokens("น้ำ") == ["น้", "ำ"]
 
 
-def test_a_missing_package_names_its_extra(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "rouge_score.rouge_scorer", None)
+@pytest.mark.parametrize("kind", [Rouge, Bleu, ChrF])
+def test_a_missing_package_names_its_extra_before_there_is_an_answer(monkeypatch, kind):
+    for module in ("rouge_score.rouge_scorer", "sacrebleu.metrics"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtraError, match=r"perturbx\[text\]"):
-        Rouge()("a", ["b"])
+        kind()
 
 
 def test_a_cosine_of_any_embedding():
