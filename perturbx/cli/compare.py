@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from perturbx.cli.messages import reporting
+from perturbx.exceptions import TableError
 
 if TYPE_CHECKING:
     from perturbx.fairness import FairnessReport
@@ -63,7 +64,10 @@ def _read(path: Path) -> FairnessReport:
     if not path.is_file():
         raise typer.BadParameter(f"there is no file {path}")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{path} is not UTF-8 ({error})") from None
-    return FairnessReport.from_json(text)
+    try:
+        return FairnessReport.from_json(text)
+    except TableError as error:
+        raise TableError(f"{path} is no report of an audit ({error})") from error

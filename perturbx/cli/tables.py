@@ -121,7 +121,7 @@ def _tables_of_json(path: Path) -> list[ScoreTable]:
     from perturbx.score_table import ScoreTable
 
     # str.splitlines would also cut at line separators inside a JSON string.
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
     return [ScoreTable.from_dict(json.loads(line)["table"]) for line in lines if line.strip()]
 
 

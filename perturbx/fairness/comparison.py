@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _KEYS: Final = ("attribute", "outcome", "metric", "kind", "group_a", "group_b")
 _PAIR: Final = ("attribute", "outcome", "group_a", "group_b")
+_PARTS: Final = {
+    "attributes": ["attribute"],
+    "outcomes": ["outcome"],
+    "groups": ["group_a", "group_b"],
+    "metrics": ["metric", "kind"],
+}
 N_DRAWS: Final = 1_000
 
 
@@ -104,10 +110,7 @@ def compare(first: FairnessReport, second: FairnessReport, *, level: float = 0.9
     known = [_with_errors(report.gaps)[kept] for report in (first, second)]
     both = known[0].merge(known[1], on=list(_KEYS), suffixes=("_1", "_2"))
     if not len(both):
-        names = [sorted(set(r.gaps["attribute"])) for r in (first, second)]
-        raise ArgumentError(
-            f"the reports have no gap in common; their attributes are {names[0]} and {names[1]}"
-        )
+        raise ArgumentError(f"the reports have no gap in common; {_first_difference(*known)}")
     is_ratio = both["kind"].to_numpy() == "ratio"
     size = {}
     for side, report in (("_1", first), ("_2", second)):
@@ -139,6 +142,23 @@ def compare(first: FairnessReport, second: FairnessReport, *, level: float = 0.9
         len(known[0]) - len(both),
         len(known[1]) - len(both),
     )
+
+
+def _first_difference(first: pd.DataFrame, second: pd.DataFrame) -> str:
+    """Return what tells the gaps of two reports apart, of those that are alike until there."""
+    if not (len(first) and len(second)):
+        return f"the {'second' if len(first) else 'first'} has none with an interval"
+    there: list[list[str]] = []
+    for name, keys in _PARTS.items():
+        joined = [gaps[keys].astype(str).agg(" / ".join, axis=1) for gaps in (first, second)]
+        there = [sorted(set(own)) for own in joined]
+        common = set(there[0]) & set(there[1])
+        if not common:
+            return f"their {name} are {there[0]} and {there[1]}"
+        first, second = (
+            gaps[own.isin(common)] for gaps, own in zip((first, second), joined, strict=True)
+        )
+    return "no two of them are of the same attribute, outcome, groups and metric"
 
 
 def _with_errors(gaps: pd.DataFrame) -> pd.DataFrame:

@@ -135,7 +135,7 @@ class FairnessReport:
             It is none.
         """
         try:
-            record = json.loads(text)
+            record = json.loads(text.removeprefix("\ufeff"))  # a mark that some editors put first
         except ValueError as error:
             raise TableError(f"text: is not JSON ({error})") from error
         return cls.from_dict(record)

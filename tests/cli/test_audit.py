@@ -178,8 +178,15 @@ def test_two_audits_compared(folder):
     table = perturbx("compare", "biased.json", "fair.json", "--output", "csv").stdout
     assert table.startswith("attribute,outcome,metric,kind,group_a,group_b,first,second,change")
     assert perturbx("compare", "nowhere.json", "fair.json").exit_code == 2
-    (folder / "odd.json").write_text("{}", encoding="utf-8")
-    assert perturbx("compare", "odd.json", "fair.json").exit_code == 1
+    for name, content in (("odd.json", "{}"), ("page.json", "<p>")):
+        (folder / name).write_text(content, encoding="utf-8")
+        done = perturbx("compare", "fair.json", name)
+        assert done.exit_code == 1
+        assert done.stderr.startswith(f"error: {name} is no report of an audit (")
+    marked = (folder / "fair.json").read_text(encoding="utf-8")
+    assert px.FairnessReport.from_json("\ufeff" + marked).facts
+    (folder / "marked.json").write_text(marked, encoding="utf-8-sig")
+    assert perturbx("compare", "fair.json", "marked.json").exit_code == 0
     (folder / "latin.json").write_text('{"a": "é"}', encoding="latin-1")
     done = perturbx("compare", "fair.json", "latin.json")
     assert done.exit_code == 2

@@ -130,8 +130,25 @@ def test_a_level_is_between_0_and_1(level):
 
 def test_reports_of_other_things_have_nothing_in_common():
     other = report_of([("fnr", "difference", 0.1, 0.0, 0.2)])
-    with pytest.raises(ArgumentError, match=r"no gap in common; their attributes are \['g'\]"):
+    with pytest.raises(ArgumentError, match=r"no gap in common; their metrics are \['accuracy / d"):
         compare(report_of(GAPS), other)
+    with pytest.raises(ArgumentError, match="the second has none with an interval"):
+        compare(report_of(GAPS), report_of([]))
+
+
+@pytest.mark.parametrize(
+    ("cells", "what"),
+    [
+        ({"attribute": "h", "outcome": "p"}, r"attributes are \['g'\] and \['h'\]"),
+        ({"outcome": "p", "group_a": "c"}, r"outcomes are \['o'\] and \['p'\]"),
+        ({"group_a": "c"}, r"groups are \['a / b'\] and \['c / b'\]"),
+    ],
+)
+def test_the_first_thing_that_differs_is_named(cells, what):
+    first, second = report_of(GAPS), report_of(GAPS)
+    second.gaps[list(cells)] = list(cells.values())
+    with pytest.raises(ArgumentError, match=f"no gap in common; their {what}"):
+        compare(first, second)
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1))
