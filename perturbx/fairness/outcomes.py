@@ -230,10 +230,19 @@ def _task(
 def _check_numbers(labels: Sequence[Any]) -> None:
     texts = [value for value in labels if isinstance(value, str)]
     if texts:
+        # Of a file, one odd label makes strings of all the others.
+        odd = next((text for text in texts if not _is_number(text)), texts[0])
         raise ArgumentError(
-            f"y: a regression needs numbers; got {texts[0]!r} (task='classification' says that "
+            f"y: a regression needs numbers; got {odd!r} (task='classification' says that "
             f"they are classes)"
         )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _threshold(n_outputs: int, is_probability: bool, link: str, kind: str) -> float | None:

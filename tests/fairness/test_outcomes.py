@@ -153,6 +153,13 @@ def test_a_regression_keeps_its_numbers():
         chosen(MARGINS, ("0",), kind="value", y=["low", "high", "low"], task="regression")
 
 
+def test_the_one_label_that_is_no_number_is_named():
+    for y in (["0", "1", "maybe"], ["0", "1e3", "nan", "2"]):
+        odd = next(label for label in y if not label[0].isdigit())
+        with pytest.raises(ArgumentError, match=f"y: a regression needs numbers; got '{odd}'"):
+            chosen(MARGINS, ("0",), kind="value", y=y, task="regression")
+
+
 @given(st.floats(0.01, 0.99))
 def test_a_threshold_decides_from_itself_on(threshold):
     raw = np.array([[1 - threshold, threshold], [1, 0], [0, 1]])
