@@ -177,7 +177,7 @@ class PromptExplainer(ShapleyExplainer):
         ScoringError, Interrupted
             The model failed, or Ctrl-C; ``.tables`` holds what was paid for.
         """
-        scorer, masker, encodings = self._ready(prompts, responses, alternatives, self.outputs)
+        scorer, masker, encodings = self._ready(prompts, responses, alternatives)
         check_outputs_of_tables(tables, encodings)
         return self._explain_encoded(encodings, tables, scorer, masker)
 
@@ -203,7 +203,7 @@ class PromptExplainer(ShapleyExplainer):
             tokens go through a decoder. Behind an API also requests, tokens and money, without
             the one call a prompt for a response that the model makes first.
         """
-        outputs = self.outputs
+        outputs = None
         if responses is None and self.labels is None:
             # Parts of a response cost what the whole does.
             self._check_parameters()
@@ -220,9 +220,12 @@ class PromptExplainer(ShapleyExplainer):
         prompts: Sequence[Prompt],
         responses: Sequence[str] | None,
         alternatives: Sequence[str] | None,
-        outputs: Any,
+        outputs: Any = None,
     ) -> tuple[Scorer, Masker, list[Encoding]]:
-        """Return the prompts with their responses, ready for masking."""
+        """Return the prompts with their responses, ready for masking.
+
+        `outputs` are explained of the responses, by default those of the explainer.
+        """
         self._check_parameters()
         check_list(prompts)
         cut = [self._units_of(number, prompt) for number, prompt in enumerate(prompts)]
@@ -243,6 +246,7 @@ class PromptExplainer(ShapleyExplainer):
         answers = zip(responses, *([] if alternatives is None else [alternatives]), strict=True)
         answered = [with_responses(own, *given) for own, given in zip(cut, answers, strict=True)]
         encodings = encode_texts(answered, masker, scorer, self._players)
+        outputs = self.outputs if outputs is None else outputs
         if isinstance(outputs, str) and outputs in ("auto", "all"):
             outputs = "response"
         return (
@@ -265,7 +269,7 @@ class PromptExplainer(ShapleyExplainer):
         return said
 
     def _prepared(self, texts: Sequence[Any]) -> tuple[Scorer, Masker, list[Encoding]]:
-        return self._ready(texts, None, None, self.outputs)
+        return self._ready(texts, None, None)
 
     def _units_of(self, number: int, prompt: Prompt) -> Units:
         return units_of_prompt(
