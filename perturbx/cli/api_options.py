@@ -133,6 +133,8 @@ def check_api_files(
             raise typer.BadParameter("needs a --cache for the answers", param_hint=f"--{option}")
         if option != "batch-in":
             check_writable(file, f"--{option}")
+        elif not file.is_file():
+            raise typer.BadParameter(f"there is no file {file}", param_hint="--batch-in")
 
 
 def chosen_model(name: str, *, about: Mapping[str, Any] | None = None, **options: Any) -> Any:

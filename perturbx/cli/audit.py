@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
@@ -37,7 +38,7 @@ from perturbx.cli.options import (
     SeedOption,
     number_or_name,
 )
-from perturbx.cli.outputs import check_writable, is_written
+from perturbx.cli.outputs import check_results, is_written
 from perturbx.cli.python_model import is_python_model, load_python_model
 
 if TYPE_CHECKING:
@@ -258,7 +259,9 @@ def audit(
                     f"expected a name that ends in .html, .json or .md; got {path}",
                     param_hint="--output-file",
                 )
-            check_writable(path, "--output-file")
+            check_results(path)
+        if not paths:
+            check_results(None)
         if not group and not lexicon:
             raise typer.BadParameter(
                 "say which groups: a column (--group NAME), or words in the texts "
@@ -268,7 +271,10 @@ def audit(
         # It takes seconds to import: `--help` and a wrong option need not wait for it.
         from perturbx.fairness import FairnessAudit, Gate
 
+        if confident and not fail_if:
+            raise typer.BadParameter("is about a --fail-if; give one", param_hint="--confident")
         gates = [Gate.read(condition) for condition in fail_if or []]
+        _check_attributes(gates, group or (), lexicon or (), crossed=intersections)
         # Of an object of the user's own, too, it refuses options that have no meaning for it.
         asked = chosen_model(
             model,
@@ -336,6 +342,27 @@ def _label(typed: str | None) -> Any:
     from perturbx.fairness.audit_rows import as_numbers
 
     return None if typed is None else as_numbers([typed])[0]
+
+
+def _check_attributes(
+    gates: Sequence[Gate], columns: Sequence[str], lexicons: Sequence[str], *, crossed: bool
+) -> None:
+    """Raise a usage error, before anything is paid for, for gates on what is not audited."""
+    from perturbx.fairness.grouping import CROSSED
+    from perturbx.lexicons import as_lexicons
+
+    wanted = [gate.attribute for gate in gates if gate.attribute is not None]
+    if not wanted:
+        return
+    in_texts = [own.attribute for own in as_lexicons(lexicons)] if lexicons else []
+    known = list(dict.fromkeys([*columns, *in_texts]))
+    for name in wanted:
+        parts = name.split(CROSSED) if crossed else [name]
+        if name not in known and not (len(parts) == 2 and set(parts) <= set(known)):
+            raise typer.BadParameter(
+                f"{name!r} is not audited; expected one of {', '.join(map(repr, known))}",
+                param_hint="--fail-if",
+            )
 
 
 def _closed(gates: list[Gate], report: FairnessReport, confident: bool) -> list[str]:

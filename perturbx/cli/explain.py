@@ -52,8 +52,9 @@ from perturbx.cli.options import (
     number_or_name,
     outputs_of,
 )
-from perturbx.cli.outputs import check_writable, is_written, write_results
+from perturbx.cli.outputs import check_results, is_written, write_results
 from perturbx.cli.tables import explain_and_save, load_tables, prepare_tables
+from perturbx.exceptions import TableError
 from perturbx.typing import Link
 
 ExplainerName: TypeAlias = Literal["shapley", "partition", "lime", "lasso", "occlusion"]
@@ -188,8 +189,7 @@ def explain(
     most_tokens = number_or_name("--batch-tokens", batch_tokens, ("auto",))
     with reporting():
         given = read_texts(texts or [], input_file, column)
-        if output_file is not None:
-            check_writable(output_file, "--output-file")
+        check_results(output_file)
         if save_table is not None and not estimate:
             prepare_tables(save_table, len(given))
         paid = None if resume is None else load_tables(resume, given)
@@ -224,7 +224,10 @@ def explain(
         if batch_in is not None:
             from perturbx.explainers.api_batch import read_batch
 
-            say(str(read_batch(batch_in, asked.model)))
+            try:
+                say(str(read_batch(batch_in, asked.model)))
+            except TableError as error:
+                raise TableError(f"--batch-in: {str(error).removeprefix('path: ')}") from error
         chosen = make_explainer(
             explainer,
             asked,

@@ -44,7 +44,7 @@ from perturbx.cli.options import (
     TopKOption,
     number_or_name,
 )
-from perturbx.cli.outputs import check_writable, write_results
+from perturbx.cli.outputs import check_results, write_results
 from perturbx.cli.tables import explain_and_save, load_tables, prepare_tables
 from perturbx.exceptions import ArgumentError
 
@@ -210,8 +210,7 @@ def explain_prompt(
     with reporting():
         given = _records(prompts or [], input_file, response)
         made = None if template is None else read_template(template, "--template")
-        if output_file is not None:
-            check_writable(output_file, "--output-file")
+        check_results(output_file)
         if save_table is not None and not estimate:
             prepare_tables(save_table, len(given))
         paid = None if resume is None else load_tables(resume, None)

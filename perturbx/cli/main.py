@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -55,6 +55,9 @@ app.command("explain-prompt", epilog=prompts.EXAMPLES)(prompts.explain_prompt)
 
 def main() -> None:
     """Run the command line: the entry point."""
+    # The shell may have closed any of them; that results have a place is for `check_results`.
+    sys.stdin = sys.stdin or TextIOWrapper(BytesIO())
+    sys.stderr = sys.stderr or TextIOWrapper(BytesIO())
     if isinstance(sys.stdout, TextIOWrapper):
         # A terminal that lacks a character shows "?" for it instead of losing the results.
         sys.stdout.reconfigure(errors="replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,16 @@ def check_writable(path: Path, option: str) -> None:
         raise _not_written(path, error, option) from error
 
 
+def check_results(path: Path | None) -> None:
+    """Raise a usage error where results can be written neither to a file nor to standard output."""
+    if path is not None:
+        check_writable(path, "--output-file")
+    elif sys.stdout is None:
+        raise typer.BadParameter(
+            "standard output is closed; name a file", param_hint="--output-file"
+        )
+
+
 def check_takes_files(folder: Path, option: str) -> None:
     """Raise a usage error where no new file can be written to a folder that is there."""
     try:
@@ -107,7 +118,8 @@ def write_results(explanations: Explanations, output: Format | None, path: Path 
         content = _RENDERERS[chosen](explanations).encode()
         if is_written(lambda: path.write_bytes(content), "--output-file"):
             return True
-        write_results(explanations, output, None)
+        if sys.stdout is not None:
+            write_results(explanations, output, None)
         return False
     if chosen == "terminal":
         from rich.console import Console

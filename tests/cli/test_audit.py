@@ -87,6 +87,28 @@ def test_gates(folder, condition, model, confident, code):
     assert ("failed: " in done.stderr) == (code == 3)
 
 
+@pytest.mark.parametrize(
+    ("attribute", "crossed", "is_audited"),
+    [
+        ("about", False, True),
+        ("gender", False, True),
+        ("shoes", False, False),
+        ("about & gender", False, False),
+        ("about & gender", True, True),
+        ("about & shoes", True, False),
+    ],
+)
+def test_gates_on_what_is_not_audited_are_refused_before_any_call(
+    folder, attribute, crossed, is_audited
+):
+    gate = f"{attribute}: mean_score_difference > 0.9"
+    more = ["--intersections"] if crossed else []
+    model = "biased" if is_audited else "no_such_model"
+    done = audit(folder, "--lexicon", "gender", "--fail-if", gate, *more, model=model)
+    assert done.exit_code == (0 if is_audited else 2), done.stderr
+    assert is_audited or f"{attribute!r} is not audited" in " ".join(done.stderr.split())
+
+
 def test_a_report_that_cannot_be_written_is_printed(folder, monkeypatch):
     (folder / "kept.json").mkdir()
     early = audit(folder, "-o", "kept.json", model="no_such_model")
@@ -156,6 +178,7 @@ def test_options_for_an_api_are_refused_with_other_models(folder, model, option,
         (["data.csv", "--text", "post", "--group", "about", "-m", "python:json:x"], 1, "has no"),
         (["data.csv", "--text", "post", "--group", "about", "-m", "python:json"], 1, "MODULE:OBJ"),
         (["data.csv", "--group", "about", "--max-calls", "3"], 2, "behind an API"),
+        (["data.csv", "--group", "about", "--confident"], 2, "is about a --fail-if"),
     ],
 )
 def test_errors(folder, arguments, code, message):

@@ -9,10 +9,11 @@ import pytest
 import perturbx
 
 TEXT = "the plot is thin, but the acting is superb"
+COMMAND = [sys.executable, "-m", "perturbx"]
 
 
 def run(*arguments, **how):
-    command = [sys.executable, "-m", "perturbx", *arguments]
+    command = [*COMMAND, *arguments]
     return subprocess.run(command, capture_output=True, timeout=120, check=False, **how)
 
 
@@ -29,6 +30,29 @@ def test_a_closed_pipe_is_met_in_silence():
         process.stdout.close()
         assert process.stderr.read() == b""
         process.wait(timeout=120)
+
+
+def closed(stream, *arguments):
+    """Run the command with one of its three streams closed."""
+    command = [*COMMAND, *arguments]
+    code = f"import os; os.close({stream}); os.execv({command[0]!r}, {command!r})"
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=120, check=False, input=b""
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="streams are closed by their numbers")
+def test_streams_may_be_closed(tmp_path):
+    done = closed(1, "explain", TEXT)
+    assert done.returncode == 2
+    assert b"standard output is closed" in done.stderr
+    done = closed(1, "explain", TEXT, "-o", str(tmp_path / "page.html"))
+    assert (done.returncode, (tmp_path / "page.html").is_file()) == (0, True)
+    done = closed(2, "explain", TEXT, "--output", "json", "-o", str(tmp_path / "x.json"))
+    assert (done.returncode, done.stdout) == (0, b"")
+    done = closed(0, "explain")
+    assert done.returncode == 1
+    assert b"standard input is empty" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["explain", "--help"]])

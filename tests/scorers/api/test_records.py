@@ -208,6 +208,28 @@ def test_records_and_batches_on_the_command_line(serve, tmp_path):
     assert other.exit_code == 1
     assert "error: texts: the record" in other.stderr
     assert run(*options, "--batch-out", tmp_path / "q.jsonl").exit_code == 2  # without a cache
+    for name, code, said in (
+        ("no", 2, "for --batch-in: there is"),
+        ("t.txt", 1, "error: --batch-in: "),
+    ):
+        done = run(*options, *batch, "--batch-in", tmp_path / name)
+        assert (done.exit_code, said in done.stderr) == (code, True)
+
+
+def test_a_replay_of_other_texts_is_refused_whatever_the_record_holds(serve, tmp_path):
+    explainer = explainer_of(scorer_of(serve(), method="label_log_probs"), budget=20)
+    found = explainer.explain(TEXTS)
+    for with_prompts in (False, True):
+        path = tmp_path / f"{with_prompts}.jsonl"
+        px.write_record(path, explainer, found, TEXTS, with_prompts=with_prompts)
+        assert run("replay", path, *TEXTS).exit_code == 0
+        other = run("replay", path, "another text")
+        assert (other.exit_code, other.stdout) == (1, "")
+        assert "the record holds" in other.stderr
+    assert run("replay", path).exit_code == 0
+    done = run("replay", path, "-o", tmp_path / "x.html")
+    assert f"wrote {tmp_path / 'x.html'}" in done.stderr
+    assert run("replay", tmp_path / "no.jsonl").exit_code == 2
 
 
 def test_a_record_that_cannot_be_written_loses_no_result(serve, tmp_path, monkeypatch):
