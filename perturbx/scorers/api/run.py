@@ -39,6 +39,7 @@ class Run:
     is_shared: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     in_flight: set[asyncio.Task[None]] = field(default_factory=set)
+    held: list[tuple[Question, Answer] | None] = field(default_factory=list)
 
     def stop(self, failure: PerturbxError | None = None) -> None:
         """Begin no further call; those in flight come home, and those that wait need not."""
@@ -48,19 +49,20 @@ class Run:
             task.cancel()
 
     def gathered(self) -> list[tuple[Question, Answer]] | None:
-        """Return what has come, after waiting a moment for it; None at the end."""
+        """Return what has come, after waiting a moment for it; None at the end.
+
+        What an interrupt finds half gathered is there the next time.
+        """
         try:
-            first = self.out.get(timeout=MOMENT)
+            if None not in self.held:
+                self.held.append(self.out.get(timeout=MOMENT))
+                while self.held[-1] is not None:
+                    self.held.append(self.out.get_nowait())
         except queue.Empty:
-            return []
-        gathered = []
-        while first is not None:
-            gathered.append(first)
-            try:
-                first = self.out.get_nowait()
-            except queue.Empty:
-                return gathered
-        if gathered:
-            self.out.put(None)
-            return gathered
-        return None
+            pass
+        answers = [own for own in self.held if own is not None]
+        is_over = None in self.held
+        if is_over and not answers:
+            return None
+        self.held = [None] if is_over else []
+        return answers
