@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -18,6 +16,7 @@ from perturbx.exceptions import ArgumentError, TableError
 from perturbx.scorers.links import apply_link
 from perturbx.typing import FloatArray, IntArray, Link, MaskMatrix, ScoreKind, ScoreMatrix
 from perturbx.units.units import Units
+from perturbx.whole_files import whole_file
 
 FORMAT = "perturbx.ScoreTable/1"
 
@@ -296,14 +295,8 @@ class ScoreTable:
         """Write the table to one ``.npz`` file (arrays and JSON, no pickle); return its path."""
         record, arrays = self._split()
         target = Path(path)
-        # It takes its name only once it is whole: a table of that name is lost to no failure.
-        part = target.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            with part.open("wb") as file:
-                np.savez_compressed(file, record=np.array(json.dumps(record)), **arrays)
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole_file(target) as file:
+            np.savez_compressed(file, record=np.array(json.dumps(record)), **arrays)
         return target
 
     @classmethod

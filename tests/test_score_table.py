@@ -1,7 +1,9 @@
 """The table: saved, reloaded, merged, selected."""
 
 import json
+import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,3 +227,16 @@ def test_shapes_are_checked_and_the_whole_text_is_needed():
         ScoreTable(np.zeros((2, 2)), np.zeros((2, 1)), ("a",))
     with pytest.raises(TableError, match="every unit is kept"):
         _ = table_of(all_masks(2)[:3]).full_scores
+
+
+def test_a_table_is_written_through_links_and_to_pipes(tmp_path):
+    table = ScoreTable(np.eye(2, dtype=bool), np.eye(2), ("a", "b"))
+    (tmp_path / "link.npz").symlink_to(tmp_path / "real.npz")
+    table.save(tmp_path / "link.npz")
+    assert (tmp_path / "link.npz").is_symlink()
+    np.testing.assert_array_equal(ScoreTable.load(tmp_path / "real.npz").scores, table.scores)
+    assert not list(tmp_path.glob(".*"))
+    device = Path(os.devnull)
+    if device.is_char_device():
+        table.save(device)
+        assert device.is_char_device()

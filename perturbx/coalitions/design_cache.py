@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from perturbx.coalitions.packing import distinct_rows, pack, unpack, words
+from perturbx.whole_files import whole_file
 
 VERSION = 2
 """Of the sequences: another way to compute them needs another number."""
@@ -63,25 +63,15 @@ def load_pairs(n_units: int, n_pairs: int) -> torch.Tensor | None:
 
 
 def save_pairs(pairs: torch.Tensor) -> None:
-    """Write pairs ``(n_pairs, n_units)`` of bool, whole or not at all.
-
-    The file takes its name only once it is complete, so processes that run at once never read a
-    part of it, and whoever comes last replaces it by the same.
-    """
+    """Write pairs ``(n_pairs, n_units)`` of bool; whoever comes last replaces them by the same."""
     folder = cache_folder()
     if folder is None:
         return
     n_pairs, n_units = pairs.shape
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, pairs=pack(pairs).numpy())
-            os.replace(name, folder / _file_name(n_units, n_pairs))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with whole_file(folder / _file_name(n_units, n_pairs)) as file:
+            np.savez_compressed(file, pairs=pack(pairs).numpy())
     except OSError:
         return
 

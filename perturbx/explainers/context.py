@@ -149,7 +149,7 @@ class ContextExplainer(PromptExplainer):
                 f"contexts: expected a list of contexts, got {type(contexts).__name__}; put a "
                 f"single one into a list: [context]"
             )
-        if self.chat not in ("auto", True, False):
+        if self.chat != "auto" and not isinstance(self.chat, bool):
             raise ArgumentError(f"chat: expected 'auto', True or False, got {self.chat!r:.80}")
         contexts = list(contexts)
         template = self.template

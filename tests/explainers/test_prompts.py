@@ -288,6 +288,7 @@ def test_a_sure_answer_has_finite_log_odds(language_model):
         ({"outputs": "Eve"}, {"contexts": [CONTEXT], "queries": "q"}, "outputs: 'Eve'"),
         ({"chat": True}, {"contexts": [CONTEXT], "queries": "q"}, "chat template"),
         ({"chat": "x"}, {"contexts": [CONTEXT], "queries": "q"}, "chat: expected 'auto'"),
+        ({"chat": 1}, {"contexts": [CONTEXT], "queries": "q"}, "chat: expected 'auto'"),
         ({"max_new_tokens": 0}, {"contexts": [CONTEXT], "queries": "q"}, "max_new_tokens"),
         ({"stop": "END"}, {"contexts": [CONTEXT], "queries": "q"}, "stop: expected a list"),
         (
