@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +11,6 @@ from perturbx.cli.inputs import DEFAULT_COLUMN, read_texts
 from perturbx.cli.messages import FAILED, reporting, say
 from perturbx.cli.options import OutputFileOption, OutputOption, QuietOption
 from perturbx.cli.outputs import check_results, write_results
-from perturbx.exceptions import ArgumentError
 
 EXAMPLES = """
 Examples:
@@ -56,8 +53,6 @@ def replay(
         from perturbx.explainers.api_record import replay_record
 
         results = replay_record(record, *([] if given is None else [given]))
-        if given is not None:
-            _check_texts(record, given)
         is_out = write_results(results, output, output_file)
     if not quiet:
         say("the values of the record follow from its answers")
@@ -65,11 +60,3 @@ def replay(
             say(f"wrote {output_file}")
     if not is_out:
         raise typer.Exit(FAILED)
-
-
-def _check_texts(record: Path, texts: Sequence[str]) -> None:
-    """Raise an error where a record that holds its own texts holds others."""
-    with record.open(encoding="utf-8") as file:
-        held = json.loads(file.readline()).get("given")
-    if held not in (None, {"arguments": [list(texts)], "options": {}}):
-        raise ArgumentError("TEXT: the record holds other texts; leave it out to replay those")

@@ -119,14 +119,17 @@ def replay_record(path: str | PathLike[str], *arguments: Any, **options: Any) ->
         other values come out of them.
     """
     header, rows = _read(Path(path))
-    given = header.get("given")
+    given: Any = header.get("given")
+    came = {"arguments": list(arguments), "options": options}
     if given is None:
-        given = {"arguments": list(arguments), "options": options}
+        given = came
         if _hash(given) != header["given_hash"]:
             raise TableError(
                 "texts: the record holds only a hash of what was explained, and what came has "
                 "another one; give the texts of the run, all of them, in their order"
             )
+    elif (arguments or options) and _hash(came) != _hash(given):
+        raise TableError("texts: the record holds other texts; leave them out to replay those")
     asked_of = header["model"]
     model = ApiModel(
         f"{asked_of['provider']}:{asked_of['model']}",

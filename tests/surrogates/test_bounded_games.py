@@ -35,6 +35,12 @@ def probabilities(lab, seed):
     return 1.0 / (1.0 + np.exp(2.0 - 4.0 * log_odds / log_odds.std()))
 
 
+def is_held(fitted, values):
+    """Which values lie in their 95% intervals."""
+    half = student.ppf(0.975, fitted.dof) * fitted.std_errors.ravel()
+    return np.abs(fitted.values.ravel() - values) <= half
+
+
 def some_rows(scores, n_rows, seed):
     """A table of rows of which no one is another's complement by design."""
     rows = np.random.default_rng(seed).permutation(len(scores) - 2)[: n_rows - 2] + 1
@@ -55,8 +61,7 @@ def test_probabilities_are_better_known_without_their_bounds(lab, method, functi
     for table, values in zip(tables, exact, strict=True):
         fitted = method.fit([table])[0]
         bent.append(lab.relative_error(fitted.values.ravel(), values))
-        half = student.ppf(0.975, fitted.dof) * fitted.std_errors.ravel()
-        covered.append(np.abs(fitted.values.ravel() - values) <= half)
+        covered.append(is_held(fitted, values))
     monkeypatch.setattr(mixture, "LEAST_ODDS", np.inf)
     for table, values in zip(tables, exact, strict=True):
         straight.append(lab.relative_error(method.fit([table])[0].values.ravel(), values))
@@ -80,8 +85,7 @@ def test_intervals_of_labels_hold_the_truth(lab, method, functional, monkeypatch
         held = []
         for seed, scores in enumerate(games):
             (fitted,) = method.fit([some_rows(scores, 60, seed)])
-            half = student.ppf(0.975, fitted.dof) * fitted.std_errors.ravel()
-            held.append(np.abs(fitted.values.ravel() - truth(lab, functional, scores)) <= half)
+            held.append(is_held(fitted, truth(lab, functional, scores)))
         shares.append(np.mean(held))
     assert shares[0] >= 0.93
     assert shares[0] > shares[1]
@@ -99,8 +103,7 @@ def test_intervals_hold_where_much_is_noise(lab, monkeypatch):
             variances = np.full_like(drawn, noise**2)
             noisy = replace(table, scores=table.scores + drawn, variances=variances)
             (fitted,) = method.fit([noisy])
-            half = student.ppf(0.975, fitted.dof) * fitted.std_errors.ravel()
-            held.append(np.abs(fitted.values.ravel() - truth(lab, functional, scores)) <= half)
+            held.append(is_held(fitted, truth(lab, functional, scores)))
         shares.append(np.mean(held))
     assert shares[0] >= 0.93
     assert shares[0] > shares[1]

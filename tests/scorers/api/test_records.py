@@ -58,6 +58,9 @@ def test_a_record_is_replayed_without_a_server(
     path = px.write_record(tmp_path / "r.jsonl", explainer, given, TEXTS, with_prompts=with_prompts)
     server.__exit__()
     same(px.replay_record(path, *([] if with_prompts else [TEXTS])), given)
+    same(px.replay_record(path, TEXTS), given)
+    with pytest.raises(TableError, match="texts: the record holds"):
+        px.replay_record(path, TEXTS[::-1])
     assert server.stats()["requests"] == asked
     content = path.read_text(encoding="utf-8")
     header, *rows = [json.loads(line) for line in content.splitlines()]
