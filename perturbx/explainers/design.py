@@ -13,7 +13,7 @@ from perturbx.coalitions import (
     OddPairs,
     Permutation,
 )
-from perturbx.coalitions.grouped_leverage import LEAST_CALLS, first_look
+from perturbx.coalitions.grouped_leverage import FEWEST_GROUPS, LEAST_CALLS, first_look
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.budget import (
     FIRST_LOOK,
@@ -178,9 +178,21 @@ def least_of_pairs(calls: int, n_units: int) -> int:
 
 
 def design_for_groups(estimator: str, budget: int | str, n_units: int) -> Design:
-    """Return how the Shapley values of a long text are estimated, see `begins_with_groups`."""
+    """Return how the Shapley values of a long text are estimated, see `begins_with_groups`.
+
+    Raises
+    ------
+    ArgumentError
+        The budget is too small for groups, too.
+    """
     auto = isinstance(budget, str) and budget == "auto"
     calls = MOST_CALLS_FOR_LONG if auto else whole_pairs(resolve_budget(budget, n_units))
+    if calls < LEAST_CALLS:
+        raise ArgumentError(
+            f"budget: {n_units} units take at least {LEAST_CALLS} calls ({FEWEST_GROUPS} groups of "
+            f"units first, then what matters), and {n_units + 2} for all of them at once; got "
+            f"{budget}"
+        )
     _, surrogate = _ESTIMATORS["odd_gp" if estimator == "auto" else estimator]
     return Design(GroupedLeverage(), surrogate, calls, is_refined=True)
 
@@ -191,7 +203,7 @@ def begins_with_groups(estimator: str, budget: int | str, n_units: int) -> bool:
         return False
     if budget == "auto":
         return FIRST_LOOK * n_units > MOST_CALLS_FOR_LONG
-    return LEAST_CALLS <= resolve_budget(budget, n_units) < n_units + 2
+    return resolve_budget(budget, n_units) < n_units + 2
 
 
 def _enumeration(budget: int | str, calls: int, n_units: int) -> Design:

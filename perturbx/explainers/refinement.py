@@ -142,7 +142,8 @@ def _with_calls(text: _LongText, n_calls: int) -> _LongText:
     """Draw rows of the present groups until there are so many in all, or as many as may be."""
     n_new = whole_pairs(min(n_calls, text.most_calls) - len(text.drawn))
     groups, n_units = text.partition.groups, text.partition.units.n_units
-    rows = grouped_pairs(groups, n_units, n_new + 2, text.generator)
+    # Rows are distinct, so there are enough of them that are new, whichever were drawn before.
+    rows = grouped_pairs(groups, n_units, n_new + 2 + len(text.drawn), text.generator)
     had = {row.tobytes() for row in text.drawn.numpy()}
     is_new = torch.tensor([row.tobytes() not in had for row in rows.numpy()])
     return replace(text, drawn=torch.cat([text.drawn, rows[is_new][: max(n_new, 0)]]))
@@ -177,6 +178,9 @@ def _look(
     left = text.most_calls - n_calls
     matters = text.partition.to_take_apart(attribution, rule.tolerance)
     apart = matters[: left // (CALLS_PER_GROUP * (PARTS - 1))]
+    if not apart and n_calls == 2 ** len(text.partition) and left >= PARTS:
+        # Nothing is left to ask about these groups.
+        apart = matters[:1]
     if apart:
         text = replace(text, partition=text.partition.taken_apart(apart))
         n_wanted = max(CALLS_PER_GROUP * len(text.partition), n_calls + 2 * PARTS * len(apart))

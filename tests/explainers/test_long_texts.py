@@ -148,9 +148,16 @@ def test_auto_takes_groups_where_a_first_look_would_cost_too_much():
 
 def test_too_few_calls_are_an_error_before_the_first():
     model = Model()
-    with pytest.raises(ArgumentError, match="budget"):
+    with pytest.raises(ArgumentError, match="budget: 120 units take at least 12 calls"):
         explainer(model, budget=11).explain([TEXT])
     assert not model.seen
+
+
+@pytest.mark.parametrize("budget", [12, 14, 16, 20, 24, 40])
+def test_small_budgets_are_spent_while_something_that_matters_is_whole(budget):
+    found = explainer(Model(), budget=budget).explain([TEXT])[0]
+    assert found.n_calls == budget
+    assert max(len(label.split()) for label in found.units.labels) > 1
 
 
 @settings(deadline=None, max_examples=25)
