@@ -192,6 +192,19 @@ def test_scores_scale_and_shift_and_outputs_are_fitted_by_themselves(seed, scale
     np.testing.assert_allclose(both.std_errors[1], scale * alone.std_errors[0], atol=1e-6 * scale)
 
 
+@pytest.mark.parametrize("scale", [1e-170, 1e-300, 1e160])
+def test_scores_whose_squares_are_no_numbers_are_fitted_like_others(scale):
+    masks = drawn(8, 60)
+    values = masks @ np.arange(8.0) + 3.0 * masks[:, 0] * masks[:, 1] + masks[:, 2:5].prod(axis=1)
+    plain = fit_interactions(table_of(masks, values))
+    both = fit_interactions(table_of(masks, scale * values, values))
+    for found, by in zip((0, 1), (scale, 1.0), strict=True):
+        np.testing.assert_allclose(both.values[found] / by, plain.values[0], atol=1e-8)
+        np.testing.assert_allclose(both.std_errors[found] / by, plain.std_errors[0], atol=1e-8)
+        terms = [(term.units, term.value / by) for term in both.terms[found]]
+        assert terms == [(term.units, pytest.approx(term.value)) for term in plain.terms[0]]
+
+
 def test_units_may_be_renamed():
     masks = drawn(10, 80)
     values = planted(np.pad(masks, ((0, 0), (0, 6))), "and")

@@ -238,6 +238,20 @@ def test_many_rows_are_fitted_in_blocks(lab, monkeypatch):
     assert blocks.r2 > 0.8
 
 
+def test_more_rows_than_one_block_holds_do_no_harm(lab, monkeypatch):
+    monkeypatch.setattr(surrogate, "MOST_ROWS", 120)
+    games = [lab.smooth_scores(9, 1, seed) for seed in range(4)]
+    lines = [line(lab, scores)[0] for scores in games]
+
+    def error(budget):
+        fits = [fit(bought(scores, budget, 0)).values for scores in games]
+        return np.mean([lab.relative_error(*pair) for pair in zip(fits, lines, strict=True)])
+
+    one_block = error(120)
+    for budget in (122, 180, 300):
+        assert error(budget) < 1.3 * one_block
+
+
 def test_more_rows_than_are_decomposed_change_little(lab, monkeypatch):
     from perturbx.surrogates.game_gp import isotropic, relevance
 

@@ -56,6 +56,15 @@ def test_an_output_that_never_changes_is_expected_to_stay():
     np.testing.assert_allclose(predict_scores(table, masks[:3]), 5.0)
 
 
+@pytest.mark.parametrize("scale", [1e-170, 1e160])
+def test_scores_whose_squares_are_no_numbers_are_predicted_like_others(scale):
+    table, _ = table_of(8, 60)
+    new = ~table.masks[:20]
+    other = ScoreTable(table.masks, table.scores * [scale, 1.0], table.output_names)
+    found = predict_scores(other, new) / [scale, 1.0]
+    np.testing.assert_allclose(found, predict_scores(table, new), atol=1e-6)
+
+
 def test_an_explanation_predicts_on_its_own_scale():
     units = as_segmenter("words")("a b c d e f g h")
     table, game = table_of(8, 80)

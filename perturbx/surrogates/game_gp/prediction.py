@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from perturbx.exceptions import SurrogateError
+from perturbx.surrogates.extreme_scores import divided, exponents
 from perturbx.surrogates.game_gp.mixture import SHARE_OF_RELEVANCE
 from perturbx.surrogates.game_gp.posterior import CONSTANT
 from perturbx.surrogates.game_gp.relevance import fit_parameters, relevance_covariance
@@ -70,7 +71,8 @@ def predict_scores(table: ScoreTable, masks: MaskMatrix) -> FloatArray:
             f"masks: expected booleans of shape (m, {table.n_units}), got {masks.dtype} of shape "
             f"{masks.shape}"
         )
-    game = whole_game(table)
+    powers = exponents(table)
+    game = whole_game(divided(table, powers))
     # Copies, as torch takes neither reversed nor read-only arrays.
     known, new = torch.from_numpy(np.array(game.masks)), torch.from_numpy(np.array(masks))
     values = torch.from_numpy(game.values)
@@ -79,8 +81,7 @@ def predict_scores(table: ScoreTable, masks: MaskMatrix) -> FloatArray:
         torch.lerp(isotropic(part), relevance(part), SHARE_OF_RELEVANCE)
         for part in torch.split(new, AT_ONCE)
     ]
-    predicted: FloatArray = game.centre + torch.cat(parts).numpy() * game.scale
-    return predicted
+    return np.ldexp(game.centre + torch.cat(parts).numpy() * game.scale, powers)
 
 
 def _relevance(known: torch.Tensor, values: torch.Tensor) -> _Mean:

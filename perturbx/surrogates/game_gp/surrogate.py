@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 3000
 """A covariance of 3,000 rows takes 72 MB and a second to factorize; more rows are cut into blocks
-of at most so many, and the blocks' values averaged."""
+of so many, and the blocks' values averaged."""
 
 CELLS_AT_ONCE = 2**22
 """Numbers (rows x units x texts) that are fitted together: it bounds the memory."""
@@ -76,7 +76,7 @@ class GameGP(BatchSurrogate):
     few different values, such as labels, make both wider: 5 times the variance for two values.
     What a process cannot explain is a part of the game where the scorer is deterministic, and
     counted in the values; variances of a noisy scorer are taken off it first, at their mean over
-    the rows. More than 3,000 rows are fitted in blocks of fewer.
+    the rows. More than 3,000 rows are fitted in blocks of 3,000, each with the first half of them.
 
     `r2` is the share of the scores' variance that the isotropic model predicts of a row from the
     others, by the closed form for leaving one out. It tells how well the game is known, not how

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perturbx.surrogates.fit_quality import ROUNDING
+from perturbx.surrogates.gaussian.row_blocks import row_blocks
 from perturbx.typing import FloatArray, IntArray, MaskMatrix
 
 if TYPE_CHECKING:
@@ -60,15 +61,12 @@ def whole_game(table: ScoreTable) -> WholeGame:
 
 
 def blocks(game: WholeGame, most_rows: int) -> list[WholeGame]:
-    """Return the rows in as few blocks of at most `most_rows` as possible."""
-    n_blocks = max(1, -(-len(game) // most_rows))
-    if n_blocks == 1:
+    """Return the rows in few blocks of at most `most_rows`; see `row_blocks`."""
+    if len(game) <= most_rows:
         return [game]
-    order = np.random.default_rng(0).permutation(len(game))
-    parts = [order[start::n_blocks] for start in range(n_blocks)]
     return [
         WholeGame(game.masks[r], game.values[r], game.noise, game.centre, game.scale, game.rows[r])
-        for r in parts
+        for r in row_blocks(len(game), most_rows)
     ]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from perturbx.exceptions import SurrogateError
+from perturbx.surrogates.extreme_scores import divided, exponents
 from perturbx.surrogates.fit_quality import ROUNDING
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.interactions.even_process import fit_even
@@ -76,12 +77,19 @@ def fit_interactions(table: ScoreTable) -> Interactions:
            [0., 0., 1.],
            [0., 1., 0.]])
     """
-    n_units, n_outputs = table.n_units, table.n_outputs
+    n_units = table.n_units
     if n_units > MOST_UNITS:
         raise SurrogateError(
             f"interactions: {n_units} units have {n_units * (n_units - 1) // 2} pairs, and at most "
             f"{MOST_UNITS} units are dealt with; take coarser units"
         )
+    powers = exponents(table)
+    found = _fitted(divided(table, powers))
+    return found.multiplied(np.ldexp(1.0, powers)) if powers.any() else found
+
+
+def _fitted(table: ScoreTable) -> Interactions:
+    n_units, n_outputs = table.n_units, table.n_outputs
     if n_units < 2:
         nothing = np.zeros((n_outputs, n_units, n_units))
         return Interactions(nothing, nothing.copy(), "exact", table.n_calls)

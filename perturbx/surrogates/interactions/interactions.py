@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
@@ -84,6 +84,21 @@ class Interactions:
     def n_outputs(self) -> int:
         """Return the number of outputs."""
         return int(self.values.shape[0])
+
+    def multiplied(self, factors: FloatArray) -> Interactions:
+        """Return the interactions of scores so many times as large: factors ``(n_outputs,)``."""
+        return replace(
+            self,
+            values=self.values * factors[:, None, None],
+            std_errors=self.std_errors * np.abs(factors)[:, None, None],
+            terms=tuple(
+                tuple(
+                    replace(term, value=term.value * by, std_error=term.std_error * abs(by))
+                    for term in own
+                )
+                for own, by in zip(self.terms, factors.tolist(), strict=True)
+            ),
+        )
 
     def confidence_interval(self, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
         """Return the lower and the upper end of each value's interval, shaped as `values`.

@@ -11,6 +11,7 @@ import torch
 
 from perturbx.exceptions import SurrogateError
 from perturbx.surrogates.fit_quality import ROUNDING, interior
+from perturbx.surrogates.gaussian.row_blocks import row_blocks
 from perturbx.surrogates.stacks import complement_pairs
 from perturbx.surrogates.surrogate import ends
 from perturbx.typing import FloatArray, IntArray, MaskMatrix
@@ -125,28 +126,14 @@ def check_pairs(table: ScoreTable, name: str) -> None:
 
 
 def blocks(part: OddPart, most_pairs: int) -> list[OddPart]:
-    """Return the pairs in few blocks of `most_pairs`, the ends in each.
-
-    Half of a block are the first pairs of the table, the other half is its share of the rest. A
-    design begins with the pairs that tell most, and blocks that are random parts of a larger one
-    knew less, together, than its first pairs alone.
-    """
+    """Return the pairs in blocks of at most `most_pairs`, the ends in each; see `row_blocks`."""
     if len(part) <= most_pairs:
         return [part]
-    n_common = most_pairs // 2
-    n_own = most_pairs - n_common
-    rest = n_common + np.random.default_rng(0).permutation(len(part) - n_common)
-    n_blocks = -(-len(rest) // n_own)
-    starts = np.arange(n_blocks)[:, None] * len(rest) // n_blocks
-    rows = [
-        np.concatenate([np.arange(n_common), rest[own]])
-        for own in (starts + np.arange(n_own)) % len(rest)
-    ]
     return [
         OddPart(
             part.masks[r], part.values[r], part.noise[r], part.means[r], part.scale, part.rows[r]
         )
-        for r in rows
+        for r in row_blocks(len(part), most_pairs)
     ]
 
 
