@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from perturbx.coalitions import (
     Exhaustive,
@@ -55,6 +56,8 @@ _ESTIMATORS: dict[str, tuple[Sampler, Surrogate]] = {
     "permutation": (Permutation(), PermutationShapley()),
     "unbiased": (Permutation(), PermutationShapley()),
 }
+
+SHAPLEY_ESTIMATORS = ("auto", "exact", *_ESTIMATORS)
 
 NESTED = ("auto", "odd_gp", "evidence", "tree_proxy")
 """The Shapley estimators whose larger designs begin with the smaller ones."""
@@ -140,11 +143,7 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
     calls = resolve_budget(budget, n_units)
     if estimator == "exact":
         return _enumeration(budget, calls, n_units)
-    if estimator not in ("auto", *_ESTIMATORS):
-        raise ArgumentError(
-            f"estimator: expected 'auto', 'exact', {', '.join(map(repr, _ESTIMATORS))}; "
-            f"got {estimator!r}"
-        )
+    check_estimator(estimator, SHAPLEY_ESTIMATORS)
     in_rounds = budget == "auto" and estimator in NESTED
     if in_rounds:
         calls = rounds_of(n_units)[0]
@@ -158,6 +157,14 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
     if in_rounds:
         calls = rounds_of(n_units)[-1]
     return Design(sampler, surrogate, calls, is_nested=estimator in NESTED)
+
+
+def check_estimator(estimator: Any, known: Sequence[str]) -> None:
+    """Raise an `ArgumentError` for an estimator that is none of those known."""
+    if not isinstance(estimator, str) or estimator not in known:
+        raise ArgumentError(
+            f"estimator: expected {', '.join(map(repr, known))}; got {estimator!r:.80}"
+        )
 
 
 def least_of_pairs(calls: int, n_units: int) -> int:

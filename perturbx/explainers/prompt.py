@@ -292,6 +292,7 @@ class PromptExplainer(ShapleyExplainer):
             fields=self.fields,
             max_new_tokens=self.max_new_tokens,
             stop=self.stop,
+            estimator=self.estimator,
         )
         check_parameters(self.link, self.batch_tokens, self._explained_outputs())
         check_rule(self._rule(), self.estimator, self.budget)

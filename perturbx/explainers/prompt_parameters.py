@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 from perturbx.exceptions import ArgumentError
+from perturbx.explainers.design import SHAPLEY_ESTIMATORS, check_estimator
 from perturbx.score_table import ScoreTable
 from perturbx.typing import Encoding
 
@@ -21,8 +22,10 @@ def check_prompt_parameters(
     fields: Any,
     max_new_tokens: Any,
     stop: Any,
+    estimator: Any,
 ) -> None:
     """Raise an `ArgumentError` for a parameter of `PromptExplainer` that cannot be."""
+    check_estimator(estimator, (*SHAPLEY_ESTIMATORS, "lasso"))
     if assembly not in ("tokens", "retokenize"):
         raise ArgumentError(f"assembly: expected 'tokens' or 'retokenize', got {assembly!r}")
     if link == "identity":

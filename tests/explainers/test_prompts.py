@@ -418,3 +418,11 @@ def test_tokens_are_priced_where_beginnings_are_read_once(language_model, family
         tail = len(b" Q: who? A: Bob")
         price = explainer._language_model().head_price
         assert design.sampler.tail == pytest.approx(tail + price * len(" Bob"), abs=1)
+
+
+@pytest.mark.parametrize("wrong", ["zz", None, "lime"])
+def test_an_estimator_that_does_not_exist_is_told_before_a_response_is_generated(llama, wrong):
+    explainer = px.PromptExplainer(llama, estimator=wrong, progress=False)
+    with pytest.raises(px.ArgumentError, match=r"estimator: expected .*'lasso'; got"):
+        explainer.explain(["He left. It rained."])
+    assert "_loaded_model" not in explainer.__dict__

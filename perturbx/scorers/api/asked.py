@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias
 
 from perturbx.exceptions import ArgumentError, CapabilityError
@@ -122,8 +122,10 @@ class Asked:
         if system is not None and isinstance(template, PromptTemplate):
             raise ArgumentError("system: the template has its own; leave it out")
         for name, value in (("n_samples", n_samples), ("max_new_tokens", max_new_tokens)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise ArgumentError(f"{name}: expected a whole number above 0; got {value!r}")
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral)):
+            raise ArgumentError(f"seed: expected a whole number or None; got {seed!r}")
         if not (isinstance(temperature, Real) and 0.0 < temperature <= 2.0):
             raise ArgumentError(f"temperature: expected above 0 and at most 2; got {temperature!r}")
         if isinstance(stop, str):
@@ -138,12 +140,12 @@ class Asked:
             template=made if isinstance(made, PromptTemplate) else PromptTemplate(made, system),
             labels=by_name,
             own_template=template is not None,
-            n_samples=n_samples,
-            temperature=temperature,
-            seed=seed,
+            n_samples=int(n_samples),
+            temperature=float(temperature),
+            seed=None if seed is None else int(seed),
             reference=reference,
             scalarizers=None if scalarizers is None else tuple(scalarizers),
-            max_new_tokens=max_new_tokens,
+            max_new_tokens=int(max_new_tokens),
             stop=tuple(stop),
         )
 
