@@ -309,6 +309,20 @@ def test_the_tokens_of_the_continuation_are_found(prompt, continuation, mark, ge
     assert [token.text for token in found] == continuation
 
 
+@given(
+    prompt=st.lists(st.sampled_from(["so", " good", "🎬", " yes", " é"]), min_size=1, max_size=5),
+    generated=st.sampled_from([[], [" yes"], [" x"], ["!"]]),
+)
+def test_a_label_that_is_generated_once_more_is_not_taken_for_the_one_that_was_sent(
+    prompt, generated
+):
+    garbled = [part for own in prompt for part in (["\ufffd", "\ufffd"] if own == "🎬" else [own])]
+    texts = [*garbled, " yes", *generated]
+    tokens = [Token(text, float(-place)) for place, text in enumerate(texts)]
+    (found,) = continuation_tokens(tokens, "".join(prompt), " yes")
+    assert found.log_prob == -len(garbled)
+
+
 def test_a_token_across_the_end_of_the_prompt_is_told_of():
     tokens = [Token("so", None), Token(" go", -1.0), Token("od", -1.0)]
     with pytest.raises(ScoringError, match="makes one token"):

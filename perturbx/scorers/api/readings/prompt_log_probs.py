@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 import numpy as np
 
@@ -155,15 +155,26 @@ def continuation_tokens(
             if begin >= first and end <= last and end > begin
         )
     # Tokens that are parts of one character come back garbled. Those of the continuation may be
-    # whole all the same.
-    for stop in range(len(tokens), max(len(tokens) - 3, 0), -1):
+    # whole all the same: behind what looks most like the prompt, lest a generated token that says
+    # the same again is taken for them.
+    tails: dict[int, tuple[Token, ...]] = {}
+    for stop in range(max(len(tokens) - 2, 1), len(tokens) + 1):
         for begin in range(stop - 1, -1, -1):
             tail = "".join(token.text for token in tokens[begin:stop])
             if tail == continuation:
-                return tuple(tokens[begin:stop])
+                before = "".join(token.text for token in tokens[:begin])
+                tails.setdefault(_n_alike(before, prompt), tuple(tokens[begin:stop]))
             if len(tail) > len(continuation):
                 break
+    if tails:
+        return tails[max(tails)]
     raise ScoringError(
         f"the server scored other tokens than those that were sent: expected the prompt to end in "
         f"{sent[-40:]!r}, got {joined[-40:]!r}"
     )
+
+
+def _n_alike(one: str, other: str) -> int:
+    """Return how many characters two texts share at their ends."""
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
