@@ -19,11 +19,14 @@ class AnthropicMessages(Provider):
     package = "anthropic"
     path = "/v1/messages"
     environment = "ANTHROPIC_API_KEY"
+    home = "https://api.anthropic.com"
+    address_environment = "ANTHROPIC_BASE_URL"
 
     def new_client(self, package: Any, key: str) -> Any:
         """Return an asynchronous client."""
+        address = self.base_url or self.home  # never one that the client finds by itself
         return package.AsyncAnthropic(
-            base_url=self.base_url, api_key=key, max_retries=0, timeout=self.timeout
+            base_url=address, api_key=key, max_retries=0, timeout=self.timeout
         )
 
     def body(self, prompt: ApiPrompt, wish: Wish) -> Json:
@@ -51,16 +54,21 @@ class AnthropicMessages(Provider):
     def read(self, raw: Json) -> Answer:
         """Return what an answer says; see `Provider.read`."""
         used = raw.get("usage")
+        ended = str(raw.get("stop_reason") or "")
         return Answer(
             text="".join(block["text"] for block in raw["content"] if block["type"] == "text"),
             tokens=None,
             prompt=None,
-            usage=None
-            if not used
-            else Usage(int(used["input_tokens"]), int(used["output_tokens"])),
+            usage=Usage.of(used.get("input_tokens"), used.get("output_tokens"))
+            if isinstance(used, Mapping)
+            else None,
             model=str(raw.get("model", "")),
             fingerprint="",
             raw=raw,
+            ended=ended,
+            refusal="the answer was refused (stop_reason 'refusal')"
+            if ended == "refusal"
+            else None,
         )
 
     def batch_row(self, question: Question) -> Json:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
+
+from numpy import logaddexp
 
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, ApiPrompt, Json, Question, Token, Usage, Wish
@@ -14,11 +16,14 @@ class _OpenAI(Provider):
 
     package: ClassVar[str] = "openai"
     environment: ClassVar[str] = "OPENAI_API_KEY"
+    home: ClassVar[str] = "https://api.openai.com/v1"
+    address_environment: ClassVar[str] = "OPENAI_BASE_URL"
 
     def new_client(self, package: Any, key: str) -> Any:
         """Return an asynchronous client."""
+        address = self.base_url or self.home  # never one that the client finds by itself
         return package.AsyncOpenAI(
-            base_url=self.base_url, api_key=key, max_retries=0, timeout=self.timeout
+            base_url=address, api_key=key, max_retries=0, timeout=self.timeout
         )
 
     def batch_row(self, question: Question) -> Json:
@@ -123,6 +128,11 @@ class OpenAICompletions(_OpenAI):
 def _answer(
     raw: Json, text: str, tokens: tuple[Token, ...] | None, prompt: tuple[Token, ...] | None
 ) -> Answer:
+    choice = raw["choices"][0]
+    ended = str(choice.get("finish_reason") or "")
+    refusal = (choice.get("message") or {}).get("refusal")
+    if ended == "content_filter":
+        refusal = refusal or "the answer was filtered (finish_reason 'content_filter')"
     return Answer(
         text=text,
         tokens=tokens,
@@ -131,19 +141,56 @@ def _answer(
         model=str(raw.get("model", "")),
         fingerprint=str(raw.get("system_fingerprint") or ""),
         raw=raw,
+        ended=ended,
+        refusal=str(refusal) if refusal else None,
     )
 
 
 def _usage(raw: Json) -> Usage | None:
     used = raw.get("usage")
-    if not used:
+    if not isinstance(used, Mapping):
         return None
-    return Usage(int(used["prompt_tokens"]), int(used.get("completion_tokens") or 0))
+    return Usage.of(used.get("prompt_tokens"), used.get("completion_tokens") or 0)
 
 
 def _chat_token(entry: Mapping[str, Any]) -> Token:
-    top = {str(t["token"]): float(t["logprob"]) for t in entry.get("top_logprobs") or ()}
-    return Token(str(entry["token"]), float(entry["logprob"]), top)
+    ranked = [own for own in entry.get("top_logprobs") or () if own is not None]
+    top = _by_text((_text_of(own), own["logprob"]) for own in ranked)
+    number = entry["logprob"]
+    return Token(_text_of(entry), None if number is None else float(number), top)
+
+
+def _text_of(entry: Mapping[str, Any]) -> str:
+    r"""Return what a token says; a part of a character (``\xe8``, U+FFFD) by its bytes."""
+    text, given = str(entry["token"]), entry.get("bytes")
+    if given and ("\ufffd" in text or "\\x" in text):
+        return bytes(given).decode("utf-8", "surrogateescape")
+    return text
+
+
+def _by_text(pairs: Iterable[tuple[str, Any]]) -> dict[str, float]:
+    """Return the log-probabilities of tokens; of those that read the same, of one or the other.
+
+    Tokens without a number (some servers write null for 0) are as good as not there.
+    """
+    found: dict[str, float] = {}
+    for text, number in pairs:
+        if number is None:
+            continue
+        log_prob = float(number)
+        found[text] = log_prob if text not in found else float(logaddexp(found[text], log_prob))
+    return found
+
+
+def _plain_text(token: str) -> str:
+    r"""Return what a token of the older endpoint says: parts of characters are ``bytes:\xe8``."""
+    if not token.startswith("bytes:\\x"):
+        return token
+    try:
+        content = bytes.fromhex(token.removeprefix("bytes:").replace("\\x", ""))
+    except ValueError:
+        return token
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _completion_tokens(logprobs: Mapping[str, Any] | None) -> tuple[Token, ...] | None:
@@ -153,7 +200,11 @@ def _completion_tokens(logprobs: Mapping[str, Any] | None) -> tuple[Token, ...] 
     numbers = logprobs["token_logprobs"]
     tops = logprobs.get("top_logprobs") or [None] * len(texts)
     return tuple(
-        Token(text, None if number is None else float(number), dict(top or {}))
+        Token(
+            _plain_text(text),
+            None if number is None else float(number),
+            _by_text((_plain_text(own), log_prob) for own, log_prob in (top or {}).items()),
+        )
         for text, number, top in zip(texts, numbers, tops, strict=True)
     )
 
@@ -162,6 +213,8 @@ def _vllm_token(entry: Mapping[str, Any] | None) -> Token:
     """Return a token of a prompt as vLLM gives it: the first of the entries is the one there."""
     if not entry:
         return Token("", None)
-    ranked = {str(e.get("decoded_token", "")): float(e["logprob"]) for e in entry.values()}
+    ranked = _by_text((str(own.get("decoded_token", "")), own["logprob"]) for own in entry.values())
     actual = next(iter(entry.values()))
-    return Token(str(actual.get("decoded_token", "")), float(actual["logprob"]), ranked)
+    number = actual["logprob"]
+    text = str(actual.get("decoded_token", ""))
+    return Token(text, None if number is None else float(number), ranked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -84,7 +85,8 @@ class Token:
     Parameters
     ----------
     text : str
-        What it says.
+        What it says; bytes of a character that goes on in the next token are lone surrogates
+        (``surrogateescape``).
     log_prob : float, optional
         Its log-probability behind what stands before it; None for the first of a prompt.
     top : mapping of str to float
@@ -102,6 +104,26 @@ class Usage:
 
     prompt_tokens: int
     completion_tokens: int
+
+    @classmethod
+    def of(cls, prompt_tokens: Any, completion_tokens: Any) -> Usage | None:
+        """Return what an answer says of them, None where that is not two numbers of tokens.
+
+        An answer is not lost by that: it counts with its bound then.
+
+        Examples
+        --------
+        >>> Usage.of(12, 1)
+        Usage(prompt_tokens=12, completion_tokens=1)
+        >>> Usage.of(None, 1), Usage.of(-3, 1)
+        (None, None)
+        """
+        counts = (prompt_tokens, completion_tokens)
+        if any(isinstance(own, bool) or not isinstance(own, int | float) for own in counts):
+            return None
+        if not all(0 <= own < math.inf for own in counts):
+            return None
+        return cls(int(prompt_tokens), int(completion_tokens))
 
     @property
     def total(self) -> int:
@@ -127,6 +149,10 @@ class Answer:
         The model and its version, as the server reports them.
     raw : dict
         All of it, as it came.
+    ended : str
+        Why the answer ended where it does, in the service's own word.
+    refusal : str, optional
+        Why the service holds the answer back: a filter, a refusal that it marks as one.
     """
 
     text: str
@@ -136,6 +162,13 @@ class Answer:
     model: str
     fingerprint: str
     raw: Json
+    ended: str = ""
+    refusal: str | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Say whether the answer, or the thoughts before it, came to the most tokens allowed."""
+        return self.ended in ("length", "max_tokens")
 
 
 def bound_on_tokens(prompt: ApiPrompt) -> int:

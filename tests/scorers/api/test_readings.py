@@ -123,6 +123,82 @@ def test_chat_labels_are_found_in_any_case():
     np.testing.assert_allclose(np.exp(values), [0.7, 0.25])
 
 
+def chat_answer(ranked):
+    """An answer of one token as OpenAI gives it: (shown, its bytes or None, probability)."""
+    entries = [
+        {"token": shown, "logprob": math.log(p), **({} if own is None else {"bytes": list(own)})}
+        for shown, own, p in ranked
+    ]
+    content = [{**entries[0], "top_logprobs": entries}]
+    choice = {"message": {"content": entries[0]["token"]}, "logprobs": {"content": content}}
+    provider = ApiModel("openai:m", base_url=ADDRESS).provider
+    return provider.read({"choices": [choice]})
+
+
+@pytest.mark.parametrize("shown", ["\\xe8\\xb4", "\ufffd", "è´"])
+def test_a_label_whose_first_token_is_a_part_of_a_character_is_found(shown):
+    half = "负".encode()[:2]
+    reading = label_reading(["正面", "负面"])
+    if shown == "è´":  # as the older endpoint has it
+        tops = {"bytes:\\xe8\\xb4": math.log(0.7), "正": math.log(0.2)}
+        logprobs = {"tokens": ["正"], "token_logprobs": [math.log(0.2)], "top_logprobs": [tops]}
+        older = ApiModel("openai-completions:m", base_url=ADDRESS).provider
+        answer = older.read({"choices": [{"text": "正", "logprobs": logprobs}]})
+    else:
+        answer = chat_answer([(shown, half, 0.7), ("正", None, 0.2), ("�", b"\xe6", 0.05)])
+    values, variances = reading.numbers("", [answer])
+    assert np.exp(values[1]) == pytest.approx(0.7)
+    assert variances[1] == 0.0
+
+
+def test_a_token_that_cannot_be_read_may_be_the_beginning_of_a_label():
+    reading = label_reading(["正面", "负面"])
+    ranked = [("\ufffd", None, 0.7), ("正面", None, 0.2), ("\ufffd", None, 0.05)]
+    values, variances = reading.numbers("", [chat_answer(ranked)])
+    # Anywhere up to what both of the unreadable ones have, and what is not shown at all.
+    assert math.log(0.75) - 1.0 <= values[1] <= math.log(0.8) - 1.0 + 1e-9
+    assert variances[1] == pytest.approx(1.0)
+    assert 0.2 <= np.exp(values[0]) <= 0.95
+    # No label of plain letters begins so.
+    plain = label_reading(["yes", "no"])
+    values, _ = plain.numbers("", [chat_answer([("\ufffd", None, 0.7), ("yes", None, 0.2)])])
+    assert np.exp(values[0]) == pytest.approx(0.2)
+
+
+def test_more_tokens_are_asked_for_where_characters_begin_alike():
+    assert label_reading(["👍", "👎"]).most_tokens > 1
+    assert label_reading(["good", "bad"]).most_tokens == 1
+    reading = label_reading(["👍", "👎"])
+    parts = [own.decode("utf-8", "surrogateescape") for own in (b"\xf0\x9f\x91", b"\x8d", b"\x8e")]
+    second = Token(parts[1], math.log(0.75), {parts[1]: math.log(0.75), parts[2]: math.log(0.25)})
+    first = Token(parts[0], math.log(0.8), {parts[0]: math.log(0.8)})
+    values, _ = reading.numbers("", [answered(first, second)])
+    np.testing.assert_allclose(np.exp(values), [0.6, 0.2])
+
+
+def test_what_is_behind_markup_is_not_known():
+    reading = label_reading(["positive", "negative"])
+    ranked = [("**", None, 0.9), ("positive", None, 0.06), ('"negative', None, 0.03)]
+    values, variances = reading.numbers("", [chat_answer(ranked)])
+    shares = np.exp(values)
+    assert (shares > [0.06, 0.03]).all()
+    assert (shares < 0.97).all()
+    assert (variances > 0.1).all()
+    # Where nearly nothing is there, the labels are what they are.
+    ranked = [("positive", None, 0.9), ("negative", None, 1e-4), ('"', None, 1e-3)]
+    values, variances = reading.numbers("", [chat_answer(ranked)])
+    np.testing.assert_allclose(np.exp(values), [0.9, 1e-4])
+    assert not variances.any()
+
+
+def test_a_label_may_begin_with_markup():
+    reading = label_reading(["#1", "*"])
+    ranked = [("#", None, 0.005), ("*", None, 0.9), ("1", None, 0.05)]
+    values, variances = reading.numbers("", [chat_answer(ranked)])
+    np.testing.assert_allclose(np.exp(values), [0.005, 0.9])
+    assert not variances.any()
+
+
 def test_an_answer_without_tokens_tells_nothing():
     reading = label_reading([" good", " bad"])
     assert "without any token" in reading.missing(answered())

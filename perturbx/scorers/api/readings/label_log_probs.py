@@ -11,15 +11,25 @@ import numpy as np
 from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question, Token
+from perturbx.scorers.api.readings.label_text import (
+    GARBLED,
+    can_be_sent,
+    is_begun,
+    is_shown,
+    is_whole,
+    joined,
+    tokens_to_tell_apart,
+)
 from perturbx.scorers.api.readings.reading import Reading
 from perturbx.typing import FloatArray, ScoreKind, TextInput
-
-DEEPEST = 8
-"""Tokens of an answer that are looked at, at most, to tell labels apart."""
 
 FORMS = 3
 """In how many forms a label may begin that is matched loosely: as it is, with a space before it,
 with a capital."""
+
+LEAST_MARKUP = 0.01
+"""Quotes and asterisks before a label are looked behind from this probability on: nearly every
+answer may begin so, and what is as rare would be all that is unknown of a rare label."""
 
 LEAST = 1e-12
 """The least bound on a probability, so that its logarithm is a number."""
@@ -52,8 +62,9 @@ class LabelLogProbs(Reading):
     token that is a label and the beginning of a longer one counts for the label, but for what the
     next place, where it is known, gives to the longer. A label that is not among the likeliest
     tokens has at most the probability of the last one that is there, and at most what all of them
-    leave over. What is unknown is taken as uniform between its bounds, which gives the logarithm's
-    mean and variance.
+    leave over. Behind white space, and behind quotes and asterisks of 1% or more, any label may
+    come. What is unknown is taken as uniform between its bounds, which gives the logarithm's mean
+    and variance.
 
     Parameters
     ----------
@@ -83,7 +94,7 @@ class LabelLogProbs(Reading):
         self.output_names = tuple(labels)
         self.labels = tuple(labels.values())
         self.top_k = top_k
-        self.most_tokens = _depth(self.labels)
+        self.most_tokens = tokens_to_tell_apart(self.labels)
 
     def questions(self, text: TextInput) -> list[Question]:
         """Return one question."""
@@ -161,9 +172,9 @@ class LabelLogProbs(Reading):
         further: list[_Node] = []
         for token, log_prob in top.items():
             mass = node.mass * exp(min(log_prob, 0.0))
-            text = node.prefix + token
-            whole = [label for label in node.labels if _is_whole(text, label)]
-            begun = [label for label in node.labels if token and _is_begun(text, label)]
+            text = joined(node.prefix, token)
+            whole = [label for label in node.labels if is_whole(text, label)]
+            begun = [label for label in node.labels if token and is_begun(text, label)]
             seen.update(whole)
             goes_on = behind if token == here.text else ()
             if whole:
@@ -174,12 +185,17 @@ class LabelLogProbs(Reading):
                     further.append(_Node(text, mass, tuple(begun), goes_on))
                 elif begun and here.text != token:
                     shadowed.update(dict.fromkeys(begun, mass))
-            elif begun:
-                if _shown(text):  # behind white space a label may begin otherwise as well
+            elif begun and (
+                (shown := is_shown(text, begun)) or not text.strip() or mass >= LEAST_MARKUP
+            ):
+                # Behind white space a label may begin otherwise as well, and what is garbled may
+                # be something else.
+                is_label = shown and GARBLED not in text
+                if is_label:
                     seen.update(begun)
-                if len(begun) == 1 and _shown(text):
+                if is_label and len(begun) == 1:
                     masses[begun[0]].found += mass
-                elif goes_on or not self.provider.is_chat:
+                elif goes_on or (not self.provider.is_chat and can_be_sent(text)):
                     further.append(_Node(text, mass, tuple(begun), goes_on))
                 else:
                     for label in begun:
@@ -201,47 +217,12 @@ def _share_that_goes_on(text: str, labels: Sequence[str], behind: Sequence[Token
     if not behind:
         return 0.0
     nexts = {**behind[0].top, behind[0].text: behind[0].log_prob or 0.0}
+    longer = {joined(text, token): log_prob for token, log_prob in nexts.items()}
     return sum(
         exp(min(log_prob, 0.0))
-        for token, log_prob in nexts.items()
-        if any(_is_whole(text + token, own) or _is_begun(text + token, own) for own in labels)
+        for own, log_prob in longer.items()
+        if any(is_whole(own, label) or is_begun(own, label) for label in labels)
     )
-
-
-def _fold(text: str) -> str:
-    return text.lstrip().casefold()
-
-
-def _shown(text: str) -> bool:
-    return bool(text.strip())
-
-
-def _is_whole(text: str, label: str) -> bool:
-    """Say whether a text is a label, maybe with something that is no letter behind it."""
-    if not label[0].isspace():
-        text, label = _fold(text), _fold(label)
-    behind = text[len(label) : len(label) + 1]
-    return text.startswith(label) and not behind.isalnum()
-
-
-def _is_begun(text: str, label: str) -> bool:
-    if not label[0].isspace():
-        text, label = _fold(text), _fold(label)
-    return len(text) < len(label) and label.startswith(text)
-
-
-def _depth(labels: Sequence[str]) -> int:
-    """Return how many tokens of an answer may be needed to tell the labels apart."""
-    folded = [_fold(label) for label in labels]
-    shared = 0
-    for i, one in enumerate(folded):
-        for other in folded[:i]:
-            same = next(
-                (k for k, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-                min(len(one), len(other)),
-            )
-            shared = max(shared, same)
-    return 1 if shared == 0 else min(DEEPEST, shared // 2 + 2)
 
 
 def _log_moments(mass: _Mass) -> tuple[float, float]:
