@@ -170,6 +170,8 @@ def chosen_model(name: str, *, about: Mapping[str, Any] | None = None, **options
                 param_hint=f"--{option.get(first, first).replace('_', '-')}",
             )
         return name
+    if "max_cost" in given and "prices" not in given:
+        raise typer.BadParameter("needs --prices", param_hint="--max-cost")
     template = given.pop("template_file", None)
     if template is not None:
         given["prompt_template"] = read_template(template, "--prompt-template")

@@ -20,6 +20,7 @@ from perturbx.explainers.explain import EXPLAINERS
 from perturbx.explainers.prompt import PromptExplainer
 from perturbx.explanations import Explanations
 from perturbx.scorers.api import AnswerCache, ApiModel, ApiScorer
+from perturbx.scorers.api.model import PROVIDERS
 from perturbx.scorers.api.offline import MissingAnswersError, OfflineModel
 
 FORMAT = "perturbx.Record/1"
@@ -133,7 +134,8 @@ def replay_record(path: str | PathLike[str], *arguments: Any, **options: Any) ->
     asked_of = header["model"]
     model = ApiModel(
         f"{asked_of['provider']}:{asked_of['model']}",
-        base_url=asked_of["base_url"],
+        # Not the address that the environment has for who gives none.
+        base_url=asked_of["base_url"] or PROVIDERS[asked_of["provider"]].home,
         api_key="none",
         parameters=asked_of["parameters"],
     )

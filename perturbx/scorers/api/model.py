@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
+import json
 import logging
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +46,8 @@ class ApiModel:
         which base models need), ``"anthropic:NAME"``, or a `Provider` of your own.
     base_url : str, optional
         The address of a server that speaks the same language: vLLM, llama.cpp, Ollama, TGI,
-        LM Studio, Azure, OpenRouter, ...
+        LM Studio, Azure, OpenRouter, ...; by default out of the environment (``OPENAI_BASE_URL``,
+        ``ANTHROPIC_BASE_URL``), or the service's own.
     api_key : str, optional
         The key; by default out of the environment (``OPENAI_API_KEY``, ``ANTHROPIC_API_KEY``). It
         is written nowhere.
@@ -62,13 +65,15 @@ class ApiModel:
         An SQLite file for all answers: a run that was cut off goes on where it was, and no
         question is ever paid for twice. Without it, answers are kept as long as this object.
     timeout : float, default=60
-        Seconds that a call may take.
+        Seconds that a call may take, from its first byte to its last.
     max_retries : int, default=6
         How often a call is made again after a fault.
     max_pause : float, default=120
         The longest pause, in seconds, that a server may ask for.
     parameters : mapping, optional
-        Further parameters of the service, sent with every call.
+        Further parameters of the service, sent with every call. A length among them
+        (``max_tokens``, ``max_completion_tokens``) is that of every answer, and calls count with
+        it against the limits until they are answered.
 
     Attributes
     ----------
@@ -167,8 +172,11 @@ class ApiModel:
 
     @property
     def model_id(self) -> str:
-        """Return the name for the record: provider, model and address."""
+        """Return the name for the record: provider, model, address, a digest of parameters."""
         at = f" at {self.provider.address}" if self.provider.base_url else ""
+        if self.provider.parameters:
+            written = json.dumps(self.provider.parameters, sort_keys=True)
+            at += f" parameters={hashlib.blake2b(written.encode(), digest_size=6).hexdigest()}"
         return f"{self.provider.name}:{self.provider.model}{at}"
 
     @property

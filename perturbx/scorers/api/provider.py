@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from numbers import Integral
 from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +24,23 @@ from perturbx.scorers.api.questions import (
     Wish,
     bound_on_tokens,
 )
+
+LENGTHS = ("max_tokens", "max_completion_tokens", "n_predict")
+"""What services call the most tokens of an answer; the last one is llama.cpp's."""
+
+NOT_PARAMETERS = {
+    "model": "it is named at the front",
+    "messages": "prompts are made from prompt_template",
+    "prompt": "prompts are made from prompt_template",
+    "n": "each question has one answer; give n_samples",
+    "best_of": "each question has one answer; give n_samples",
+    "stream": "answers are read whole",
+}
+"""What would make something else of every question, and why it has no place there."""
+
+
+MOST_SAID = 500
+"""Characters of what a service says that are passed on."""
 
 
 @cache
@@ -39,14 +58,24 @@ class Provider(ABC):
     model : str
         The model's name at the service.
     base_url : str, optional
-        Another address than the service's own.
+        Another address than the service's own; by default it is read from the environment, where
+        the service's own client would.
     api_key : str, optional
         The key; by default it is read from the environment. It is kept out of everything that is
-        written: caches, tables, records, messages.
+        written: caches, tables, records, messages, and what is pickled.
     timeout : float
-        Seconds that a call may take.
+        Seconds that a call may take, from its first byte to its last.
     parameters : mapping, optional
-        Further parameters of the service, sent with every request as they are.
+        Further parameters of the service, sent with every request as they are; plain JSON values.
+        A length among them (``max_tokens``, ...) takes the place of every reading's own, and calls
+        count with it until they are answered.
+
+    Raises
+    ------
+    ArgumentError
+        If one of them is not what it should be, or there is neither a key nor an address.
+    MissingExtraError
+        If the service's client is not installed.
     """
 
     name: ClassVar[str]
@@ -60,6 +89,12 @@ class Provider(ABC):
 
     environment: ClassVar[str]
     """The variable of the environment that holds the key."""
+
+    home: ClassVar[str] = ""
+    """The service's own address."""
+
+    address_environment: ClassVar[str] = ""
+    """The variable of the environment that holds another address, for whoever gives none."""
 
     is_chat: ClassVar[bool] = True
     """Prompts are messages, and answers begin as the model likes."""
@@ -83,17 +118,46 @@ class Provider(ABC):
         if not model:
             raise ArgumentError(f"model: '{self.name}:' names no model; expected {self.name}:NAME")
         self.model = model
-        self.base_url = base_url
+        self.base_url = self._address(base_url)
         self.timeout = timeout
-        self.parameters = dict(parameters or {})
-        self._key = api_key or os.environ.get(self.environment)
+        self.parameters = _plain(parameters or {})
+        self._key = _stripped(api_key) or self._key_in_environment()
+        self._has_key = self._key is not None
         self._loop_and_client: tuple[Any, Any] | None = None
-        if self._key is None and base_url is None:
+        if self._key is None and self.base_url is None:
             raise ArgumentError(
                 f"api_key: none is given and {self.environment} is not set; set it, or give the "
                 f"base_url of a server that needs none"
             )
+        if not all("!" <= character <= "~" for character in self._key or ""):
+            raise ArgumentError(
+                f"api_key: expected printable characters of ASCII without a space; the key that "
+                f"was given, or is in {self.environment}, holds others"
+            )
         self._package()
+
+    def _address(self, base_url: str | None) -> str | None:
+        """Return another address than the service's own, None where it is that one."""
+        name = "base_url"
+        if base_url is None and self.address_environment:
+            name, base_url = self.address_environment, os.environ.get(self.address_environment)
+        base_url = _stripped(base_url)
+        if base_url is None or base_url.rstrip("/") == self.home:
+            return None
+        try:
+            parts = urlsplit(base_url)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            is_address = False
+        if not is_address:
+            raise ArgumentError(
+                f"{name}: expected the address of a server, http://... or https://...; got "
+                f"{base_url.rpartition('@')[2]!r:.80}"
+            )
+        return base_url
+
+    def _key_in_environment(self) -> str | None:
+        return _stripped(os.environ.get(self.environment))
 
     def _package(self) -> Any:
         try:
@@ -112,7 +176,17 @@ class Provider(ABC):
         return content
 
     def client(self) -> Any:
-        """Return the client of the running event loop: its connections belong to that."""
+        """Return the client of the running event loop: its connections belong to that.
+
+        Raises
+        ------
+        ArgumentError
+            If the provider was pickled without its key, and the environment has none.
+        """
+        if self._has_key and self._key is None:
+            raise ArgumentError(
+                f"api_key: keys are not pickled, and {self.environment} is not set here; set it"
+            )
         loop = asyncio.get_running_loop()
         if self._loop_and_client is None or self._loop_and_client[0] is not loop:
             self._loop_and_client = (loop, self.new_client(self._package(), self._key or "none"))
@@ -131,7 +205,7 @@ class Provider(ABC):
             return self.name
         parts = urlsplit(self.base_url)
         host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, parts.path, "", ""))
+        return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
 
     @property
     def source(self) -> str:
@@ -151,8 +225,22 @@ class Provider(ABC):
             The fields of `Wish`.
         """
         wanted = Wish(**wish)
-        body = {**self.body(prompt, wanted), **self.parameters}
-        return Question(self.source, body, sample, bound_on_tokens(prompt), wanted.max_tokens)
+        body = self.body(prompt, wanted)
+        if any(name in self.parameters for name in LENGTHS):
+            body = {name: value for name, value in body.items() if name not in LENGTHS}
+        size = bound_on_tokens(prompt)
+        if self.parameters:  # tools, formats and the like are written into the prompt
+            size += len(json.dumps(self.parameters))
+        most = self.most_tokens(wanted.max_tokens)
+        return Question(self.source, {**body, **self.parameters}, sample, size, most)
+
+    def most_tokens(self, wanted: int) -> int:
+        """Return the most tokens of an answer of which so many are wanted.
+
+        Those of `parameters`, where they say: reasoning models think before they answer.
+        """
+        given = [self.parameters[name] for name in LENGTHS if name in self.parameters]
+        return max(given, default=wanted)
 
     @abstractmethod
     def body(self, prompt: ApiPrompt, wish: Wish) -> Json:
@@ -182,7 +270,10 @@ class Provider(ABC):
         By the names of its error classes, which are the same in many clients.
         """
         fault = fault_of(error, self._package())
-        return None if fault is None else replace(fault, message=self.without_key(fault.message))
+        if fault is None:
+            return None
+        # Cut only then: of a key that is cut in two, a half would be left.
+        return replace(fault, message=self.without_key(fault.message)[:MOST_SAID])
 
     @abstractmethod
     def batch_row(self, question: Question) -> Json:
@@ -193,8 +284,11 @@ class Provider(ABC):
         """Return the key of a line of the answer file, and the answer or what went wrong."""
 
     def without_key(self, message: str) -> str:
-        """Return a message in which the key does not stand."""
-        return message.replace(self._key, "[key]") if self._key else message
+        """Return a message in which the key does not stand, as it is or escaped."""
+        if self._key:
+            for form in (self._key, repr(self._key)[1:-1], json.dumps(self._key)[1:-1]):
+                message = message.replace(form, "[key]")
+        return message
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r} at {self.address})"
@@ -205,4 +299,33 @@ class Provider(ABC):
 
     def __setstate__(self, state: Json) -> None:
         self.__dict__.update(state)
-        self._key = os.environ.get(self.environment)
+        self._key = self._key_in_environment()
+
+
+def _stripped(text: str | None) -> str | None:
+    """Return a text as it was meant: files and shells leave line ends around it."""
+    return (text or "").strip().strip("\0").strip() or None
+
+
+def _plain(parameters: Mapping[str, Any]) -> Json:
+    """Return parameters as they will be in a body.
+
+    Raises
+    ------
+    ArgumentError
+        If they are no JSON, are not to be set there, or hold a length that is none.
+    """
+    try:
+        # Numbers of numpy say by themselves what they are.
+        written = json.dumps(dict(parameters), default=lambda own: own.item(), allow_nan=False)
+        plain: Json = json.loads(written)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ArgumentError(f"parameters: expected plain JSON values ({error})") from error
+    for name, why in NOT_PARAMETERS.items():
+        if name in plain:
+            raise ArgumentError(f"parameters: {name!r} has no place there: {why}")
+    for name in LENGTHS:
+        most = plain.get(name, 1)
+        if isinstance(most, bool) or not isinstance(most, Integral) or most < 1:
+            raise ArgumentError(f"parameters: {name!r} is a whole number above 0; got {most!r}")
+    return plain

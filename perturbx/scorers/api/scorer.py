@@ -246,7 +246,8 @@ class ApiScorer:
         per_pass = n_characters * tokens_per_character(sample) + n_variants * of_template
         n_calls = n_variants * reading.calls_per_variant
         prompt_tokens = reading.calls_per_variant * per_pass
-        return Bill.of(n_calls, prompt_tokens, n_calls * reading.most_tokens, self.model.prices)
+        most = n_calls * provider.most_tokens(reading.most_tokens)
+        return Bill.of(n_calls, prompt_tokens, most, self.model.prices)
 
     def reading(self, text: TextInput) -> Reading:
         """Return the way to get numbers; the first text shows what the server can do."""
