@@ -92,7 +92,7 @@ class AnswerCache:
         if must_exist and not Path(self.path).is_file():
             raise ArgumentError(f"cache: there is no file {self.path!r}")
         self._lock = threading.Lock()
-        self._version: int | None = None
+        self._n_put = 0
         try:
             self._database = sqlite3.connect(
                 self.path, timeout=WAIT, isolation_level=None, check_same_thread=False
@@ -152,22 +152,26 @@ class AnswerCache:
         marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(rows))
         values = [value for row in rows for value in row]
         with self._lock:  # one statement is one transaction
+            self._n_put += 1
             self._database.execute(f"INSERT OR REPLACE INTO answers VALUES {marks}", values)
 
     def put_raw(self, rows: Iterable[tuple[str, str, str, int, Json]]) -> None:
         """Keep answers of which only these are known: key, source, model, sample, answer."""
         kept = ((*names, json.dumps(raw), time.time()) for *names, raw in rows)
         with self._lock:
+            self._n_put += 1
             self._database.executemany(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, '{}', ?, ?)", kept
             )
 
-    def others_wrote(self) -> bool:
-        """Say whether another process has written since this was asked the last time."""
+    def written(self) -> tuple[int, int]:
+        """Return what others have written to the file, as SQLite counts it, and how often this has.
+
+        The first number changes with any write of another connection, the second counts calls.
+        """
         with self._lock:
             version = self._database.execute("PRAGMA data_version").fetchone()[0]
-        changed, self._version = version != self._version, version
-        return bool(changed)
+            return int(version), self._n_put
 
     def __len__(self) -> int:
         with self._lock:

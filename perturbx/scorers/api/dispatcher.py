@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
+from dataclasses import replace
 from typing import NoReturn, TypeAlias
 
 from perturbx.exceptions import (
@@ -80,11 +81,14 @@ class Dispatcher:
         self.rates = rates
         self.retries = Retries(max_retries, self._note_retry)
         self.max_pause = max_pause
+        self._begun: dict[str, asyncio.Future[None]] = {}
 
     def ask(
         self, questions: Sequence[Question], check: Check | None = None
     ) -> Iterator[list[tuple[Question, Answer]]]:
         """Yield the answers as they come; each question is asked once, equal ones together.
+
+        So are those of several threads.
 
         Parameters
         ----------
@@ -105,19 +109,18 @@ class Dispatcher:
             A call failed for good. Calls in flight have come back before any of these is raised.
         """
         distinct = list({question.key: question for question in questions}.values())
+        run = Run(self.cache.written())
         known = known_answers(self.provider, self.cache, distinct, check)
         self.purse.spent.from_cache += len(known)
         if known:
             yield [(own, known[own.key]) for own in distinct if own.key in known]
         pending = [question for question in distinct if question.key not in known]
         if pending:
-            yield from self._buy(pending, check)
+            yield from self._buy(pending, check, run)
 
     def _buy(
-        self, pending: list[Question], check: Check | None
+        self, pending: list[Question], check: Check | None, run: Run
     ) -> Iterator[list[tuple[Question, Answer]]]:
-        run = Run()
-        self.cache.others_wrote()
         work = start(self._play(pending, check, run))
         interrupt: KeyboardInterrupt | None = None
         deadline, patience = float("inf"), GRACE
@@ -179,6 +182,19 @@ class Dispatcher:
 
     async def _call(self, question: Question, check: Check | None, run: Run) -> None:
         """Make one call until it is answered, and say in the run what ended it otherwise."""
+        loop = asyncio.get_running_loop()
+        # What another run has begun is waited for: mostly its answer is in the cache then. A loop
+        # of the process before a fork ends nothing any more.
+        while (other := self._begun.get(question.key)) is not None and other.get_loop() is loop:
+            await asyncio.wait([other])
+        begun = self._begun[question.key] = loop.create_future()
+        try:
+            await self._call_alone(question, check, run)
+        finally:
+            del self._begun[question.key]
+            begun.set_result(None)
+
+    async def _call_alone(self, question: Question, check: Check | None, run: Run) -> None:
         try:
             try:
                 answer = await self._attempt(question, check, run)
@@ -211,6 +227,9 @@ class Dispatcher:
         """Make a call once; None where a limit does not allow it, or the run has ended."""
         if run.is_stopped:
             return None
+        kept = self._bought_by_others(question, check, run)
+        if kept is not None:
+            return kept
         limit = await self.purse.reserve(question)
         if limit is not None:
             run.stop(self._exceeded(limit))
@@ -225,8 +244,8 @@ class Dispatcher:
                     return None
                 kept = self._bought_by_others(question, check, run)
                 if kept is not None:
-                    self.purse.spent.from_cache += 1
                     return kept
+                self.provider.client()  # which takes its time once, and not that of a call
                 entry = await self.rates.enter(reserved[0]) if self.rates.is_set else None
                 sent = True
                 content, fault = await self._sent(question, run)
@@ -237,6 +256,7 @@ class Dispatcher:
                     self.rates.settle(entry, answer.usage.total)
                 if fault is None:
                     # Before the next call takes its place: what is received is never lost.
+                    run.n_put += 1
                     self.cache.put([(question, content.decode())])
                     self.limit.succeeded()
         finally:
@@ -248,22 +268,29 @@ class Dispatcher:
                 may_be_billed=sent and (fault is None or fault.may_be_billed),
             )
         if fault is not None:
-            self._fail(fault)
+            self._fail(fault, question)
         return answer
 
     def _bought_by_others(self, question: Question, check: Check | None, run: Run) -> Answer | None:
-        """Return an answer that another process has bought in the meantime."""
-        run.is_shared = run.is_shared or self.cache.others_wrote()
+        """Return an answer that another run, or another process, has bought in the meantime."""
+        if not run.is_shared:
+            version, n_put = self.cache.written()
+            run.is_shared = (version, n_put - run.n_put) != run.began
         if not run.is_shared:
             return None
-        return known_answers(self.provider, self.cache, [question], check).get(question.key)
+        kept = known_answers(self.provider, self.cache, [question], check).get(question.key)
+        self.purse.spent.from_cache += kept is not None
+        return kept
 
     async def _sent(self, question: Question, run: Run) -> tuple[bytes, Fault | None]:
         task = asyncio.current_task()
         assert task is not None
         run.in_flight.add(task)
         try:
-            return await self.provider.send(question.body), None
+            async with asyncio.timeout(self.provider.timeout):
+                return await self.provider.send(question.body), None
+        except TimeoutError:  # the clients' own clocks begin anew with each byte
+            return b"", Fault("timeout", "no answer in time")
         except Exception as error:
             fault = self.provider.fault(error)
             if fault is None:
@@ -276,14 +303,20 @@ class Dispatcher:
         try:
             answer = self.provider.read(json.loads(content))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            said = content[:80].decode("utf-8", "replace")
+            # Cut only then: of a key that is cut in two, a half would be left.
+            said = self.provider.without_key(content.decode("utf-8", "replace"))[:80]
             return None, Fault("malformed", f"an answer that cannot be read ({error!r}): {said!r}")
         missing = None if check is None else check(answer)
-        return answer, None if missing is None else Fault("incomplete", missing)
+        if missing is None:
+            return answer, None
+        return answer, Fault("incomplete", self.provider.without_key(missing))
 
-    def _fail(self, fault: Fault) -> NoReturn:
+    def _fail(self, fault: Fault, question: Question) -> NoReturn:
         """Raise what a fault means, after the limit has learned of it."""
-        if fault.kind == "refused":
+        # Log-probabilities may be what is forbidden; what else is, ends the next call.
+        if fault.kind == "forbidden" and question.body.get("logprobs"):
+            fault = replace(fault, kind="request")
+        if fault.kind in ("refused", "forbidden"):
             raise ScoringError(f"{self._who}: the service refuses: {fault.message}")
         if fault.kind == "request":
             raise CapabilityError(f"{self._who}: the service cannot do this: {fault.message}")

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import email.utils
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 FaultKind: TypeAlias = Literal[
-    "rate limit", "server", "connection", "timeout", "malformed", "incomplete", "refused", "request"
+    "rate limit",
+    "server",
+    "connection",
+    "timeout",
+    "malformed",
+    "incomplete",
+    "refused",
+    "forbidden",
+    "request",
 ]
 
-NOT_BILLED = ("rate limit", "server", "refused", "request")
+NOT_BILLED = ("rate limit", "server", "refused", "forbidden", "request")
 """Faults where the server itself said that there is no answer: those cost nothing."""
 
 
@@ -25,8 +34,8 @@ class Fault:
     kind : str
         "rate limit" (429), "server" (5xx, 408, 409), "connection", "timeout", "malformed" (an
         answer that cannot be read), "incomplete" (one without what was asked for), "refused"
-        (401, 403, no credit left) or "request" (any other 4xx: the server cannot do what was
-        asked).
+        (401, 402, no credit left), "forbidden" (403: to this key, or to this model) or "request"
+        (any other 4xx: the server cannot do what was asked).
     message : str
         What the server said, without any key.
     pause : float, optional
@@ -40,7 +49,7 @@ class Fault:
     @property
     def is_temporary(self) -> bool:
         """Say whether the same call may succeed later."""
-        return self.kind not in ("refused", "request")
+        return self.kind not in ("refused", "forbidden", "request")
 
     @property
     def may_be_billed(self) -> bool:
@@ -48,7 +57,17 @@ class Fault:
         return self.kind not in NOT_BILLED
 
 
-NO_CREDIT = ("insufficient_quota", "billing", "credit balance")
+NO_CREDIT = {
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "billing_error",
+}
+"""Codes and types of errors by which services say that nothing is left. Their texts do not: that of
+an ordinary rate limit ends in an advice about billing."""
+
+NO_CREDIT_TEXT = "credit balance is too low"
+"""How Anthropic says it, without a code of its own."""
 
 
 def fault_of(error: Exception, client: Any) -> Fault | None:
@@ -66,31 +85,44 @@ def fault_of(error: Exception, client: Any) -> Fault | None:
     if isinstance(error, client.APIStatusError):
         status: int = error.status_code
         message = f"HTTP {status}: {_said(error)}"
-        return Fault(_kind(status, message), message, pause_of(error.response.headers))
+        return Fault(_kind(status, error, message), message, pause_of(error.response.headers))
     if isinstance(error, client.APIConnectionError):
         return Fault("connection", f"the connection failed ({error.__cause__ or error})")
     return None
 
 
-def _kind(status: int, message: str) -> FaultKind:
-    if status in (401, 403) or (status in (400, 402, 429) and any(w in message for w in NO_CREDIT)):
+def _kind(status: int, error: Any, message: str) -> FaultKind:
+    inner = _inner(error)
+    names = ("code", "type") if isinstance(inner, Mapping) else ()
+    has_no_credit = any(str(inner.get(name)) in NO_CREDIT for name in names)
+    if status in (401, 402) or has_no_credit or (status == 400 and NO_CREDIT_TEXT in message):
         return "refused"
+    if status == 403:
+        return "forbidden"
     if status == 429:
         return "rate limit"
     return "server" if status >= 500 or status in (408, 409) else "request"
 
 
-def _said(error: Any) -> str:
+def _inner(error: Any) -> Any:
+    """Return what an error's body says of it; the clients unpack that sometimes."""
     body = error.body
-    inner = body.get("error", body) if isinstance(body, Mapping) else body
+    return body.get("error", body) if isinstance(body, Mapping) else body
+
+
+def _said(error: Any) -> str:
+    inner = _inner(error)
     if isinstance(inner, Mapping):
         parts = [str(inner[name]) for name in ("code", "message") if inner.get(name)]
         return ": ".join(parts) or str(dict(inner))
-    return str(inner or error.message)[:500]
+    return str(inner or error.message)
 
 
 def pause_of(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that a server asks to wait, by the headers that they use for it.
+
+    None where that is no time to come: a call would be made again at once, and in vain. Dates
+    count from the server's own, where it tells that.
 
     Examples
     --------
@@ -98,13 +130,21 @@ def pause_of(headers: Mapping[str, str]) -> float | None:
     (1.5, 2.0, None)
     """
     for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        given = headers.get(name)
-        if given is None:
-            continue
+        given = headers.get(name, "")
         try:
-            return max(0.0, float(given) * scale)
+            pause = float(given) * scale
         except ValueError:
-            date = email.utils.parsedate_tz(given)
-            if date is not None:
-                return max(0.0, email.utils.mktime_tz(date) - time.time())
+            until, now = _time_of(given), _time_of(headers.get("date", ""))
+            pause = 0.0 if until is None else until - (time.time() if now is None else now)
+        if 0.0 < pause < math.inf:
+            return pause
     return None
+
+
+def _time_of(date: str) -> float | None:
+    """Return when a date is, in seconds; None for what is none."""
+    try:
+        parsed = email.utils.parsedate_tz(date)
+        return None if parsed is None else float(email.utils.mktime_tz(parsed))
+    except (ValueError, OverflowError):
+        return None

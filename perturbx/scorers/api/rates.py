@@ -7,7 +7,8 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-MINUTE = 60.0
+MINUTE = 60.5
+"""Seconds: calls reach the server up to so much later than others did, over a new connection."""
 
 
 @dataclass
@@ -34,6 +35,7 @@ class RateLimits:
         self._spent: deque[_Spent] = deque()
         self._tokens = 0
         self._lock: asyncio.Lock | None = None
+        self._settled: asyncio.Future[None] | None = None
 
     @property
     def is_set(self) -> bool:
@@ -46,7 +48,9 @@ class RateLimits:
             self._lock = asyncio.Lock()
         async with self._lock:
             while (pause := self._pause(tokens)) > 0:
-                await asyncio.sleep(pause)
+                # A call that has ended may have made room before the oldest is a minute old.
+                self._settled = asyncio.get_running_loop().create_future()
+                await asyncio.wait([self._settled], timeout=pause)
             entry = _Spent(time.monotonic(), tokens)
             self._spent.append(entry)
             self._tokens += tokens
@@ -57,6 +61,8 @@ class RateLimits:
         if entry.at > time.monotonic() - MINUTE:
             self._tokens += tokens - entry.tokens
             entry.tokens = tokens
+            if self._settled is not None and not self._settled.done():
+                self._settled.set_result(None)
 
     def _pause(self, tokens: int) -> float:
         """Return the seconds until the oldest call in the way is a minute old; 0: go."""

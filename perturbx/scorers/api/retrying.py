@@ -33,7 +33,7 @@ class TemporaryError(Exception):
 
 @dataclass(frozen=True)
 class Retries:
-    """Exponential backoff with full jitter, or the pause that the server asks for.
+    """Exponential backoff with full jitter, or the pause that the server asks for if it is longer.
 
     Parameters
     ----------
@@ -82,8 +82,13 @@ def _fault_of(state: tenacity.RetryCallState) -> Fault:
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
-    """Return the seconds before the next attempt."""
+    """Return the seconds before the next attempt.
+
+    What the server asks for, but never less than without that: some ask for nothing, time and
+    again.
+    """
+    own = tenacity.wait_random_exponential(multiplier=LEAST_BACKOFF, max=MOST_BACKOFF)(state)
     asked_for = _fault_of(state).pause
-    if asked_for is not None:
-        return asked_for + tenacity.wait_random(0, JITTER * asked_for + 0.01)(state)
-    return tenacity.wait_random_exponential(multiplier=LEAST_BACKOFF, max=MOST_BACKOFF)(state)
+    if asked_for is None:
+        return own
+    return max(own, asked_for + tenacity.wait_random(0, JITTER * asked_for + 0.01)(state))

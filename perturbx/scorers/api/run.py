@@ -25,12 +25,18 @@ class Run:
         What ended it.
     is_stopped : bool
         No further call is begun.
+    began : (int, int)
+        What was written to the cache when it began; see `AnswerCache.written`.
+    n_put : int
+        How many answers it has put there itself.
     is_shared : bool
-        Another process writes to the same cache.
+        Another run, of whatever thread or process, writes to the same cache.
     tasks, in_flight : set of asyncio.Task
         All calls that are not over, and those that the server has.
     """
 
+    began: tuple[int, int]
+    n_put: int = 0
     out: queue.SimpleQueue[tuple[Question, Answer] | None] = field(
         default_factory=queue.SimpleQueue
     )

@@ -304,3 +304,40 @@ def test_two_models_share_a_cache_and_buy_nothing_twice_in_turn(serve, tmp_path)
     # From both ends to the middle: what one has bought, the other finds. Only what is in flight
     # at the same time can be bought by both.
     assert server.stats()["requests"] <= 60 + 4
+
+
+def test_threads_of_one_model_buy_each_answer_once(serve):
+    server = serve(latency=0.03)
+    model = model_of(server, concurrency=4, max_calls=60)
+    found = {}
+
+    def ask(number):
+        questions = questions_of(model, 60)
+        # Another thread has bought some of it already, asks for it, or will.
+        found[number] = ask_all(model, questions if number % 2 else questions[::-1])
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(failure is None and len(answers) == 60 for answers, failure in found.values())
+    assert server.stats()["requests"] == model.spending.calls == 60
+    assert not model.dispatcher._begun
+
+
+def test_what_one_thread_gives_up_is_asked_by_who_waits_for_it(serve):
+    server = serve(latency=0.1)
+    model = model_of(server, concurrency=2)
+    questions = questions_of(model, 12)
+    first = model.ask(questions)
+    next(first)  # it has begun more than it will get
+    found = []
+    waiting = threading.Thread(target=lambda: found.append(ask_all(model, questions)))
+    waiting.start()
+    first.close()
+    waiting.join()
+    ((answers, failure),) = found
+    assert failure is None
+    assert len(answers) == 12
+    assert server.stats()["requests"] == server.stats()["distinct"] == 12

@@ -12,23 +12,34 @@ from perturbx.exceptions import ArgumentError
 from perturbx.scorers.api import rates
 from perturbx.scorers.api.cache import AnswerCache
 from perturbx.scorers.api.concurrency import ConcurrencyLimit
-from perturbx.scorers.api.faults import pause_of
+from perturbx.scorers.api.faults import Fault, pause_of
 from perturbx.scorers.api.questions import Question, Usage, bound_on_tokens
 from perturbx.scorers.api.rates import RateLimits
+from perturbx.scorers.api.retrying import Retries, TemporaryError
 from perturbx.scorers.api.spending import Limits, Prices, Purse
 
 
-class Clock:
-    """Time that passes only while somebody sleeps."""
+class Clock(asyncio.SelectorEventLoop):
+    """A loop in which time passes only where all wait for it."""
 
-    def __init__(self):
-        self.now = 0.0
+    now = 0.0
 
-    async def sleep(self, seconds):
-        self.now += seconds
-
-    def monotonic(self):
+    def time(self):
         return self.now
+
+    def _run_once(self):
+        if not self._ready and self._scheduled:
+            self.now = max(self.now, self._scheduled[0]._when)
+        super()._run_once()
+
+    @classmethod
+    def run(cls, work):
+        """Run what is to be done, and return when it was."""
+        with asyncio.Runner(loop_factory=cls) as runner, pytest.MonkeyPatch.context() as patch:
+            clock = runner.get_loop()
+            patch.setattr(rates.time, "monotonic", lambda: clock.now)
+            runner.run(work(clock))
+            return clock.now
 
 
 @given(
@@ -37,18 +48,15 @@ class Clock:
     tokens=st.none() | st.integers(60, 200),
 )
 def test_no_minute_sees_more_than_is_allowed(sizes, requests, tokens):
-    clock, limits, started = Clock(), RateLimits(requests, tokens), []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rates.asyncio, "sleep", clock.sleep)
-        patch.setattr(rates.time, "monotonic", clock.monotonic)
+    limits, started = RateLimits(requests, tokens), []
 
-        async def run():
-            for size in sizes:
-                entry = await limits.enter(size)
-                started.append((clock.now, size))
-                limits.settle(entry, size)
+    async def run(clock):
+        for size in sizes:
+            entry = await limits.enter(size)
+            started.append((clock.now, size))
+            limits.settle(entry, size)
 
-        asyncio.run(run())
+    Clock.run(run)
     for at, _ in started:
         within = [size for when, size in started if at - rates.MINUTE < when <= at]
         assert requests is None or len(within) <= requests
@@ -56,17 +64,34 @@ def test_no_minute_sees_more_than_is_allowed(sizes, requests, tokens):
 
 
 def test_what_an_answer_did_not_use_is_given_back():
-    clock, limits = Clock(), RateLimits(None, 100)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rates.asyncio, "sleep", clock.sleep)
-        patch.setattr(rates.time, "monotonic", clock.monotonic)
+    limits = RateLimits(None, 100)
 
-        async def run():
-            for _ in range(6):
-                limits.settle(await limits.enter(50), 10)
+    async def run(_):
+        for _ in range(6):
+            limits.settle(await limits.enter(50), 10)
 
-        asyncio.run(run())
-    assert clock.now == 0.0
+    assert Clock.run(run) == 0.0
+
+
+@given(st.integers(1, 8), st.integers(50, 90), st.integers(1, 10))
+def test_who_waits_for_tokens_goes_on_as_soon_as_answers_leave_room(most, bound, real):
+    """Calls side by side, of far less than their bounds: what fits into a minute takes none."""
+    limits, answered = RateLimits(None, 200), 0
+
+    async def call(slots):
+        nonlocal answered
+        async with slots:
+            entry = await limits.enter(bound)
+            assert sum(own.tokens for own in limits._spent) <= 200
+            await asyncio.sleep(1.0)
+            limits.settle(entry, real)
+            answered += 1
+
+    async def run(_):
+        slots = asyncio.Semaphore(most)
+        await asyncio.gather(*(call(slots) for _ in range((200 - bound) // real + 1)))
+
+    assert Clock.run(run) <= answered
 
 
 @given(st.integers(1, 12), st.lists(st.sampled_from(["ok", "refused", "named"]), max_size=200))
@@ -136,14 +161,46 @@ def test_a_token_is_a_byte_at_least(text):
         ({"retry-after-ms": "250"}, 0.25),
         ({"retry-after": "3", "retry-after-ms": "250"}, 0.25),
         ({"retry-after": "1.5"}, 1.5),
-        ({"retry-after": "-1"}, 0.0),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "2", "retry-after-ms": "0"}, 2.0),
+        # No time to come: a call that is made again at once is refused at once.
+        ({"retry-after": "0"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        ({"retry-after": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
+        # By the server's own clock, whatever ours says.
+        (
+            {
+                "date": "Wed, 21 Oct 2015 07:27:50 GMT",
+                "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT",
+            },
+            10.0,
+        ),
         ({"retry-after": "soon"}, None),
         ({}, None),
     ],
 )
 def test_pauses_are_read_in_every_form(headers, seconds):
     assert pause_of(headers) == seconds
+
+
+@pytest.mark.parametrize("pause", [None, 1e-3])
+def test_retries_outlast_a_server_that_asks_for_too_short_a_pause(pause):
+    notes = []
+
+    async def run(clock):
+        async def attempt():
+            if clock.now < 5.0:
+                raise TemporaryError(Fault("rate limit", "slow down", pause))
+            return "answer"
+
+        retries = Retries(20, notes.append)
+        failed = TemporaryError(Fault("rate limit", "slow down", pause))
+        assert await retries.again(failed, attempt) == "answer"
+
+    assert Clock.run(run) >= 5.0
+    assert len(notes) <= 20
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.integers(0, 3)), max_size=20, unique=True))
