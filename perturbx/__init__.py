@@ -13,6 +13,7 @@ from perturbx._version import __version__
 if TYPE_CHECKING:
     from perturbx.budget_report import BudgetReport
     from perturbx.exceptions import (
+        AnswersWarning,
         ArgumentError,
         BudgetExceeded,
         CapabilityError,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 _HOME = {
     **dict.fromkeys(
         (
+            "AnswersWarning",
             "ArgumentError",
             "BudgetExceeded",
             "CapabilityError",
@@ -110,6 +112,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AnswersWarning",
     "ApiModel",
     "ApiScorer",
     "ArgumentError",

@@ -15,7 +15,8 @@ Every error is a :class:`PerturbxError`::
     └── MissingExtraError (ImportError)   an optional package is needed
 
 :class:`Interrupted` is a ``KeyboardInterrupt`` (Ctrl-C) that carries the tables scored so far.
-Warnings: :class:`PoorFitWarning`, :class:`TruncationWarning`, :class:`CutShortWarning`.
+Warnings: :class:`PoorFitWarning`, :class:`TruncationWarning`, :class:`CutShortWarning`,
+:class:`AnswersWarning`.
 """
 
 from __future__ import annotations
@@ -130,3 +131,7 @@ class TruncationWarning(UserWarning):
 
 class CutShortWarning(UserWarning):
     """A hard limit on calls, tokens or money ended a run before it was sure enough."""
+
+
+class AnswersWarning(UserWarning):
+    """Some answers of a model behind an API are of no use: they name no label, or are refused."""

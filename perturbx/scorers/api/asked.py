@@ -21,6 +21,7 @@ from perturbx.scorers.api.readings import (
     ResponseInPrompt,
     Votes,
 )
+from perturbx.scorers.api.readings.naming import LabelNames
 from perturbx.scorers.labels import labels_by_name
 
 Method: TypeAlias = Literal[
@@ -67,7 +68,7 @@ class Asked:
     seed: int | None
     reference: str | None
     scalarizers: tuple[Any, ...] | None
-    max_new_tokens: int
+    max_new_tokens: int | None
     stop: tuple[str, ...]
     calibrations: Mapping[str, Calibration] | None = field(default=None, repr=False)
 
@@ -85,7 +86,7 @@ class Asked:
         seed: int | None,
         reference: str | None,
         scalarizers: Sequence[Any] | None,
-        max_new_tokens: int,
+        max_new_tokens: int | None,
         stop: Sequence[str],
     ) -> Asked:
         """Return it, after checking that the parts go together.
@@ -106,6 +107,11 @@ class Asked:
             raise ArgumentError(f"labels: method={method!r} needs them; give labels=[...]")
         if method == "similarity" and by_name is not None:
             raise ArgumentError("labels: similarities of answers have none; leave them out")
+        if by_name is not None and method in ("auto", "label_log_probs", "votes"):
+            # Those that begin with a space are taken to the character, where they can be.
+            LabelNames(
+                [own for own in by_name.values() if method == "votes" or own == own.lstrip()]
+            )
         sampling: dict[str, tuple[float | None, float | None]] = {
             "n_samples": (n_samples, 1),
             "temperature": (temperature, 1.0),
@@ -121,7 +127,8 @@ class Asked:
                 raise ArgumentError(f"{name}: is for answers, and labels are asked for; give one")
         if system is not None and isinstance(template, PromptTemplate):
             raise ArgumentError("system: the template has its own; leave it out")
-        for name, value in (("n_samples", n_samples), ("max_new_tokens", max_new_tokens)):
+        most = 1 if max_new_tokens is None else max_new_tokens
+        for name, value in (("n_samples", n_samples), ("max_new_tokens", most)):
             if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise ArgumentError(f"{name}: expected a whole number above 0; got {value!r}")
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, Integral)):
@@ -145,7 +152,7 @@ class Asked:
             seed=None if seed is None else int(seed),
             reference=reference,
             scalarizers=None if scalarizers is None else tuple(scalarizers),
-            max_new_tokens=int(max_new_tokens),
+            max_new_tokens=None if max_new_tokens is None else int(max_new_tokens),
             stop=tuple(stop),
         )
 
@@ -240,8 +247,25 @@ class Asked:
             provider, self.template, self.labels, top_k=provider.most_top_log_probs[0]
         )
 
+    @property
+    def _most_tokens(self) -> dict[str, int]:
+        """Return where answers are cut off, unless that is for each reading to say."""
+        return {} if self.max_new_tokens is None else {"max_new_tokens": self.max_new_tokens}
+
     def votes(self, provider: Provider) -> Votes:
-        """Return sampled votes."""
+        """Return sampled votes.
+
+        Raises
+        ------
+        ArgumentError
+            If the provider's parameters would make one answer of all samples.
+        """
+        for name in ("temperature", "seed"):
+            if name in provider.parameters:
+                raise ArgumentError(
+                    f"parameters: {name!r} among them would be that of all sampled answers; give "
+                    f"{name}={provider.parameters[name]!r} to the scorer itself"
+                )
         return Votes(
             provider,
             self.template,
@@ -249,6 +273,7 @@ class Asked:
             n_samples=self.n_samples,
             temperature=self.temperature,
             seed=self.seed,
+            **self._most_tokens,
         )
 
     def confidence(self, provider: Provider) -> Confidence:
@@ -266,7 +291,7 @@ class Asked:
                 name: replace(self.template, template=_asking_for(label))
                 for name, label in labels.items()
             }
-        return Confidence(provider, templates, self.calibrations)
+        return Confidence(provider, templates, self.calibrations, **self._most_tokens)
 
     def similarity(self, provider: Provider) -> AnswerSimilarity:
         """Return similarities of answers."""
@@ -280,8 +305,8 @@ class Asked:
             self.template,
             scalarizers,
             reference=self.reference,
-            max_new_tokens=self.max_new_tokens,
             stop=self.stop,
+            **self._most_tokens,
         )
 
     def labels_in_prompt(self, provider: Provider) -> LabelsInPrompt:

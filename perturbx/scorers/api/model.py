@@ -149,6 +149,11 @@ class ApiModel:
         self.dispatcher = self._new_dispatcher(Purse(self.limits, self.prices))
         self._close_at_end()
 
+    @property
+    def is_asked(self) -> bool:
+        """Say whether questions are asked, and not only looked up among the answers at hand."""
+        return True
+
     def _close_at_end(self) -> None:
         """Have the connections closed when the model is gone, or the process ends."""
         _OPEN.add(self.provider)

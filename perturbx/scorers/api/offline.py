@@ -42,6 +42,11 @@ class OfflineModel(ApiModel):
         self.used: dict[str, tuple[Question, Json]] = {}
         self.wanted: dict[str, Question] = {}
 
+    @property
+    def is_asked(self) -> bool:
+        """Say that nobody is."""
+        return False
+
     def _close_at_end(self) -> None:
         """Leave the connections to the model that they belong to."""
 

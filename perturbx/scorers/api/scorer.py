@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,7 @@ from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Question
 from perturbx.scorers.api.readings import Reading, Votes
+from perturbx.scorers.api.readings.votes import FIRST
 from perturbx.scorers.api.rows import Row, answered, in_order, scores_of
 from perturbx.scorers.outputs import texts_of
 from perturbx.scorers.scores import Scores
@@ -26,6 +28,8 @@ from perturbx.typing import InputKind, IntArray, TextInput
 
 if TYPE_CHECKING:
     from perturbx.maskers.variants import Variants
+
+logger = logging.getLogger("perturbx")
 
 METHODS: tuple[Method, ...] = (
     "auto",
@@ -59,7 +63,10 @@ class ApiScorer:
           them has a bound on its probability, which enters as uncertainty.
         - "prompt_log_probs": the log-probabilities of the label, or of a given answer, as part of
           the prompt, where the server scores prompts (``echo``, ``prompt_logprobs``).
-        - "votes": `n_samples` answers are sampled and counted, with the variance that leaves.
+        - "votes": `n_samples` answers are sampled and counted, with the variance that leaves. An
+          answer counts for the label that it begins with, or else for the only one in it. Where
+          none of the first answers names a label, that is a `CapabilityError` before more are
+          bought; where many do not, an `AnswersWarning` says how many.
         - "confidence": the number that the model says when asked how sure it is; uncalibrated
           until `calibrate`.
         - "similarity": how much the answer is like the original one.
@@ -77,8 +84,9 @@ class ApiScorer:
         The original answer, for similarities.
     scalarizers : sequence of Scalarizer, optional
         Kinds of similarity, by default `ChrF` (extra ``text``); see `perturbx.scorers.generated`.
-    max_new_tokens : int, default=64
-        Where an answer that is compared is cut off.
+    max_new_tokens : int, optional
+        Where answers in words are cut off: by default after 64 tokens where they are compared, and
+        after 16 where a label or a number is looked for. Models that think first need hundreds.
     stop : sequence of str, default=()
         It ends before the first of these.
     **options
@@ -123,7 +131,7 @@ class ApiScorer:
         seed: int | None = None,
         reference: str | None = None,
         scalarizers: Sequence[Any] | None = None,
-        max_new_tokens: int = 64,
+        max_new_tokens: int | None = None,
         stop: Sequence[str] = (),
         **options: Any,
     ) -> None:
@@ -148,6 +156,11 @@ class ApiScorer:
             stop=stop,
         )
         self._reading: Reading | None = self.asked.reading_known(self.model.provider, method)
+        if method == "auto" and isinstance(self._reading, Votes):
+            logger.warning(
+                "%s gives no log-probabilities: its answers are sampled and counted",
+                self.model.model_id,
+            )
 
     @property
     def output_names(self) -> tuple[str, ...] | None:
@@ -188,6 +201,25 @@ class ApiScorer:
             Row(number, text, self._questions(reading, text, number, variants.samples))
             for number, text in enumerate(texts)
         ]
+        if not isinstance(reading, Votes):
+            yield from self._scored(rows, reading)
+            return
+        # Where no answer names a label, that is to show before all are paid for.
+        ahead = self._n_ahead(rows, reading)
+        for part in (rows[:ahead], rows[ahead:]):
+            yield from self._scored(part, reading)
+            reading.tally.check(self.model.model_id)
+        reading.tally.warn(self.model.model_id)
+
+    def _n_ahead(self, rows: Sequence[Row], reading: Votes) -> int:
+        """Return how many rows are asked about before the others."""
+        if reading.tally.n_named or not self.model.is_asked:
+            return 0
+        n_answers = np.cumsum([len(row.pending) for row in rows])
+        return int(np.searchsorted(n_answers, FIRST)) + 1
+
+    def _scored(self, rows: Sequence[Row], reading: Reading) -> Iterator[tuple[IntArray, Scores]]:
+        """Yield rows and their numbers as the answers come."""
         while rows:
             further: list[Row] = []
             for done in answered(rows, self.model, reading):

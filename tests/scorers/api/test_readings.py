@@ -12,7 +12,8 @@ from perturbx.exceptions import ArgumentError, CapabilityError, ScoringError
 from perturbx.maskers.variants import Variants
 from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.questions import Answer, Token
-from perturbx.scorers.api.readings import LabelLogProbs, Votes
+from perturbx.scorers.api.readings import LabelLogProbs
+from perturbx.scorers.api.readings.confidence import share_said
 from perturbx.scorers.api.readings.prompt_log_probs import continuation_tokens
 
 TEMPLATE = "Review: {text}\nSentiment:"
@@ -284,51 +285,12 @@ def test_votes_are_shares_with_variances_that_hold(serve, kind):
     assert server.stats()["answered"] == 400
 
 
-@given(
-    st.sampled_from(
-        ["positive", "Positive.", " POSITIVE!", "The answer is positive", "**positive**"]
-    )
-)
-def test_votes_find_the_label(said):
-    assert votes(["positive", "negative"]).vote(Answer(said, None, None, None, "", "", {})) == [
-        True,
-        False,
-    ]
-
-
-@pytest.mark.parametrize("said", ["positively", "", "positive or negative? hmm, negative", "dunno"])
-def test_votes_do_not_guess(said):
-    vote = votes(["positive", "negative"]).vote(Answer(said, None, None, None, "", "", {}))
-    assert (
-        vote in ([False, False], [True, False])
-        if said.startswith("positive or")
-        else vote
-        == [
-            False,
-            False,
-        ]
-    )
-
-
 def test_a_server_without_any_log_probabilities_is_asked_for_them_once(serve):
     server = serve(faults={"missing_logprobs": 1.0})
     scorer = scorer_of(server)
     assert scorer.reading("so").name == "votes"
     # Fewer of the likeliest tokens are not asked for where none came at all.
     assert server.stats()["requests"] == 3
-
-
-def test_votes_in_chinese():
-    assert votes(["正面", "负面"]).vote(Answer("负面。", None, None, None, "", "", {})) == [
-        False,
-        True,
-    ]
-
-
-def votes(labels):
-    model = ApiModel("openai:m", base_url=ADDRESS)
-    names = {label: label for label in labels}
-    return Votes(model.provider, PromptTemplate(), names, n_samples=1)
 
 
 def test_confidence_is_marked_until_it_is_calibrated(serve, servers):
@@ -338,6 +300,31 @@ def test_confidence_is_marked_until_it_is_calibrated(serve, servers):
     assert scorer.output_names == ("joy (uncalibrated)",)
     assert scorer.score(Variants(texts=["so"])).values.tolist() == [[0.9]]
     assert scorer.score(Variants(texts=["so"])).kind == "value"
+
+
+@pytest.mark.parametrize(
+    ("said", "share"),
+    [
+        ("85", 0.85),
+        ("**85%**", 0.85),
+        ("0.7", 0.7),
+        ("On a scale from 0 to 100: 85", 0.85),
+        ("0-100: 40", 0.4),
+        ("7 out of 10", 0.7),
+        ("85/100", 0.85),
+        ("As of 2024, 60", 0.6),
+        ("90. The text has 3 words", 0.9),
+        ("-5", None),
+        ("95-100", None),
+        ("between 80 and 90", None),
+        ("1. 85", None),
+        ("101", None),
+        ("1,000", None),
+        ("", None),
+    ],
+)
+def test_confidence_is_the_number_that_is_meant_or_none(said, share):
+    assert share_said(said) == (None if share is None else pytest.approx(share))
 
 
 def test_similarity_compares_with_the_original_answer(serve):

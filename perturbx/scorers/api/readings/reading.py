@@ -11,6 +11,9 @@ from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question
 from perturbx.typing import FloatArray, ScoreKind, TextInput
 
+LONGER = "give a larger max_new_tokens (models that think first need hundreds)"
+"""What to do where answers are cut off."""
+
 
 class Reading(ABC):
     """A way to get numbers.

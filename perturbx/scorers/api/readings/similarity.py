@@ -11,8 +11,11 @@ from perturbx.exceptions import ScoringError
 from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question
-from perturbx.scorers.api.readings.reading import Reading
+from perturbx.scorers.api.readings.reading import LONGER, Reading
 from perturbx.typing import FloatArray, ScoreKind, TextInput
+
+MOST_TOKENS = 64
+"""Tokens of an answer, at most, by default."""
 
 
 class AnswerSimilarity(Reading):
@@ -43,7 +46,7 @@ class AnswerSimilarity(Reading):
         scalarizers: Sequence[Any],
         *,
         reference: str | None,
-        max_new_tokens: int,
+        max_new_tokens: int = MOST_TOKENS,
         stop: Sequence[str],
     ) -> None:
         super().__init__(provider, template)
@@ -65,6 +68,12 @@ class AnswerSimilarity(Reading):
             max_tokens=self.max_new_tokens,
             stop=self.stop,
         )
+
+    def missing(self, answer: Answer) -> str | None:
+        """Say if an answer ended before its first word: a model may have thought until then."""
+        if answer.is_cut and not answer.text:
+            return f"an answer that was cut off before its first word; {LONGER}"
+        return None
 
     def numbers(
         self, text: TextInput, answers: Sequence[Answer]

@@ -1,0 +1,137 @@
+"""Sampled answers: which label each names, and what is told where they name none."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perturbx import ApiModel, ApiScorer, ShapleyExplainer
+from perturbx.exceptions import AnswersWarning, ArgumentError, CapabilityError
+from perturbx.maskers.variants import Variants
+from perturbx.scorers.api.prompting import PromptTemplate
+from perturbx.scorers.api.questions import Answer
+from perturbx.scorers.api.readings import Votes
+from perturbx.scorers.api.readings.naming import LabelNames
+
+ADDRESS = "http://127.0.0.1:1/v1"
+LABELS = ["positive", "negative"]
+
+
+def votes(labels):
+    model = ApiModel("openai:m", base_url=ADDRESS)
+    names = {label: label for label in labels}
+    return Votes(model.provider, PromptTemplate(), names, n_samples=1)
+
+
+@given(
+    label=st.sampled_from(LABELS),
+    around=st.sampled_from(
+        ["{}", "{}.", " {}!", "The answer is {}", "**{}**", "1. {}", "{}, not {other}", "答案：{}"]
+    ),
+    in_capitals=st.booleans(),
+)
+def test_the_label_that_is_named_is_found(label, around, in_capitals):
+    other = next(own for own in LABELS if own != label)
+    said = around.format(label.upper() if in_capitals else label, other=other)
+    vote = votes(LABELS).vote(Answer(said, None, None, None, "", "", {}))
+    assert vote == [own == label for own in LABELS]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "positively",
+        "",
+        "dunno",
+        "not positive",
+        "It is not negative.",
+        "It isn’t positive",
+        "Neither positive",
+        "It may be positive or negative",
+    ],
+)
+def test_nothing_is_guessed(said):
+    assert votes(LABELS).vote(Answer(said, None, None, None, "", "", {})) == [False, False]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["+", "-"],
+        ["A+", "A-", "A"],
+        ["C++", "C", "C#"],
+        ["#1", "1"],
+        ["👍", "👎"],
+        ["正面", "负面"],
+        ["good", "good enough", "not good"],
+        ["sci-fi", "sci fi (old)"],
+    ],
+)
+@given(data=st.data())
+def test_every_label_names_itself_and_no_other(labels, data):
+    number = data.draw(st.integers(0, len(labels) - 1))
+    around = data.draw(st.sampled_from(["{}", " {}\n", "**{}**", "{} ", "I say {}"]))
+    if not labels[number].isascii() and "I say" in around:
+        around = "{}。"
+    assert LabelNames(labels).named(around.format(labels[number])) == number
+
+
+def test_labels_that_no_answer_tells_apart_are_refused():
+    for method in ("votes", "auto", "label_log_probs"):
+        with pytest.raises(ArgumentError, match=r"^labels: .*are one label"):
+            ApiScorer("openai:m", labels=["Yes", "no", "yes"], method=method, base_url=ADDRESS)
+
+
+def silent(servers, rest=1.0):
+    """A model of which a part of the answers names no label."""
+    return servers.SimulatedModel({" positive": {"": 0.0}, " negative": {"": 0.0}}, rest=rest)
+
+
+def test_answers_that_name_no_label_are_an_error_before_all_are_paid_for(serve, servers):
+    server = serve(model=silent(servers))
+    scorer = ApiScorer("openai:m", labels=LABELS, base_url=server.base_url, method="votes")
+    explainer = ShapleyExplainer(scorer, budget=60, random_state=0, progress=False)
+    with pytest.raises(CapabilityError, match=r"none of the first .* prompt_template") as caught:
+        explainer.explain(["a film that is so good and so thin and so dull"])
+    assert server.stats()["answered"] < 20
+    assert sum(table.n_calls for table in caught.value.tables) == server.stats()["answered"]
+
+
+def test_the_part_of_answers_that_name_no_label_is_told(serve, servers):
+    server = serve(model=silent(servers, rest=0.6))
+    scorer = ApiScorer("openai:m", labels=LABELS, base_url=server.base_url, method="votes")
+    texts = [f"film {number}" for number in range(100)]
+    with pytest.warns(AnswersWarning, match=r"(5|6)\d% of the answers name no label"):
+        scores = scorer.score(Variants(texts=texts))
+    assert 0.3 < scores.values.sum() / 100 < 0.5
+    with warnings.catch_warnings():  # once is enough
+        warnings.simplefilter("error")
+        scorer.score(Variants(texts=texts))
+
+
+def test_a_few_answers_of_which_none_names_a_label_are_told(serve, servers):
+    server = serve(model=silent(servers))
+    scorer = ApiScorer("openai:m", labels=LABELS, base_url=server.base_url, method="votes")
+    with pytest.warns(AnswersWarning, match="100% of the answers"):
+        assert not scorer.score(Variants(texts=["so", "not", "good"])).values.any()
+
+
+def test_answers_that_are_cut_off_may_be_longer(serve):
+    thoughts = Answer("", None, None, None, "m", "", {}, ended="length")
+    reading = votes(LABELS)
+    reading.numbers("", [thoughts] * 8)
+    with pytest.raises(CapabilityError, match=r"8 are cut off.*give a larger max_new_tokens"):
+        reading.tally.check("m")
+    scorer = ApiScorer(
+        "openai:m", labels=LABELS, base_url=ADDRESS, method="votes", max_new_tokens=500
+    )
+    (question,) = scorer.reading("so").questions("so")
+    assert (question.body["max_tokens"], question.max_tokens) == (500, 500)
+    np.testing.assert_array_equal(reading.vote(thoughts), [False, False])
+
+
+def test_a_service_without_log_probabilities_says_that_answers_are_counted(caplog):
+    ApiScorer("anthropic:m", labels=LABELS, base_url=ADDRESS)
+    assert "sampled and counted" in caplog.text
