@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import json
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
@@ -38,6 +39,9 @@ NOT_PARAMETERS = {
 }
 """What would make something else of every question, and why it has no place there."""
 
+
+SHORT_KEY = 8
+"""Characters from which on a key is one."""
 
 MOST_SAID = 500
 """Characters of what a service says that are passed on."""
@@ -286,8 +290,10 @@ class Provider(ABC):
     def without_key(self, message: str) -> str:
         """Return a message in which the key does not stand, as it is or escaped."""
         if self._key:
+            # "x" and the like, for servers that want some key: not within words.
+            edges = (r"(?<!\w)", r"(?!\w)") if len(self._key) < SHORT_KEY else ("", "")
             for form in (self._key, repr(self._key)[1:-1], json.dumps(self._key)[1:-1]):
-                message = message.replace(form, "[key]")
+                message = re.sub(re.escape(form).join(edges), "[key]", message)
         return message
 
     def __repr__(self) -> str:

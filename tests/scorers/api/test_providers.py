@@ -89,6 +89,13 @@ def test_no_part_of_a_key_is_in_a_message(key, before):
         assert "secret" not in str(failure_of(model))
 
 
+def test_a_key_that_is_none_leaves_words_as_they_are():
+    provider = OpenAIChat("m", base_url=NOWHERE, api_key="x")
+    assert (
+        provider.without_key("an example: x (bad key 'x')") == "an example: [key] (bad key '[key]')"
+    )
+
+
 def test_what_lacks_something_is_told_without_the_key(serve, servers):
     model = model_of(serve(), api_key=servers.KEY, max_retries=0)
     with pytest.raises(CapabilityError, match=r"echoed \[key\]"):
