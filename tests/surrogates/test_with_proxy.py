@@ -71,6 +71,39 @@ def test_a_perfect_proxy_leaves_nothing_to_buy(lab, n, seed, k):
     assert fitted.n_calls == table.n_calls
 
 
+@settings(max_examples=10, deadline=None)
+@given(n=st.integers(5, 9), seed=st.integers(0, 99), budget=st.integers(12, 40))
+def test_a_proxy_that_falls_as_the_score_rises_is_as_good_as_one_that_rises(lab, n, seed, budget):
+    scores = lab.random_scores(n, 1, seed)
+    table, proxy = bought(scores, budget, seed), scores + 0.1 * lab.random_scores(n, 1, 1 + seed)
+    rising, falling = fit(table, known(lab, proxy)), fit(table, known(lab, 4.0 - proxy))
+    np.testing.assert_allclose(falling.values, rising.values, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(falling.std_errors, rising.std_errors, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(falling.proxy_weight, rising.proxy_weight, rtol=1e-4)
+
+
+def test_one_column_serves_both_labels_with_errors_that_hold(lab):
+    inside = []
+    for seed in range(10):
+        rising = rough(lab, 8, seed)
+        both = np.concatenate([-rising, rising], axis=1)
+        fitted = fit(bought(both, 24, seed), known(lab, rising))
+        inside.append(np.abs(fitted.values - lab.shapley(both)) <= half_widths(fitted, 0.95) + 1e-9)
+    assert np.mean(inside, axis=(0, 1)).min() >= 0.95
+
+
+@pytest.mark.parametrize("budget", [24, 48])
+def test_a_proxy_of_other_scale_leaves_open_what_it_is_beyond_the_scores_paid_for(lab, budget):
+    """The curve meets every score, and says nothing of the masks beyond their range."""
+    inside = []
+    for seed in range(20):
+        scores = lab.smooth_scores(8, 1, seed)
+        squashed = -np.exp(-(scores - scores.mean()) / (3.0 * scores.std()))
+        fitted = fit(bought(scores, budget, seed), known(lab, squashed))
+        inside.append(np.abs(fitted.values - lab.shapley(scores)) <= half_widths(fitted, 0.95))
+    assert np.mean(inside) >= 0.93
+
+
 @pytest.mark.parametrize("budget", [18, 24, 40])
 def test_an_unrelated_proxy_does_no_harm(lab, budget):
     ours, plain = errors(

@@ -121,20 +121,24 @@ def rows_of(proxy: ScoreTable, table: ScoreTable) -> IntArray:
 
 
 def size_of(table: ScoreTable, scores: FloatArray) -> FloatArray:
-    """Return the factor ``(n_outputs,)`` that gives the proxy's odd values the paid ones' size."""
-    paid = odd_part(table, NAME).scale
-    own = odd_part(replace(table, scores=scores, variances=None), NAME).scale
-    factor: FloatArray = np.where(own > 0, paid / np.where(own > 0, own, 1.0), 0.0)
+    """Return the factor ``(n_outputs,)`` that gives the proxy's odd values the paid ones' size.
+
+    Its sign is the one that brings them nearer.
+    """
+    paid, own = odd_part(table, NAME), odd_part(replace(table, scores=scores, variances=None), NAME)
+    size = np.where(own.scale > 0, paid.scale / np.where(own.scale > 0, own.scale, 1.0), 0.0)
+    factor: FloatArray = np.where((paid.values * own.values).sum(axis=0) < 0, -size, size)
     return factor
 
 
-def calibrated(game: Game, table: ScoreTable, rows: IntArray) -> Game:
-    """Return the cubic of the proxy's scores that comes closest to the paid ones.
+def calibrated(game: Game, table: ScoreTable, rows: IntArray) -> tuple[Game, Game]:
+    """Return the cubic of the proxy's scores that comes closest to the paid ones, twice.
 
     Least squares over all paid rows, the even part of the game included, with a ridge on what is
-    not linear; outside the range of these rows it is constant.
+    not linear. Outside the range of these rows nothing is known of it: there the first game is
+    constant, and the second goes on in a straight line. On the paid rows they are the same.
     """
-    scores, slopes = np.empty_like(game.scores), np.empty_like(game.scores)
+    levels, lines, slopes, tilts = np.empty((4, *game.scores.shape))
     for output, (all_of_it, target) in enumerate(zip(game.scores.T, table.scores.T, strict=True)):
         seen = all_of_it[rows]
         middle, spread = seen.mean(), seen.std()
@@ -144,8 +148,28 @@ def calibrated(game: Game, table: ScoreTable, rows: IntArray) -> Game:
         ridge = np.diag([0.0, ROUNDING] + (DEGREE - 1) * [RIDGE]) * len(rows)
         curve = Polynomial(np.linalg.solve(powers.T @ powers + ridge, powers.T @ target))
         within = np.clip(all_of_it, seen.min(), seen.max())
-        scores[:, output] = curve((within - middle) / spread)
-        slopes[:, output] = curve.deriv()((within - middle) / spread) / spread
-        slopes[within != all_of_it, output] = 0.0
-    known = None if game.variances is None else game.variances * np.square(slopes)
-    return Game(scores, known)
+        levels[:, output] = curve((within - middle) / spread)
+        tilts[:, output] = curve.deriv()((within - middle) / spread) / spread
+        lines[:, output] = levels[:, output] + tilts[:, output] * (all_of_it - within)
+        slopes[:, output] = np.where(within == all_of_it, tilts[:, output], 0.0)
+    noise = game.variances
+    if noise is None:
+        return Game(levels, None), Game(lines, None)
+    return Game(levels, noise * np.square(slopes)), Game(lines, noise * np.square(tilts))
+
+
+def between(one: Attribution, other: Attribution) -> Attribution:
+    """Return values half way between two, with half of what sets them apart in their errors."""
+    off = (other.values - one.values) / 2.0
+    covariance = None
+    if one.covariance is not None and other.covariance is not None:
+        covariance = (one.covariance + other.covariance) / 2.0
+        covariance = covariance + np.einsum("nk,mk->knm", off, off)
+    variance = (np.square(one.std_errors) + np.square(other.std_errors)) / 2.0 + np.square(off)
+    return replace(
+        one,
+        values=one.values + off,
+        base_values=(one.base_values + other.base_values) / 2.0,
+        std_errors=np.sqrt(variance),
+        covariance=covariance,
+    )

@@ -22,6 +22,7 @@ from perturbx.surrogates.with_proxy.games import (
     ROUNDING,
     Candidate,
     Game,
+    between,
     calibrated,
     columns_of,
     rows_of,
@@ -32,9 +33,9 @@ from perturbx.typing import FloatArray
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
 
-PLAIN_SHARES = (-0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.25)
-"""What is taken off of the proxy brought to the size of the scores. Negative shares are there so
-that chance alone speaks for either sign."""
+PLAIN_SHARES = (-1.25, -1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0, 1.25)
+"""What is taken off of the proxy brought to the size and the sign of the scores. The sign was read
+off few of them, so the other one has the same shares, and chance alone speaks for either."""
 
 CALIBRATED_SHARES = (0.25, 0.5, 0.75, 1.0, 1.25)
 """What is taken off of the calibrated proxy; its sign is right already."""
@@ -65,7 +66,8 @@ class ProxyAttribution(Attribution):
         The posterior probability that the proxy has a weight other than 0.
     proxy_weight : numpy.ndarray, (n_outputs,)
         The posterior mean of the weight: 0 where the proxy tells nothing, 1 where the scores
-        follow it in full once it is brought to their scale.
+        follow it in full once it is brought to their scale (turned round where it falls as they
+        rise, as the only column of a proxy does for the other label).
     """
 
     proxy_probability: FloatArray | None = None
@@ -84,7 +86,8 @@ class WithProxy(BatchSurrogate):
 
     for some ρ, 0 among them, of the proxy brought to the size of the scores, and of the proxy
     calibrated by a cubic. They are averaged, weighted by how well they explain the paid scores:
-    a proxy that shares the interactions of the game saves calls, one that does not gets no weight.
+    a proxy that shares the interactions of the game saves calls, one that does not gets no weight,
+    and one that falls as the scores rise is as good as one that rises with them.
 
     Parameters
     ----------
@@ -109,8 +112,11 @@ class WithProxy(BatchSurrogate):
     doubt). Both must speak for a proxy: the first does not know which units the relevance process
     has learned, the second is noise where pairs are few. The covariance holds that of each fit, ρ²
     times that of φ(u), and the spread between the fits, as in model averaging (Hoeting et al.
-    1999), times 1 + pn/P, where p is the probability of a proxy. `r2` is a share of the game's own
-    odd part. With all coalitions the values are exact and the proxy is not asked.
+    1999), times 1 + pn/P, where p is the probability of a proxy. What a calibrated proxy is worth
+    beyond the scores that were paid for is open: its values are half way between those of a curve
+    that is constant there and of one that goes on in a straight line, and half of their difference
+    is in the errors. `r2` is a share of the game's own odd part. With all coalitions the values are
+    exact and the proxy is not asked.
 
     Correlated games of several fidelities: Kennedy & O'Hagan, "Predicting the output from a
     complex computer code when fast approximations are available", 2000.
@@ -175,13 +181,15 @@ class WithProxy(BatchSurrogate):
         plain = Game.of(self.proxy, columns)
         plain = plain.times(size_of(table, plain.scores[rows]))
         found = [Candidate(None, 0.0, LOG_PRIORS[0])]
-        for game, shares, prior in (
-            (plain, PLAIN_SHARES, LOG_PRIORS[1]),
-            (calibrated(plain, table, rows), CALIBRATED_SHARES, LOG_PRIORS[2]),
+        level, line = calibrated(plain, table, rows)
+        games = [game.table(self.proxy, table.output_names) for game in (plain, level, line)]
+        of_plain, of_level, of_line = OddGP().fit_alike(games)
+        for game, of_game, shares, prior in (
+            (plain, of_plain, PLAIN_SHARES, LOG_PRIORS[1]),
+            (level, between(of_level, of_line), CALIBRATED_SHARES, LOG_PRIORS[2]),
         ):
-            (known,) = OddGP().fit_alike([game.table(self.proxy, table.output_names)])
             each = prior - np.log(len(shares))
-            found += [Candidate(game, share, each, known) for share in shares]
+            found += [Candidate(game, share, each, of_game) for share in shares]
         return found
 
 
