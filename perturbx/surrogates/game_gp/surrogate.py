@@ -25,6 +25,7 @@ from perturbx.surrogates.game_gp.mixture import fit_mixture
 from perturbx.surrogates.game_gp.selection import keep_largest
 from perturbx.surrogates.game_gp.whole_game import WholeGame, blocks, whole_game
 from perturbx.surrogates.gaussian.mirrors import Mirrors
+from perturbx.surrogates.gaussian.shrinkage import of_shrinkage
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.lime_text import check_n_features
 from perturbx.surrogates.mask_regression import check_rows
@@ -76,7 +77,9 @@ class GameGP(BatchSurrogate):
     few different values, such as labels, make both wider: 5 times the variance for two values.
     What a process cannot explain is a part of the game where the scorer is deterministic, and
     counted in the values; variances of a noisy scorer are taken off it first, at their mean over
-    the rows. More than 3,000 rows are fitted in blocks of 3,000, each with the first half of them.
+    the rows. Noise shrinks the values, so their distance from a line that is hardly shrunk is a
+    part of the errors then (`perturbx.surrogates.gaussian.shrinkage`). More than 3,000 rows are
+    fitted in blocks of 3,000, each with the first half of them.
 
     `r2` is the share of the scores' variance that the isotropic model predicts of a row from the
     others, by the closed form for leaving one out. It tells how well the game is known, not how
@@ -228,6 +231,10 @@ def _fit(functional: SymmetricFunctional, games: Sequence[WholeGame]) -> list[_E
     covariance = posterior.covariance * (1.0 + INFLATION * n_units / n_rows)
     few = 1.0 + FEW_LEVELS / _levels(values).square()
     covariance = covariance * few[:, :, None, None]
+    if noise.any():
+        rows = masks.double() - masks.double().mean(1, keepdim=True)
+        each = noise[:, None].expand_as(values)
+        covariance = covariance + of_shrinkage(rows, values, each, mean[..., :-1])
     scale = torch.from_numpy(np.stack([game.scale for game in games]))
     mean = mean * scale[:, :, None]
     mean[..., -1] += torch.from_numpy(np.stack([game.centre for game in games]))

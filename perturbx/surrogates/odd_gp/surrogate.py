@@ -19,6 +19,7 @@ from perturbx.surrogates.fit_quality import (
     quality_of_squares,
 )
 from perturbx.surrogates.gaussian.mirrors import Mirrors
+from perturbx.surrogates.gaussian.shrinkage import of_shrinkage
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.odd_gp.averaging import average
 from perturbx.surrogates.odd_gp.mixture import fit_mixture
@@ -42,9 +43,10 @@ INFLATION, BAND_INFLATION = 0.5, 3.0
 """Variances are multiplied by 1 + INFLATION n / P, and for simultaneous intervals by
 1 + BAND_INFLATION n / P: the hyperparameters are not known either."""
 
-NOISY_INFLATION = 1.5
-"""In place of INFLATION where the scorer is noisy: with sampled answers, hyperparameters are known
-less well."""
+FEWEST_UNITS_SMOOTHED = 5
+"""From so many units on, a noisy table of all coalitions is fitted as any other is: on games of 8
+units, that left 20 to 85% of the squared error of its own Shapley values, and intervals that hold.
+Those of less than 16 pairs would be too wide."""
 
 LEAST_SIGNAL = 0.1
 """The least share of the odd values' variance that must be no noise for a quality to be told."""
@@ -62,7 +64,8 @@ class OddGP(BatchSurrogate):
     its complement; rows without their complement are left out. The values are the mean of two
     posteriors: of an isotropic process, averaged over how fast higher orders fall off, and of a
     process that learns from the table which units are relevant. They add up to v(N) - v(∅). A
-    table of all coalitions gives the exact values.
+    table of all coalitions gives the exact values; where its scores are noisy and of five units or
+    more, the values are fitted, as they are known better by that.
 
     Any pairs do; those of the design `OddPairs` tell most, and no inclusion probabilities are
     needed.
@@ -78,13 +81,19 @@ class OddGP(BatchSurrogate):
     those of the scores in either case. Known noise keeps the scale straight.
 
     Errors are posterior standard deviations, with half the difference of the two models added,
-    widened by 1 + n / 2P for P pairs (1 + 3n / 2P where the scorer is noisy, 1 + 3n / P for
-    simultaneous intervals of either) and by the tails of the errors for pairs left out; `dof` says
-    P / 2 degrees of freedom. What a process cannot explain is a part of the game where the scorer
-    is deterministic, and counted in the values. Known variances of a noisy scorer enter row by row:
-    a pair gets (var_S + var_N∖S) / 4, which does not scale with the game and is not read out. Such
-    a table takes longer to fit, and v(N) and v(∅) are taken as scored: the values' errors include
-    theirs.
+    widened by 1 + n / 2P for P pairs (1 + 3n / P for simultaneous intervals) and by the tails of
+    the errors for pairs left out; `dof` says P / 2 degrees of freedom. What a process cannot
+    explain is a part of the game where the scorer is deterministic, and counted in the values.
+    Known variances of a noisy scorer enter row by row: a pair gets (var_S + var_N∖S) / 4, which
+    does not scale with the game and is not read out. Such a table takes longer to fit, and v(N) and
+    v(∅) are taken as scored: the values' errors include theirs.
+
+    Noise shrinks the values: a unit that stands out alone may be told with half its worth. So the
+    distance from the slopes of a line, which are hardly shrunk, is a part of the errors
+    (`perturbx.surrogates.gaussian.shrinkage`). Where one word of eight raised a probability from
+    .05 to .25, its interval at 95% held in 83% of the runs with 40 sampled answers, in 88% with 80
+    and in 93% from 160 on, and those of all words in 98%. An effect that the answers at hand do not
+    show at all may be outside.
 
     `r2` is the share of g that the model predicts of a pair from the others, by the closed form
     for leaving one out; what the models learned from all pairs is not learned anew. The even part
@@ -120,7 +129,7 @@ class OddGP(BatchSurrogate):
         alike: dict[tuple[int, bool], list[tuple[int, OddPart]]] = {}
         rows: IntArray | None = None
         for index, table in enumerate(tables):
-            if holds_all(table):
+            if holds_all(table) and not self._smooths(table):
                 (exact,) = ExactShapley().fit_alike([table])
                 fitted[index] = replace(exact, method=self.name)
                 continue
@@ -139,6 +148,12 @@ class OddGP(BatchSurrogate):
             fitted[index] = _attribution(tables[index], own, self.name)
         return [fitted[index] for index in range(len(tables))]
 
+    def _smooths(self, table: ScoreTable) -> bool:
+        """Say whether a table of all coalitions is known better by the processes than by itself."""
+        if table.variances is None or table.n_units < FEWEST_UNITS_SMOOTHED:
+            return False
+        return 2 ** (table.n_units - 1) <= MOST_PAIRS and odd_part(table, self.name).is_noisy
+
 
 @dataclass(frozen=True, eq=False)
 class _Estimate:
@@ -152,8 +167,6 @@ class _Estimate:
         The rows of the full and the empty coalition.
     n_pairs : int
         How many pairs.
-    inflation : float
-        The covariance is multiplied by 1 + inflation n / P already.
     squares, left, noise : numpy.ndarray, (k,)
         Added up over all pairs but the ends: the squares of the odd values, of their errors where
         they are left out, and their noise.
@@ -165,7 +178,6 @@ class _Estimate:
     covariance: FloatArray
     ends: IntArray
     n_pairs: int
-    inflation: float
     squares: FloatArray
     left: FloatArray
     noise: FloatArray
@@ -185,11 +197,12 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
     if parts[0].is_noisy:
         of_values = torch.from_numpy(noise)[..., mirrors.kept]
         isotropic = fit_noisy_isotropic(masks, own, of_values)
-        mean = average(isotropic, fit_relevance(masks, own, of_values)).mirrored(mirrors)
+        mean = average(isotropic, fit_relevance(masks, own, of_values))
+        lacking = of_shrinkage(masks.double() - 0.5, own, of_values, mean.values)
+        mean = replace(mean, covariance=mean.covariance + lacking).mirrored(mirrors)
     else:
         mean = fit_mixture(masks, own, means[..., mirrors.kept]).mirrored(mirrors)
     n_pairs, n_units = masks.shape[1:]
-    inflation = NOISY_INFLATION if parts[0].is_noisy else INFLATION
     # The values' sum is known, so of their errors only the differences count.
     covariance = mean.covariance - mean.covariance.mean(2, keepdim=True)
     covariance -= covariance.mean(3, keepdim=True)
@@ -198,10 +211,9 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
     centred = mean.values - mean.values.mean(2, keepdim=True)
     arrays = (
         centred.numpy() * scale[:, :, None],
-        covariance.numpy() * ((1.0 + inflation * n_units / n_pairs) * variance)[:, :, None, None],
+        covariance.numpy() * ((1.0 + INFLATION * n_units / n_pairs) * variance)[:, :, None, None],
         np.stack([part.rows[0] for part in parts]),
         np.full(len(parts), n_pairs),
-        np.full(len(parts), inflation),
         np.square(odd).sum(axis=1) * variance,
         np.square(left).sum(axis=1) * variance,
         noise[:, 1:].sum(axis=1) * variance,
@@ -234,8 +246,7 @@ def _attribution(table: ScoreTable, estimates: Sequence[_Estimate], name: str) -
         r2=quality.r2,
         dof=n_pairs / 2.0,
         band_dof=min(max(n_pairs / 4.0, LEAST_BAND_DOF), MOST_BAND_DOF),
-        band_inflation=(1.0 + BAND_INFLATION * per_pair)
-        / (1.0 + estimates[0].inflation * per_pair),
+        band_inflation=(1.0 + BAND_INFLATION * per_pair) / (1.0 + INFLATION * per_pair),
     )
 
 
