@@ -55,4 +55,5 @@ def of_shrinkage(
     tiny = torch.finfo(values.dtype).tiny
     share = (noise.sum(1) / left.square().sum(1).clamp_min(tiny)).clamp_max(1.0)
     off = slopes - found
-    return share[..., None, None] * off[..., :, None] * off[..., None, :]
+    lacking: torch.Tensor = share[..., None, None] * off[..., :, None] * off[..., None, :]
+    return lacking
