@@ -12,12 +12,13 @@ def token_log_probs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tens
     """Return the log-probability of each token at each row, ``(n,)`` float64.
 
     ``log p = l - logsumexp(all)`` rounds to 0 where the model is sure, and the log-odds to
-    infinity. There it is ``-softplus(logsumexp(others) - l)``, which stays below 0.
+    infinity. There it is ``-softplus(logsumexp(others) - l)``, which stays below 0. The vocabulary
+    is read once, without the tokens asked about; these are added for each question.
 
     Parameters
     ----------
     logits : torch.Tensor of float, (n_rows, n_vocabulary)
-        Rows of sure answers are written to and put back.
+        Written to and put back.
     rows : torch.Tensor of int64, (n,)
         The row of each question.
     tokens : torch.Tensor of int64, (n,)
@@ -30,16 +31,22 @@ def token_log_probs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tens
     tensor([-1.7513e-26, -6.0000e+01], dtype=torch.float64)
     """
     logits = logits.float()
-    chosen = logits[rows, tokens].double()
-    log_p = chosen - torch.logsumexp(logits, dim=1).double()[rows]
-    sure = (log_p > SURE).nonzero().flatten()
-    if len(sure):
-        # Equal questions may come twice: one copy of their row serves them all.
-        at, unique = torch.unique(
-            torch.stack([rows[sure], tokens[sure]]), dim=1, return_inverse=True
-        )
-        others = logits[at[0]]
-        others[torch.arange(len(others), device=others.device), at[1]] = -torch.inf
-        margin = torch.logsumexp(others, dim=1).double()[unique] - chosen[sure]
-        log_p[sure] = -torch.nn.functional.softplus(margin, threshold=1e4)
-    return log_p
+    # Equal questions may come twice.
+    asked, question = torch.unique(torch.stack([rows, tokens]), dim=1, return_inverse=True)
+    at = (asked[0], asked[1])
+    theirs = logits[at]
+    logits[at] = -torch.inf
+    rest = torch.logsumexp(logits, dim=1).double()
+    logits[at] = theirs
+    chosen = theirs.double()
+    _, row, counts = torch.unique_consecutive(asked[0], return_inverse=True, return_counts=True)
+    place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
+    beside = chosen.new_full((len(counts), max(counts.tolist(), default=0)), -torch.inf)
+    beside[row, place] = chosen
+    rest = rest[asked[0]]
+    log_p = chosen - torch.logaddexp(rest, beside.logsumexp(1)[row])
+    sure = log_p > SURE
+    beside[row[sure], place[sure]] = -torch.inf
+    others = torch.logaddexp(rest[sure], beside.logsumexp(1)[row[sure]])
+    log_p[sure] = -torch.nn.functional.softplus(others - chosen[sure], threshold=1e4)
+    return log_p[question]

@@ -208,3 +208,13 @@ def test_a_sure_answer_is_never_certain(n_vocabulary, margin, seed):
     )
     np.testing.assert_allclose(found, -np.logaddexp(0, others), rtol=1e-5, atol=1e-30)
     assert np.all(found < 0)
+
+
+def test_questions_may_be_none_or_come_twice_and_leave_the_logits_as_they_were():
+    logits = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 9)).astype(np.float32))
+    before = logits.clone()
+    rows, tokens = torch.tensor([2, 0, 2, 2, 0]), torch.tensor([1, 3, 8, 1, 4])
+    found = token_log_probs(logits, rows, tokens)
+    np.testing.assert_allclose(found, before.double().log_softmax(1)[rows, tokens], atol=1e-6)
+    assert torch.equal(logits, before)
+    assert token_log_probs(logits, rows[:0], tokens[:0]).shape == (0,)
