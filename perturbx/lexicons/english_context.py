@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from perturbx.lexicons.english_words import (
+    ALSO_VERBS,
     BASE_VERBS,
     BE,
     CAUSATIVES,
@@ -19,6 +20,7 @@ from perturbx.lexicons.english_words import (
     ESCORTS,
     FUNCTION_WORDS,
     IDENTITY_ADJECTIVES,
+    MODALS,
     NAMING,
     OF_LANGUAGES,
     PERCEPTIONS,
@@ -34,7 +36,8 @@ def _words(line: str) -> frozenset[str]:
 
 
 _NEXT: Final = re.compile(r"(\W*?)(\w[\w'’]*(?:-\w+)*)")
-_GAP: Final = re.compile(r"\s+|[-‐‑/]")
+_GAP: Final = re.compile(r"\s+|[-‐‑–/]")
+_HYPHEN: Final = re.compile(r"[-‐‑–]")
 _BEFORE: Final = re.compile(r"(\w[\w'’]*)(\W*)\Z")
 _SINGULAR: Final = _words("a an another one every each")
 _PLURAL: Final = _words("the these those all many most some few both other")
@@ -63,15 +66,20 @@ def words_before(text: str, start: int, n: int = 4) -> list[str]:
     return words
 
 
-def likeliest(text: str, start: int, stop: int, forms: Sequence[str]) -> int:
-    """Return which of the `forms` a term between these positions has."""
+def likeliest(
+    text: str, start: int, stop: int, forms: Sequence[str], *, has_plural: bool = False
+) -> int:
+    """Return which of the `forms` a term between these positions has.
+
+    With a plural of its own (`has_plural`) "the Muslim" is one person; "the deaf" are many.
+    """
     if "object" in forms and "possessive" in forms:
         wanted = "object" if _is_object(text, start, stop) else "possessive"
     elif "possessive" in forms and "possessive_pronoun" in forms:
         # By the rule for *her*, so that a swap can be taken back.
         wanted = "possessive_pronoun" if _is_object(text, start, stop) else "possessive"
     elif "adjective" in forms:
-        wanted = _noun_or_adjective(text, start, stop, forms)
+        wanted = _noun_or_adjective(text, start, stop, forms, has_plural)
     elif "plural" in forms:
         wanted = "plural" if _has(words_before(text, start), _PLURAL) else forms[0]
     else:
@@ -134,6 +142,8 @@ def counts_as_identity(
     before = words_before(text, start, 2)
     if before and before[0] in _AGES:
         return False
+    if before and before[0] in MODALS and text[start:stop].casefold() in ALSO_VERBS:
+        return False
     # "Hearing" is a verb more often than not.
     is_doubtful = text[start:stop].endswith("ing") or (before and before[0] in COLOURED)
     if is_doubtful and not _is_person(word_after(text, stop)):
@@ -188,15 +198,18 @@ def _goes_on(text: str, stop: int) -> bool:
     return bool(after) and (after not in FUNCTION_WORDS or after in ("very", "first", "last"))
 
 
-def _shares_noun(text: str, stop: int) -> bool:
-    """Return whether a possessive shares its noun with another: "his or her dog"."""
-    joint = _end_of_next(text, stop)
-    other = _end_of_next(text, joint)
-    return (
-        word_after(text, stop) in ("and", "or")
-        and word_after(text, joint) in ("my", "your", "his", "her", "their", "our")
-        and _goes_on(text, other)
-    )
+def _shares_noun(text: str, start: int, stop: int) -> bool:
+    """Return whether a possessive shares its noun with another.
+
+    In "his/her dog" and "her and her husband's house" it does; "her and her husband" are two.
+    """
+    joint = stop if text[stop : stop + 1] == "/" else _end_of_next(text, stop)
+    after, other = word_after(text, joint), _end_of_next(text, joint)
+    if (joint > stop and word_after(text, stop) not in ("and", "or")) or not _goes_on(text, other):
+        return False
+    if after == text[start:stop].casefold():
+        return word_after(text, other).endswith(("'s", "s'"))
+    return after in ("my", "your", "his", "her", "their", "our")
 
 
 def _is_object(text: str, start: int, stop: int) -> bool:
@@ -212,7 +225,7 @@ def _is_object(text: str, start: int, stop: int) -> bool:
     if after == "all":
         return ends and bool(further)
     if not after or after in FUNCTION_WORDS:
-        return not _shares_noun(text, stop)
+        return not _shares_noun(text, start, stop)
     if (
         (verb in CAUSATIVES and after in BASE_VERBS)
         or (verb in PERCEPTIONS and after.endswith("ing"))
@@ -226,7 +239,28 @@ def _is_object(text: str, start: int, stop: int) -> bool:
     return ends and after.endswith("ly") and after not in ("family", "ally")
 
 
-def _noun_or_adjective(text: str, start: int, stop: int, forms: Sequence[str]) -> str:
+def stands_for_people(text: str, start: int, stop: int) -> bool:
+    """Return whether an adjective is the noun of its phrase: "the deaf", "the old and sick".
+
+    Not before a word that could be a noun: "need" in "the elderly need help" could.
+    """
+    joint = _end_of_next(text, stop)
+    is_joined = word_after(text, stop) in ("and", "or")
+    if is_joined and word_after(text, joint) not in FUNCTION_WORDS:
+        stop = _end_of_next(text, joint)  # "The deaf and blind community" has a noun, too.
+    if _goes_on(text, stop) or _follows_hyphen(text, start):
+        return False
+    for word in words_before(text, start):
+        if word == "the":
+            return True
+        if word in BE or word in PERSON_NOUNS or word in FUNCTION_WORDS - {"and", "or", "very"}:
+            return False
+    return False
+
+
+def _noun_or_adjective(
+    text: str, start: int, stop: int, forms: Sequence[str], has_plural: bool
+) -> str:
     """Return "adjective" before a noun and where nothing opens a noun phrase."""
     if text[stop : stop + 2] in ("'s", "’s") and "noun" in forms:
         return "noun"
@@ -234,14 +268,20 @@ def _noun_or_adjective(text: str, start: int, stop: int, forms: Sequence[str]) -
         return "adjective"
     if word_after(text, stop) in ("and", "or") and not _has(words_before(text, start), _SINGULAR):
         return "adjective"
+    is_part = _follows_hyphen(text, start)  # "The anti-Jewish."
     for word in words_before(text, start):
         if word in BE or word in FUNCTION_WORDS - DETERMINERS or word in PERSON_NOUNS:
             break
-        if word in _SINGULAR and "noun" in forms:
+        is_one = word in _SINGULAR or (word == "the" and has_plural and not is_part)
+        if is_one and "noun" in forms:
             return "noun"
         if word in _PLURAL and "plural" in forms:
             return "plural"
     return "adjective"
+
+
+def _follows_hyphen(text: str, start: int) -> bool:
+    return _HYPHEN.match(text[max(0, start - 1) : start]) is not None
 
 
 def _has(words: Sequence[str], wanted: frozenset[str]) -> bool:

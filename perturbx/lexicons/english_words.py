@@ -21,8 +21,8 @@ DETERMINERS: Final = _words(
 
 PRONOUNS: Final = _words(
     "i you he she it we they me him us them mine yours hers ours theirs myself yourself himself "
-    "herself itself ourselves themselves who whom whose my your his their our its someone anyone "
-    "everyone something anything everything nothing"
+    "herself itself ourselves themselves who whom whose my your his her their our its someone "
+    "anyone everyone something anything everything nothing"
 )
 
 PREPOSITIONS: Final = _words(
@@ -140,6 +140,12 @@ PERSON_NOUNS: Final = _words(
 )
 """What an adjective of identity is said of."""
 
+HEADS: Final = PERSON_NOUNS - _words(
+    "people folks being beings privilege power pride lives race rights sex identity lifestyle "
+    "trash scum vermin filth life skin representation history theory equality"
+)
+"""What a noun of identity is said of, too: "a woman doctor", but not "the man people love"."""
+
 IDENTITY_ADJECTIVES: Final = _words(
     "black white asian latino latina hispanic latinx arab african european american native "
     "indigenous gay lesbian bisexual straight queer trans transgender cis nonbinary muslim "
@@ -157,6 +163,15 @@ BASE_VERBS: Final = _words(
     "suffer decide choose pay help want need love hate like fall rise grow read write drive enter "
     "join carry open close perform apply blush forget remember regret"
 )
+
+ALSO_VERBS: Final = _words("host master minister")
+"""Nouns of a lexicon that are verbs behind "to", a modal or a pronoun."""
+
+MODALS: Final = _words(
+    "to will would shall should can could may might must cannot can't won't wouldn't couldn't "
+    "don't doesn't didn't i you we they who"
+)
+"""What stands before the plain form of a verb."""
 
 COLOURED: Final = _words(
     "in wear wears wearing wore worn dressed pitch jet painted dyed turned turns went"

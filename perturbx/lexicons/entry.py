@@ -37,8 +37,9 @@ class Entry:
         The spellings of each group. All are found, the first is put in; none where the group has
         no counterpart.
     neutral : tuple of str, default=()
-        What stands in for all groups ("person"); the first is put in. None: it stays as it is
-        when a text is neutralised. For the kind "other": the expressions themselves.
+        What stands in for all groups ("person"); the first is put in, the second for an English
+        adjective that stands for people by itself ("the deaf"). None: it stays as it is when a
+        text is neutralised. For the kind "other": the expressions themselves.
     ambiguous : frozenset of str, default=frozenset()
         The spellings that have another sense, too.
     """

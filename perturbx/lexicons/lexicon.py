@@ -209,9 +209,13 @@ class Lexicon:
             return None
         entry, group, spelling = choices[0]
         if self.language == "en" and len(choices) > 1:
+            forms = [entry.form for entry, _, _ in choices]
+            has_plural = f"{normal(term)}s" in self._index
             entry, group, spelling = choices[
-                likeliest(text, start, stop, [entry.form for entry, _, _ in choices])
+                likeliest(text, start, stop, forms, has_plural=has_plural)
             ]
+        # What is written with and without a capital ("evangelical") is taken as it stands.
+        spelling = next((s for one, _, s in choices if one is entry and s == term), spelling)
         is_word = entry.form in ("adjective", "noun")
         is_proper = is_word and spelling[0].isupper() and not spelling.isupper()
         if self.language == "en" and is_proper and names_a_language(text, start, stop):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from perturbx.lexicons.agreement import plural_verb
+from perturbx.lexicons.agreement import plural_verbs
 from perturbx.lexicons.articles import ARTICLE_BEFORE, in_case, indefinite_article
-from perturbx.lexicons.english_context import word_after
-from perturbx.lexicons.english_words import PERSON_NOUNS
 from perturbx.lexicons.entry import NEUTRAL, Ambiguous, Kind, Mention
 from perturbx.lexicons.letter_case import begins_sentence, in_case_of
 from perturbx.lexicons.lexicon import Lexicon, find_mentions
+from perturbx.lexicons.neutral import neutral_wording
 from perturbx.lexicons.pattern import normal
+from perturbx.lexicons.possessives import possessive_ending
 from perturbx.lexicons.rules import SwapRule
-
-_SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Edit:
         What takes its place.
     mention : int
         The number of the mention that asks for it.
-    role : {"term", "article", "verb"}
+    role : {"term", "article", "ending", "verb"}
         The mention itself, or what has to agree with it.
     """
 
@@ -40,7 +37,7 @@ class Edit:
     stop: int
     text: str
     mention: int
-    role: Literal["term", "article", "verb"]
+    role: Literal["term", "article", "ending", "verb"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class Swapped:
         is asymmetric, if a term that should have been swapped has no counterpart, or if a word of
         the attribute stayed that is tied to a group (*pregnant*, *mosque*).
     edits : tuple of Edit
-        What was done to the text, articles and verbs included, in order.
+        What was done to the text, articles, possessive endings and verbs included, in order.
     """
 
     text: str
@@ -95,8 +92,9 @@ class Swapped:
 def swap_text(text: str, rule: SwapRule, *, ambiguous: Ambiguous = "context") -> Swapped:
     """Return `text` with its identity terms swapped by `rule`.
 
-    A counterpart takes over the case; an indefinite article right before it, and where *they* is
-    put in the verb beside it, are made to agree. An article that was wrong before is left alone.
+    A counterpart takes over the case; an indefinite article right before it, the possessive ending
+    right behind it (the ladies' room, the gentlemen's room), and where *they* is put in the verb
+    beside it, are made to agree. An article that was wrong before is left alone.
 
     Parameters
     ----------
@@ -115,8 +113,7 @@ def swap_text(text: str, rule: SwapRule, *, ambiguous: Ambiguous = "context") ->
     'An actor and his father.'
     """
     mentions = find_mentions(rule.lexicons, text, ambiguous=ambiguous)
-    edits: list[Edit] = []
-    replacements: list[Replacement] = []
+    chosen: list[tuple[int, str, str, Kind]] = []
     named = _Names(rule, mentions)
     whole = True
     touched = set()
@@ -129,12 +126,18 @@ def swap_text(text: str, rule: SwapRule, *, ambiguous: Ambiguous = "context") ->
         if found is None:
             whole = False
             continue
-        written, kind = found
-        following = mentions[i + 1].start if i + 1 < len(mentions) else -1
-        own = _edits(text, mention, i, target, written, following)
+        chosen.append((i, target, *found))
+    edits: list[Edit] = []
+    replacements: list[Replacement] = []
+    becomes: dict[int, str] = {}
+    # From behind, as an article agrees with what follows where its own term is left out.
+    for i, target, written, kind in reversed(chosen):
+        following = mentions[i + 1] if i + 1 < len(mentions) else None
+        own = edits_of(text, mentions[i], i, target, written, following, becomes.get(i + 1))
         edits.extend(own)
-        term = next(edit.text for edit in own if edit.role == "term")
-        replacements.append(Replacement(mention, target, term, kind))
+        term = next(edit for edit in own if edit.role == "term")
+        becomes[i] = term.text or _what_follows(text, term.stop, following, becomes.get(i + 1))
+        replacements.append(Replacement(mentions[i], target, term.text, kind))
     swapped = {id(replacement.mention) for replacement in replacements}
     tied = any(
         mention.kind != "symmetric" and mention.attribute in touched
@@ -146,7 +149,7 @@ def swap_text(text: str, rule: SwapRule, *, ambiguous: Ambiguous = "context") ->
     return Swapped(
         apply_edits(text, edits),
         mentions,
-        tuple(replacements),
+        tuple(reversed(replacements)),
         whole and fair and not tied,
         tuple(edits),
     )
@@ -162,38 +165,51 @@ def apply_edits(text: str, edits: Sequence[Edit], start: int = 0, stop: int | No
     return "".join([*pieces, text[start:stop]])
 
 
-def _edits(
-    text: str, mention: Mention, number: int, target: str, written: str, following: int
+def edits_of(
+    text: str,
+    mention: Mention,
+    number: int,
+    target: str,
+    written: str,
+    following: Mention | None,
+    becomes: str | None = None,
 ) -> list[Edit]:
-    """Return what one mention asks for."""
+    """Return what one mention asks for: the edit of the term and of what has to agree with it.
+
+    `becomes` is what stands in for the `following` mention, where it gives way, too.
+    """
     start, stop = mention.start, mention.stop
+    if target == NEUTRAL:
+        written, stop = neutral_wording(text, mention, written, following)
     first = begins_sentence(text, start)
     replacement = in_case_of(written, mention.term, mention.spelling, first=first)
-    is_english = mention.term.isascii() or mention.spelling.isascii()
-    if target == NEUTRAL and mention.form == "adjective" and is_english:
-        space = _SPACE.match(text, stop)
-        noun = word_after(text, stop).removesuffix("'s")
-        if space is not None and (noun in PERSON_NOUNS or space.end() == following):
-            # "A human woman" says no more than "a woman".
-            replacement, stop = "", space.end()
     edits = [Edit(start, stop, replacement, number, "term")]
     article = ARTICLE_BEFORE.search(text[max(0, start - 12) : start])
     if article is not None and indefinite_article(mention.term) == article[1].lower():
-        new = indefinite_article(replacement or text[stop : stop + 40])
+        new = indefinite_article(replacement or _what_follows(text, stop, following, becomes))
         if new and new != article[1].lower():
             shift = max(0, start - 12)
-            written = in_case(new, article[1], shouted=mention.term[1:].isupper())
+            agreed = in_case(new, article[1], shouted=mention.term[1:].isupper())
             span = shift + article.start(1), shift + article.end(1)
-            edits.insert(0, Edit(*span, written, number, "article"))
+            edits.insert(0, Edit(*span, agreed, number, "article"))
+    if replacement and (ending := possessive_ending(text, mention, written)) is not None:
+        edits.append(Edit(*ending[0], ending[1], number, "ending"))
     if mention.form == "subject" and normal(replacement) == "they":
-        verb = plural_verb(text, start, stop)
-        if verb is not None:
-            edits.append(Edit(*verb[0], verb[1], number, "verb"))
+        edits += [
+            Edit(*span, verb, number, "verb") for span, verb in plural_verbs(text, start, stop)
+        ]
     return edits
 
 
+def _what_follows(text: str, stop: int, following: Mention | None, becomes: str | None) -> str:
+    """Return what comes behind a term that is left out."""
+    if becomes and following is not None and following.start == stop:
+        return becomes
+    return text[stop : stop + 40]
+
+
 def _apart(edits: Sequence[Edit]) -> list[Edit]:
-    """Return the edits in order, without those of articles and verbs that meet another."""
+    """Return the edits in order, without those that agree with a term and meet another."""
     ordered = sorted(edits, key=lambda edit: (edit.start, edit.role != "term"))
     kept: list[Edit] = []
     for edit in ordered:

@@ -27,10 +27,11 @@ class Swap(Editing):
     A removed unit has its terms swapped and is otherwise the same; one without a term that has a
     counterpart stays as it is. Any units do whose pieces hold whole terms: those of
     `IdentityTerms`, words, sentences. What a term is (*her* or *him*, noun or adjective) is told
-    from the whole text, so a unit has one counterpart whatever else is removed. Articles (a, an)
-    and the verbs of *they* agree where they lie in the unit of the term, as articles do in
-    `IdentityTerms`. Variants are strings, as someone would type them, which the model's tokenizer
-    reads anew; a text longer than the window is cut to it first.
+    from the whole text, so a unit has one counterpart whatever else is removed. Articles (a, an),
+    possessive endings (the ladies', the gentlemen's) and the verbs of *they* agree where they lie
+    in the unit of the term, as articles and endings do in `IdentityTerms`. Variants are strings, as
+    someone would type them, which the model's tokenizer reads anew; a text longer than the window
+    is cut to it first.
 
     Parameters
     ----------

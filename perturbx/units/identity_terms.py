@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import ClassVar, Final, get_args
 
 from perturbx.exceptions import ArgumentError
-from perturbx.lexicons.articles import ARTICLE_BEFORE, indefinite_article
+from perturbx.lexicons.articles import ARTICLE_BEFORE
 from perturbx.lexicons.entry import NEUTRAL, Ambiguous, Mention
 from perturbx.lexicons.lexicon import Lexicon, find_mentions
+from perturbx.lexicons.possessives import POSSESSIVE
 from perturbx.lexicons.shipped import LexiconsLike, as_lexicons
+from perturbx.lexicons.swapping import Edit, edits_of
 from perturbx.typing import Span
 from perturbx.units.segmenter import BaseSegmenter, mark
 from perturbx.units.units import Units
@@ -25,8 +28,9 @@ class IdentityTerms(BaseSegmenter):
     """Makes each identity term of a text a unit; all else is frozen.
 
     A term owns the white space that follows it on its line, and an indefinite article right before
-    it that one of its counterparts would change (an American, a German): so each unit can be
-    swapped whatever becomes of the others. Words that are tied to a group but never swapped
+    it and a possessive ending right behind it that one of its counterparts would change (an
+    American, a German; the ladies', the gentlemen's): so each unit can be swapped whatever becomes
+    of the others. Words that are tied to a group but never swapped
     (*pregnant*) are no units. A text without identity terms has no units.
 
     Parameters
@@ -73,27 +77,30 @@ class IdentityTerms(BaseSegmenter):
     def cut(self, text: str) -> Units:
         """Return the units of one string that is not blank, as if nothing were frozen."""
         mentions = find_mentions(self._found, text, ambiguous=self.ambiguous)
-        spans = [self._span(text, mention) for mention in mentions if mention.is_swappable]
+        spans = [
+            self._span(text, mention, following)
+            for mention, following in zip_longest(mentions, mentions[1:])
+            if mention.is_swappable
+        ]
         return mark(text, spans, between="freeze", level=self.level)
 
-    def _span(self, text: str, mention: Mention) -> Span:
-        start = max(0, mention.start - 12)
-        article = ARTICLE_BEFORE.search(text[start : mention.start])
-        before = mention.start
-        if article is not None and self._changes(article[1].lower(), mention):
-            before = start + article.start(1)
-        space = _SPACE.match(text, mention.stop)
-        return before, mention.stop if space is None else space.end()
+    def _span(self, text: str, mention: Mention, following: Mention | None) -> Span:
+        start, stop = mention.start, mention.stop
+        if ARTICLE_BEFORE.search(text[max(0, start - 12) : start]) or POSSESSIVE.match(text, stop):
+            edits = self._agreeing(text, mention, following)
+            start = min([start, *(edit.start for edit in edits)])
+            stop = max([stop, *(edit.stop for edit in edits)])
+        space = _SPACE.match(text, stop)
+        return start, stop if space is None else space.end()
 
-    def _changes(self, article: str, mention: Mention) -> bool:
-        """Return whether a counterpart of `mention` would change the `article` before it."""
-        if indefinite_article(mention.term) != article:
-            return False
-        others = (
-            lexicon.counterpart(mention, group)
+    def _agreeing(self, text: str, mention: Mention, following: Mention | None) -> list[Edit]:
+        """Return how the counterparts of `mention` would change the article or ending beside it."""
+        return [
+            edit
             for lexicon in self._found
             if lexicon.attribute == mention.attribute
             for group in (*lexicon.groups, NEUTRAL)
-            if group != mention.group
-        )
-        return any(other and indefinite_article(other[0]) != article for other in others)
+            if group != mention.group and (other := lexicon.counterpart(mention, group)) is not None
+            for edit in edits_of(text, mention, 0, group, other[0], following)
+            if edit.role in ("article", "ending")
+        ]

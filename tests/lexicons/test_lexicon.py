@@ -118,6 +118,11 @@ def test_words_with_another_sense_always_or_never():
         ("小姐姐有子女", []),
         ("他是同志", ["他", "同志"]),
         ("同志精神", []),
+        ("老婆饼和奶奶灰都好", []),
+        ("拉拉队在少年宫", []),
+        ("盲人摸象", []),
+        ("主教练知道士兵", []),
+        ("老婆和老婆婆", ["老婆", "老婆婆"]),
     ],
 )
 def test_chinese_words_are_whole_words(text, found):

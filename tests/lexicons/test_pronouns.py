@@ -68,6 +68,16 @@ Give her back her ring. | Give him back his ring.
 They named her Alice. | They named him Henry.
 I find her attractive. | I find him attractive.
 He's proud of his daughter. | She's proud of her son.
+I met her and her husband. | I met him and his wife.
+It is about her and her work. | It is about him and his work.
+This book is his and his wife reads it. | This book is hers and her husband reads it.
+It is her and her husband's house. | It is his and his wife's house.
+She gave her her book. | He gave him his book.
+He gave him his book. | She gave her her book.
+They told her her flight was late. | They told him his flight was late.
+I met her or his wife. | I met his or her husband.
+Bring his/her dog. | Bring her/his dog.
+Bring her/his dog. | Bring his/her dog.
 """
 PAIRS = [tuple(map(str.strip, line.split("|"))) for line in SENTENCES.strip().splitlines()]
 
@@ -87,6 +97,13 @@ He could see that she was right. | They could see that they were right.
 I know she does her best. | I know they do their best.
 SHE HAS IT. | THEY HAVE IT.
 She said he sings. | They said they sing.
+He focuses, but she uses it. | They focus, but they use it.
+She undergoes it and he belies it. | They undergo it and they belie it.
+She goes and does it. | They go and do it.
+She walks and then always sings or dances. | They walk and then always sing or dance.
+She sings and James plays. | They sing and James plays.
+He who laughs last laughs best. | They who laugh last laugh best.
+He who hesitates is lost. | They who hesitate are lost.
 """
 NEUTRAL_PAIRS = [tuple(map(str.strip, line.split("|"))) for line in NEUTRAL.strip().splitlines()]
 

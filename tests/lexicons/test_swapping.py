@@ -84,12 +84,65 @@ def test_the_terms_that_go_back_are_many():
         (("orientation", {"gay": "straight"}), "A GAY MAN", "A STRAIGHT MAN"),
         (("age", {"old": "young"}), "An old man, an elderly lady", "A young man, a young lady"),
         (("disability", {"deaf": "blind"}), "the deaf man is deaf", "the blind man is blind"),
+        (("religion", {"protestant": "jewish"}), "an evangelical pastor", "a Jewish rabbi"),
+        (("religion", {"protestant": "jewish"}), "An Evangelical Christian", "A Jew"),
+        (
+            ("religion", {"muslim": "jewish"}),
+            "The Muslim left the Muslim.",
+            "The Jewish left the Jew.",
+        ),
+        (("gender", None), "a host of problems to host", "a host of problems to host"),
+        (("gender", None), "her host", "his hostess"),
+        (("gender", None), "my stepmothers", "my stepfathers"),
         (("zh_gender", {"female": "male"}), "她的妈妈是女医生。", "他的爸爸是男医生。"),
         (("zh_ethnicity", {"french": "german"}), "做法国人很好", "做德国人很好"),
     ],
 )
 def test_counterparts_take_over_case_and_article(rule, text, expected):
     assert Swap(*rule).swapped(text).text == expected
+
+
+@pytest.mark.parametrize("name", [one.name for one in as_lexicons()])
+def test_possessives_of_plurals_are_spelt_as_of_their_word(name):
+    """An apostrophe behind an s, apostrophe and s behind anything else, both ways."""
+    lexicon = load_lexicon(name)
+    plurals = [entry for entry in lexicon.entries if entry.form == "plural"]
+    for entry in plurals:
+        named = [(g, cell[0]) for g, cell in zip(entry.groups, entry.cells, strict=True) if cell]
+        for (group, term), (other, _) in zip(named, named[1:] + named[:1], strict=True):
+            [mention] = lexicon.find(term, ambiguous="always")
+            found = lexicon.counterpart(mention, other)
+            if group == other or found is None or mention.form != "plural":
+                continue
+            swap = Swap(lexicon, {group: other}, ambiguous="always")
+            assert swap.swapped(f"to {_owning(term)} home").text == f"to {_owning(found[0])} home"
+
+
+def _owning(plural):
+    return f"{plural}'" if plural.endswith("s") else f"{plural}'s"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The ladies’ room", "The gentlemen’s room"),
+        ("LADIES' ROOM", "GENTLEMEN'S ROOM"),
+        ("the boys' and men's teams", "the girls' and women's teams"),
+        ("the actress' dress", "the actor's dress"),
+        ("the actor's coat, the heir's", "the actress's coat, the heiress's"),
+        ("He said 'hello ladies' to all.", "She said 'hello gentlemen' to all."),
+        ("'Hello ladies,' of the ladies' room", "'Hello gentlemen,' of the gentlemen's room"),
+        ("The woman's here, it is his'", "The man's here, it is hers'"),
+    ],
+)
+def test_possessive_endings_agree(text, expected):
+    assert Swap("gender").swapped(text).text == expected
+
+
+def test_possessive_endings_of_countries():
+    swap = Swap("ethnicity", {"dutch": "french"})
+    assert swap.swapped("off France's coast").text == "off the Netherlands' coast"
+    assert swap.swapped("the Netherlands' coast").text == "France's coast"
 
 
 def test_all_give_way_to_one_and_names_stay_apart():
@@ -109,10 +162,40 @@ def test_all_give_way_to_one_and_names_stay_apart():
         ("Muslim people", "people"),
         ("an old gay man", "a person"),
         ("Mary stays.", "Mary stays."),
+        ("The deaf and the elderly.", "The people and the people."),
+        ("He is the oldest.", "They are the person."),
+        ("the deaf and blind community", "the human and community"),
+        ("the disabled artisan", "the human artisan"),
+        ("the anti-Jewish", "the anti-human"),
+        ("I met the Muslim.", "I met the person."),
+        ("a woman doctor, a child actress", "a doctor, a performer"),
+        ("the man people love", "the person people love"),
+        ("give the woman power", "give the person power"),
+        ("an elderly Asian actress", "a performer"),
+        ("Muslims' and boys' schools", "People's and children's schools"),
     ],
 )
 def test_neutral_texts_speak_of_people(text, expected):
     assert Swap(to="neutral").swapped(text).text == expected
+
+
+@pytest.mark.parametrize(
+    ("lexicons", "text", "expected"),
+    [
+        ("all", "黑人朋友很好。", "朋友很好。"),
+        ("all", "穆斯林女孩", "孩子"),
+        (["zh_religion"], "穆斯林女孩", "女孩"),
+        (["zh_ethnicity"], "他的黑人女朋友", "他的女朋友"),
+        (["zh_ethnicity"], "一位德国科学家", "一位科学家"),
+        (["zh_ethnicity"], "在德国朋友很多", "在国外朋友很多"),
+        (["zh_ethnicity"], "美国黑人球员", "球员"),
+        (["zh_ethnicity"], "黑人或者白人", "人或者人"),
+        (["zh_ethnicity"], "黑人喜欢它", "人喜欢它"),
+        ("all", "妈妈爸爸和他妈妈", "家长家长和TA家长"),
+    ],
+)
+def test_neutral_chinese_leaves_out_what_says_no_more_than_a_person(lexicons, text, expected):
+    assert Swap(lexicons, to="neutral", language="zh").swapped(text).text == expected
 
 
 @pytest.mark.parametrize(

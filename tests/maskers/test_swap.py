@@ -10,6 +10,7 @@ from perturbx.maskers import Swap
 from perturbx.units import IdentityTerms, Sentences, Units, Words
 
 TERMS = ["she", "An actress", "her", "a woman", "Mary", "an heiress", "the", "sees", "and", "."]
+TERMS += ["boys'", "the gentlemen's", "ladies'"]
 
 
 @given(st.lists(st.sampled_from(TERMS), max_size=8), st.integers(0, 2**16))

@@ -22,6 +22,8 @@ from perturbx.units import IdentityTerms
         ("ethnicity", "an American, a Mexican", ("an American", "a Mexican")),
         ("ethnicity", "the American", ("American",)),
         ("ethnicity", "a american", ("american",)),
+        ("gender", "the ladies' room, men's and kids'", ("ladies' ", "men")),
+        ("gender", "the lady's room", ("lady",)),
         ("gender", "She\nher", ("She", "her")),
         ("gender", "Nobody is pregnant.", ()),
         ("zh_gender", "她的妈妈", ("她", "妈妈")),
