@@ -10,6 +10,7 @@ Every error is a :class:`PerturbxError`::
     │   ├── RateLimitError                the server asked for a pause that was too long
     │   ├── BudgetExceeded                a hard limit on calls, tokens or money was reached
     │   └── CapabilityError               the model cannot give what was asked for
+    │       └── RefusedError              of some variants only
     ├── SurrogateError (ValueError)       a table that this surrogate cannot be fitted to
     ├── TableError (ValueError)           a table that cannot be read, merged or replayed
     └── MissingExtraError (ImportError)   an optional package is needed
@@ -21,8 +22,8 @@ Warnings: :class:`PoorFitWarning`, :class:`TruncationWarning`, :class:`CutShortW
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
@@ -86,6 +87,39 @@ class BudgetExceeded(ScoringError):  # noqa: N818 - the established name of this
 
 class CapabilityError(ScoringError):
     """The model cannot give what was asked for (a link, a masker, log-probabilities)."""
+
+
+class RefusedError(CapabilityError):
+    """Some variants have no answer that is of use: a filter, a refusal, a number that is none.
+
+    Explainers leave such variants out, with an `AnswersWarning`; they raise this where too many
+    are, or where the others allow no explanation.
+
+    Attributes
+    ----------
+    refused : dict
+        For each variant why there is none.
+    ends_run : bool
+        They are too many to go on.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        tables: Sequence[ScoreTable] = (),
+        *,
+        refused: Mapping[Any, str],
+        ends_run: bool = False,
+    ) -> None:
+        super().__init__(message, tables)
+        self.refused = dict(refused)
+        self.ends_run = ends_run
+
+    def after(self, earlier: RefusedError | None) -> RefusedError:
+        """Return one that tells of the variants of an earlier one, too."""
+        if earlier is not None:
+            self.refused = {**earlier.refused, **self.refused}
+        return self
 
 
 class SurrogateError(PerturbxError, ValueError):

@@ -11,7 +11,7 @@ import torch
 from tqdm.auto import tqdm
 
 from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
-from perturbx.exceptions import ScoringError
+from perturbx.exceptions import RefusedError, ScoringError
 from perturbx.jobs import Job, Outcome
 from perturbx.scorers.outputs import require_finite
 from perturbx.stream import PLAN_CHUNK, Ledger, Order, Plan
@@ -120,20 +120,31 @@ class Runner:
     def _stream_parts(
         self, scorer: PartScorer, plan: Plan, start: int, stop: int, ledger: Ledger, bar: Any
     ) -> None:
-        """Hand a scorer that batches by itself as many variants as the memory may hold."""
+        """Hand a scorer that batches by itself as many variants as the memory may hold.
+
+        Variants that it refuses are told when the others are scored.
+        """
         done = start
+        refusal: RefusedError | None = None
         while done < stop:
             size = PLAN_CHUNK // int(plan.lengths[done:stop].max())
             size = max(size, getattr(scorer, "least_at_once", 1))
             size = min(size, stop - done)
             variants = plan.variants(done, done + size)
-            for rows, scores in scorer.score_parts(variants, self.batch_tokens):
-                sound = ledger.add(done + rows, scores)
-                if not sound.all():
-                    owner = plan.owners[done + int(rows[int(np.argmin(sound))])]
-                    require_finite(scores.values, f"model (texts[{owner}], masked)")
-                bar.update(len(rows))
+            try:
+                for rows, scores in scorer.score_parts(variants, self.batch_tokens):
+                    sound = ledger.add(done + rows, scores)
+                    if not sound.all():
+                        owner = plan.owners[done + int(rows[int(np.argmin(sound))])]
+                        require_finite(scores.values, f"model (texts[{owner}], masked)")
+                    bar.update(len(rows))
+            except RefusedError as error:
+                refusal = error.after(refusal)
+                if refusal.ends_run:
+                    break
             done += size
+        if refusal is not None:
+            raise refusal
 
 
 class _Throttle:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perturbx.exceptions import (
+    AnswersWarning,
     CutShortWarning,
     Interrupted,
     PerturbxError,
@@ -67,6 +68,18 @@ def warn_of_limits(explanations: Explanations) -> None:
             f"bars are the wider for it",
             CutShortWarning,
             stacklevel=4,
+        )
+
+
+def warn_of_refusals(refused: Mapping[Any, str]) -> None:
+    """Issue one `AnswersWarning` for all variants that the model has no answer to."""
+    if refused:
+        text, why = next(iter(refused.items()))
+        warnings.warn(
+            f"what was asked about {len(refused)} of the variants has no answer of use and is left "
+            f"out; about {text!r:.80}: {why}; error bars are the wider for it",
+            AnswersWarning,
+            stacklevel=5,
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from perturbx.budget_report import StopReason
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.explainers.design import Design
+from perturbx.explainers.failure import warn_of_refusals
 from perturbx.explainers.fitting import explanations_of, fit_tables
 from perturbx.explainers.partition_of_units import UnitPartition
 from perturbx.explainers.preparation import draw_coalitions
@@ -101,4 +102,5 @@ def play_texts(
         seed,
         when_spent=when_spent,
     )
+    warn_of_refusals(purchases.refused)
     return explanations_of([ends[i] for i in range(len(designs))], link, outputs)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from perturbx.coalitions.coalitions import Coalitions
-from perturbx.exceptions import ScoringError
+from perturbx.exceptions import RefusedError, ScoringError
 from perturbx.explainers.draws import averaged, draws_of
 from perturbx.explainers.failure import raise_with_tables
 from perturbx.explainers.responses import read_out
@@ -40,6 +40,11 @@ class Purchases(ABC):
         The units of each text.
     n_units : sequence of int
         Their numbers.
+
+    Attributes
+    ----------
+    refused : dict
+        Variants that the model has no answer to, and why; see `take_refusals`.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Purchases(ABC):
             for table, own in zip(known, units, strict=True)
         ]
         self._drawn: dict[int, Coalitions] = {}
+        self.refused: dict[Any, str] = {}
         self.is_begun = any(table is not None for table in self._paid)
 
     @abstractmethod
@@ -65,6 +71,21 @@ class Purchases(ABC):
         ScoringError, Interrupted
             What came back until then is kept, and in ``.tables``.
         """
+
+    def take_refusals(self, wanted: Mapping[int, Coalitions]) -> None:
+        """Buy some designs, and go without the variants that are refused.
+
+        Raises
+        ------
+        ScoringError, Interrupted
+            As `buy` does, also where too many are refused.
+        """
+        try:
+            self.buy(wanted)
+        except RefusedError as error:
+            if error.ends_run:
+                raise
+            self.refused.update(error.refused)
 
     def holds(self, text: int, coalitions: Coalitions) -> bool:
         """Say whether every row of a design is there."""
@@ -164,8 +185,16 @@ class TextPurchases(Purchases):
                 text: masks if self._is_drawn(text) else self._take_equal(text, masks)
                 for text, masks in fresh.items()
             }
+        refusal: RefusedError | None = None
         for part in self._parts({text: masks for text, masks in fresh.items() if len(masks)}):
-            self._buy_part(part)
+            try:
+                self._buy_part(part)
+            except RefusedError as error:
+                refusal = error.after(refusal)
+                if refusal.ends_run:
+                    break
+        if refusal is not None:
+            raise_with_tables(refusal, self.tables())
 
     def _parts(self, fresh: dict[int, torch.Tensor]) -> Iterator[dict[int, torch.Tensor]]:
         """Yield what goes in one stream: everything, or few masks at once where each is drawn.

@@ -157,7 +157,9 @@ def _design(text: _LongText) -> Coalitions:
 
 def _own_table(text: _LongText, paid: ScoreTable) -> ScoreTable:
     """Return the rows drawn so far as rows of groups; what else is paid for comes at the end."""
-    return text.partition.table_of_groups(paid.rows(slice(0, len(text.drawn))))
+    held = {row.tobytes() for row in paid.masks}  # but for those that were refused
+    n_drawn = sum(row.tobytes() in held for row in text.drawn.numpy())
+    return text.partition.table_of_groups(paid.rows(slice(0, n_drawn)))
 
 
 def _look(

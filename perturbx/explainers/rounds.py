@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 from perturbx.budget_report import BudgetReport, StopReason
 from perturbx.coalitions.coalitions import Coalitions
-from perturbx.exceptions import BudgetExceeded, SurrogateError, TableError
+from perturbx.exceptions import BudgetExceeded, RefusedError, SurrogateError, TableError
 from perturbx.explainers.failure import telling_what_is_paid
 from perturbx.explainers.purchases import Purchases
 from perturbx.explainers.stopping import StoppingRule, largest_half_width, level_of_look
@@ -101,7 +101,7 @@ def play_rounds(
     rule : StoppingRule
         When a text is sure enough; it is asked only where there are rounds.
     fit_cut_short : callable
-        Fits the tables of texts whose designs a hard limit left unfinished.
+        Fits the tables of texts whose designs a hard limit, or a refusal, left unfinished.
 
     Returns
     -------
@@ -117,17 +117,19 @@ def play_rounds(
     with telling_what_is_paid(purchases):
         while active := [i for i, text in texts.items() if not text.is_done]:
             texts |= _with_designs({i: texts[i] for i in active}, draw, purchases)
-            limit = bought(purchases, {i: texts[i].drawn[texts[i].n_looks] for i in active})
+            designs = {i: texts[i].drawn[texts[i].n_looks] for i in active}
+            limit = bought(purchases, designs)
             tables = {i: purchases.table(i, _later(texts[i])) for i in active}
             if limit is not None:
                 texts |= _cut_short({i: texts[i] for i in active}, tables, fit_cut_short, limit)
                 break
-            fits = fit(tables)
+            fits = _fitted(tables, designs, purchases, fit, fit_cut_short)
             for i in active:
                 texts[i] = _look(i, texts[i], tables[i], fits[i], purchases, rule)
         waiting = [i for i, text in texts.items() if len(text.result[0]) < purchases.n_rows(i)]
         tables = {i: purchases.table(i) for i in waiting}
-        fits = fit(tables)
+        designs = {i: texts[i].drawn[texts[i].n_looks - 1] for i in waiting}
+        fits = _fitted(tables, designs, purchases, fit, fit_cut_short)
         for i in waiting:
             texts[i] = _with_all(texts[i], tables[i], fits[i])
     return texts
@@ -136,10 +138,41 @@ def play_rounds(
 def bought(purchases: Purchases, wanted: Mapping[int, Coalitions]) -> BudgetExceeded | None:
     """Buy the rows of some designs; return the hard limit that ended it before they were there."""
     try:
-        purchases.buy(wanted)
+        purchases.take_refusals(wanted)
     except BudgetExceeded as limit:
         return limit
     return None
+
+
+def _fitted(
+    tables: Mapping[int, ScoreTable],
+    designs: Mapping[int, Coalitions],
+    purchases: Purchases,
+    fit: Fit,
+    fit_cut_short: Fit,
+) -> dict[int, Attribution]:
+    """Return the fits of tables, of which some lack the variants that were refused.
+
+    Raises
+    ------
+    RefusedError
+        If those that are left allow no explanation.
+    """
+    whole = {i: own for i, own in tables.items() if purchases.holds(i, designs[i])}
+    others = {i: own for i, own in tables.items() if i not in whole}
+    fits = dict(fit(whole))
+    for i, own in others.items():
+        try:
+            fits |= fit_cut_short({i: own})
+        except (SurrogateError, TableError) as error:
+            text, why = next(iter(purchases.refused.items()))
+            raise RefusedError(
+                f"texts[{i}]: without the variants that have no answer of use no explanation is "
+                f"left ({error}); one is {text!r:.80}: {why}; leave that text out, or what of it "
+                f"is refused",
+                refused=purchases.refused,
+            ) from error
+    return fits
 
 
 def _cut_short(

@@ -67,6 +67,9 @@ class FaultServer:
         Seconds in the headers that ask for a pause.
     hidden_prompt : int
         Tokens that the service puts before every prompt.
+    refuses : callable, optional
+        Says of a prompt of a chat how it is refused, if it is: "filter" (HTTP 400), "refusal",
+        "filtered answer", "empty" (an answer) or "nan" (among the log-probabilities).
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class FaultServer:
         requests_per_minute=None,
         retry_after=1.0,
         hidden_prompt=0,
+        refuses=None,
         port=0,
     ):
         self.model = model
@@ -97,6 +101,7 @@ class FaultServer:
         self.requests_per_minute = requests_per_minute
         self.retry_after = retry_after
         self.hidden_prompt = hidden_prompt
+        self.refuses = refuses or (lambda prompt: None)
         self.port = port
         self.counts = Counter()
         self.in_flight = 0
@@ -259,6 +264,13 @@ class FaultServer:
         if fault in ("500", "503"):
             return await self._refuse(writer, path, int(fault), "server_error", "overloaded")
         status, value = self._reply(path, body, fault)
+        how = self.refuses("\n".join(own["content"] for own in body.get("messages", ())))
+        if how is not None:
+            self.counts["refused"] += 1
+        if how == "filter":
+            return await self._refuse(writer, path, 400, "content_filter", "the prompt is filtered")
+        if how is not None:
+            value = _refused(value, how)
         if status != 200:
             self.counts[f"refused_{status}"] += 1
             return await self._refuse(writer, path, status, "invalid_request_error", value)
@@ -465,6 +477,26 @@ class FaultServer:
         if path.endswith("/stats"):
             return self.stats()
         return {"object": "list", "data": [{"id": "simulated", "object": "model"}]}
+
+
+def _refused(value, how):
+    """Return an answer of a chat as it is where it is held back."""
+    (choice,) = value["choices"]
+    logprobs = choice["logprobs"]
+    if how == "nan":
+        tops = logprobs["content"][0]["top_logprobs"]
+        nan = [{**own, "logprob": math.nan} for own in tops]
+        logprobs = {"content": [{**logprobs["content"][0], "top_logprobs": nan}]}
+        return {**value, "choices": [{**choice, "logprobs": logprobs}]}
+    content = {"refusal": None, "filtered answer": None, "empty": ""}[how]
+    message = {"role": "assistant", "content": content}
+    if how == "refusal":
+        message["refusal"] = "I cannot help with that."
+    if logprobs is not None:
+        logprobs = {"content": None if how == "refusal" else []}
+    reason = "content_filter" if how == "filtered answer" else "stop"
+    choice = {**choice, "message": message, "logprobs": logprobs, "finish_reason": reason}
+    return {**value, "choices": [choice]}
 
 
 def main():

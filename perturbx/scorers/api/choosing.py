@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from perturbx.exceptions import CapabilityError
+from perturbx.exceptions import CapabilityError, RefusedError
 from perturbx.scorers.api.asked import Asked, Method
-from perturbx.scorers.api.dispatcher import IncompleteError
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.readings import LabelLogProbs, Reading, ResponseInPrompt
+from perturbx.scorers.api.withheld import IncompleteError
 from perturbx.typing import TextInput
 
 logger = logging.getLogger("perturbx")
@@ -35,6 +35,8 @@ def choose_reading(model: ApiModel, asked: Asked, method: Method, text: TextInpu
     ------
     CapabilityError
         If there is none, with what the server said.
+    RefusedError
+        If this text is refused: that says nothing of the others.
     """
     provider = model.provider
     if asked.labels is None:
@@ -109,6 +111,15 @@ def _if_offered(model: ApiModel, reading: Any, text: TextInput, refused: list[st
 def _refusal(model: ApiModel, reading: Reading, text: TextInput) -> CapabilityError | None:
     try:
         model.answer(reading.questions(text)[0], reading.missing)
+    except IncompleteError as error:
+        return error
+    except RefusedError as error:
+        (why,) = error.refused.values()
+        raise RefusedError(
+            f"{model.model_id}: no answer of use to {text!r:.80}: {why}; what the server can do is "
+            f"to be found out by it; leave that text out, or change it",
+            refused={text: why},
+        ) from error
     except CapabilityError as error:
         return error
     return None

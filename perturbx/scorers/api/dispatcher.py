@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 from perturbx.exceptions import (
     BudgetExceeded,
@@ -27,19 +27,20 @@ from perturbx.scorers.api.rates import RateLimits
 from perturbx.scorers.api.retrying import Retries, TemporaryError
 from perturbx.scorers.api.run import Run
 from perturbx.scorers.api.spending import Purse
-
-Check: TypeAlias = Callable[[Answer], str | None]
-"""What is missing in an answer that was asked for; None where nothing is."""
+from perturbx.scorers.api.withheld import (
+    Check,
+    Reason,
+    are_too_many,
+    error_of,
+    known_answers,
+    withheld,
+)
 
 OUTSTANDING = 2
 """Calls begun and not over, those that wait for their retry included, in parts of the limit."""
 
 GRACE = 30.0
 """Seconds that calls in flight get to come back after Ctrl-C; a second one ends that, too."""
-
-
-class IncompleteError(CapabilityError):
-    """A service answers, time and again, without what was asked for."""
 
 
 class Dispatcher:
@@ -82,6 +83,7 @@ class Dispatcher:
         self.retries = Retries(max_retries, self._note_retry)
         self.max_pause = max_pause
         self._begun: dict[str, asyncio.Future[None]] = {}
+        self._given_up: set[str] = set()
 
     def ask(
         self, questions: Sequence[Question], check: Check | None = None
@@ -95,12 +97,16 @@ class Dispatcher:
         questions : sequence of Question
             Answers in the cache come first and cost nothing; the others are begun in this order.
         check : callable, optional
-            Says what an answer lacks that was asked for; such a call is made again.
+            Says what an answer lacks that was asked for; such a call is made again, and given up
+            after a few times.
 
         Raises
         ------
         BudgetExceeded
             A limit is reached; what could still be bought has been yielded.
+        RefusedError
+            Some questions have no answer that is of use; all others have been yielded, unless
+            they were too many. `IncompleteError` where what was asked for is missing in all.
         CapabilityError
             The server cannot do what was asked.
         RateLimitError
@@ -110,13 +116,20 @@ class Dispatcher:
         """
         distinct = list({question.key: question for question in questions}.values())
         run = Run(self.cache.written())
-        known = known_answers(self.provider, self.cache, distinct, check)
+        known = self._known(distinct, check)
         self.purse.spent.from_cache += len(known)
-        if known:
-            yield [(own, known[own.key]) for own in distinct if own.key in known]
+        run.withheld = {key: own for key, own in known.items() if own.refusal is not None}
+        sound = [own for own in distinct if own.key in known and own.key not in run.withheld]
+        if sound:
+            yield [(own, known[own.key]) for own in sound]
         pending = [question for question in distinct if question.key not in known]
         if pending:
             yield from self._buy(pending, check, run)
+        if run.withheld:
+            raise error_of(self._who, run.withheld, len(distinct))
+
+    def _known(self, questions: Sequence[Question], check: Check | None) -> dict[str, Answer]:
+        return known_answers(self.provider, self.cache, questions, check, given_up=self._given_up)
 
     def _buy(
         self, pending: list[Question], check: Check | None, run: Run
@@ -203,10 +216,10 @@ class Dispatcher:
                     error, lambda: self._attempt(question, check, run)
                 )
             if answer is not None:
-                run.out.put((question, answer))
+                self._put_out(question, answer, run)
         except TemporaryError as error:
             if error.fault.kind == "incomplete":
-                run.stop(IncompleteError(f"{self._who}: {error.fault.message}"))
+                self._put_out(question, self._give_up(question, error.fault, run), run)
                 return
             times = self.retries.most + 1
             kind = RateLimitError if error.fault.kind == "rate limit" else ScoringError
@@ -218,6 +231,26 @@ class Dispatcher:
         except Exception as error:  # what a client raises beyond its own errors
             said = self.provider.without_key(f"{type(error).__name__}: {error}")
             run.stop(ScoringError(f"{self._who}: the call failed ({said})"))
+
+    def _put_out(self, question: Question, answer: Answer, run: Run) -> None:
+        """Hand an answer over, unless it is held back; end the run where too many are."""
+        if answer.refusal is None:
+            run.n_answered += 1
+            run.out.put((question, answer))
+            return
+        run.withheld[question.key] = answer
+        if are_too_many(len(run.withheld), run.n_answered):
+            n_asked = len(run.withheld) + run.n_answered
+            run.stop(error_of(self._who, run.withheld, n_asked, ends_run=True))
+
+    def _give_up(self, question: Question, fault: Fault, run: Run) -> Answer:
+        """Return what stands in the place of an answer; it is asked for no more."""
+        reason: Reason = "incomplete" if fault.kind == "incomplete" else "filtered"
+        answer = withheld(fault.message, reason)
+        self._given_up.add(question.key)
+        run.n_put += 1
+        self.cache.put([(question, json.dumps(answer.raw))])
+        return answer
 
     @property
     def _who(self) -> str:
@@ -267,6 +300,8 @@ class Dispatcher:
                 answered=answered,
                 may_be_billed=sent and (fault is None or fault.may_be_billed),
             )
+        if fault is not None and fault.kind == "filtered":
+            return self._give_up(question, fault, run)
         if fault is not None:
             self._fail(fault, question)
         return answer
@@ -278,7 +313,7 @@ class Dispatcher:
             run.is_shared = (version, n_put - run.n_put) != run.began
         if not run.is_shared:
             return None
-        kept = known_answers(self.provider, self.cache, [question], check).get(question.key)
+        kept = self._known([question], check).get(question.key)
         self.purse.spent.from_cache += kept is not None
         return kept
 
@@ -306,7 +341,7 @@ class Dispatcher:
             # Cut only then: of a key that is cut in two, a half would be left.
             said = self.provider.without_key(content.decode("utf-8", "replace"))[:80]
             return None, Fault("malformed", f"an answer that cannot be read ({error!r}): {said!r}")
-        missing = None if check is None else check(answer)
+        missing = None if check is None or answer.refusal is not None else check(answer)
         if missing is None:
             return answer, None
         return answer, Fault("incomplete", self.provider.without_key(missing))
@@ -335,29 +370,3 @@ class Dispatcher:
     def _exceeded(self, limit: str) -> BudgetExceeded:
         most = getattr(self.purse.limits, limit)
         return BudgetExceeded(f"{limit}: {most:,} is reached ({self.purse.spent})", limit=limit)
-
-
-def known_answers(
-    provider: Provider, cache: AnswerCache, questions: Sequence[Question], check: Check | None
-) -> dict[str, Answer]:
-    """Return the answers in a cache that have what is asked for now, by key.
-
-    Raises
-    ------
-    ScoringError
-        If an answer cannot be read.
-    """
-    kept = cache.get(questions)
-    answers: dict[str, Answer] = {}
-    for question in questions:
-        if question.key not in kept:
-            continue
-        try:
-            answer = provider.read(kept[question.key])
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise ScoringError(
-                f"cache: the answer {question.key} is not one of {provider.name!r} ({error!r})"
-            ) from error
-        if check is None or check(answer) is None:
-            answers[question.key] = answer
-    return answers

@@ -18,10 +18,11 @@ FaultKind: TypeAlias = Literal[
     "incomplete",
     "refused",
     "forbidden",
+    "filtered",
     "request",
 ]
 
-NOT_BILLED = ("rate limit", "server", "refused", "forbidden", "request")
+NOT_BILLED = ("rate limit", "server", "refused", "forbidden", "filtered", "request")
 """Faults where the server itself said that there is no answer: those cost nothing."""
 
 
@@ -34,7 +35,8 @@ class Fault:
     kind : str
         "rate limit" (429), "server" (5xx, 408, 409), "connection", "timeout", "malformed" (an
         answer that cannot be read), "incomplete" (one without what was asked for), "refused"
-        (401, 402, no credit left), "forbidden" (403: to this key, or to this model) or "request"
+        (401, 402, no credit left), "forbidden" (403: to this key, or to this model), "filtered"
+        (this prompt is refused for what it says) or "request"
         (any other 4xx: the server cannot do what was asked).
     message : str
         What the server said, without any key.
@@ -49,7 +51,7 @@ class Fault:
     @property
     def is_temporary(self) -> bool:
         """Say whether the same call may succeed later."""
-        return self.kind not in ("refused", "forbidden", "request")
+        return self.kind not in ("refused", "forbidden", "filtered", "request")
 
     @property
     def may_be_billed(self) -> bool:
@@ -65,6 +67,22 @@ NO_CREDIT = {
 }
 """Codes and types of errors by which services say that nothing is left. Their texts do not: that of
 an ordinary rate limit ends in an advice about billing."""
+
+FILTERED = {
+    "content_filter",
+    "content_policy_violation",
+    "data_inspection_failed",
+    "invalid_prompt",
+    "moderation_blocked",
+}
+"""Codes and types by which services say that a prompt was filtered."""
+
+FILTERED_TEXTS = (
+    "content management policy",
+    "content filtering policy",
+    "requires moderation and your input was flagged",
+)
+"""How Azure, Anthropic and OpenRouter say it."""
 
 NO_CREDIT_TEXT = "credit balance is too low"
 """How Anthropic says it, without a code of its own."""
@@ -94,8 +112,10 @@ def fault_of(error: Exception, client: Any) -> Fault | None:
 def _kind(status: int, error: Any, message: str) -> FaultKind:
     inner = _inner(error)
     names = ("code", "type") if isinstance(inner, Mapping) else ()
-    has_no_credit = any(str(inner.get(name)) in NO_CREDIT for name in names)
-    if status in (401, 402) or has_no_credit or (status == 400 and NO_CREDIT_TEXT in message):
+    said = {str(inner.get(name)) for name in names}
+    if status in (400, 403) and (said & FILTERED or any(own in message for own in FILTERED_TEXTS)):
+        return "filtered"
+    if status in (401, 402) or said & NO_CREDIT or (status == 400 and NO_CREDIT_TEXT in message):
         return "refused"
     if status == 403:
         return "forbidden"

@@ -16,12 +16,13 @@ from perturbx.exceptions import ArgumentError
 from perturbx.scorers.api.anthropic import AnthropicMessages
 from perturbx.scorers.api.background import finish
 from perturbx.scorers.api.cache import IN_MEMORY, AnswerCache
-from perturbx.scorers.api.dispatcher import Check, Dispatcher
+from perturbx.scorers.api.dispatcher import Dispatcher
 from perturbx.scorers.api.openai import OpenAIChat, OpenAICompletions
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Json, Question
 from perturbx.scorers.api.rates import RateLimits
 from perturbx.scorers.api.spending import Limits, Prices, PriceTable, Purse, Spending
+from perturbx.scorers.api.withheld import Check
 from perturbx.scorers.api_names import FORMS
 
 PROVIDERS: dict[str, type[Provider]] = {

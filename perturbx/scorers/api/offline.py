@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from perturbx.exceptions import BudgetExceeded, CapabilityError, ScoringError
 from perturbx.scorers.api.cache import AnswerCache
-from perturbx.scorers.api.dispatcher import Check, known_answers
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.questions import Answer, Json, Question
+from perturbx.scorers.api.withheld import Check, error_of, known_answers
 
 
 class MissingAnswersError(ScoringError):
@@ -61,13 +61,16 @@ class OfflineModel(ApiModel):
             Some are not, as the run was cut short.
         MissingAnswersError
             Some are not, for no reason that is known.
+        RefusedError
+            All are, but some of them were refused.
         """
         distinct = list({question.key: question for question in questions}.values())
         known = known_answers(self.provider, self.cache, distinct, check)
         found = [(own, known[own.key]) for own in distinct if own.key in known]
         self.used.update((own.key, (own, answer.raw)) for own, answer in found)
-        if found:
-            yield found
+        sound = [(own, answer) for own, answer in found if answer.refusal is None]
+        if sound:
+            yield sound
         missing = [own for own in distinct if own.key not in known]
         self.wanted.update((own.key, own) for own in missing)
         if missing and self.cut_short_by is not None:
@@ -78,6 +81,9 @@ class OfflineModel(ApiModel):
             raise MissingAnswersError(
                 f"answers: {len(missing)} of {len(distinct)} that are needed are not there"
             )
+        withheld = {own.key: answer for own, answer in found if answer.refusal is not None}
+        if withheld:
+            raise error_of(self.model_id, withheld, len(distinct))
 
     def answer(self, question: Question, check: Check | None = None) -> Answer:
         """Return the answer to a single question; one that is not there was refused then."""

@@ -133,6 +133,8 @@ def _answer(
     refusal = (choice.get("message") or {}).get("refusal")
     if ended == "content_filter":
         refusal = refusal or "the answer was filtered (finish_reason 'content_filter')"
+    if tokens == () and not text and prompt is None and not refusal:
+        refusal = "the answer is empty"
     return Answer(
         text=text,
         tokens=tokens,
@@ -194,7 +196,7 @@ def _plain_text(token: str) -> str:
 
 
 def _completion_tokens(logprobs: Mapping[str, Any] | None) -> tuple[Token, ...] | None:
-    if not logprobs or not logprobs.get("tokens"):
+    if not logprobs or logprobs.get("tokens") is None:
         return None
     texts: Sequence[str] = logprobs["tokens"]
     numbers = logprobs["token_logprobs"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from perturbx.exceptions import RefusedError
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.questions import Answer, Question
 from perturbx.scorers.api.readings import Reading, Votes
@@ -37,7 +38,14 @@ class Row:
 
 
 def answered(rows: Sequence[Row], model: ApiModel, reading: Reading) -> Iterator[list[Row]]:
-    """Yield the rows of which all pending questions are answered, as that happens."""
+    """Yield the rows of which all pending questions are answered, as that happens.
+
+    Raises
+    ------
+    RefusedError
+        Some are not, by their texts; all others have been yielded, and of sampled answers the rows
+        that have fewer of them.
+    """
     owners: dict[str, list[Row]] = {}
     left: dict[int, int] = {}
     answers: dict[str, Answer] = {}
@@ -47,17 +55,44 @@ def answered(rows: Sequence[Row], model: ApiModel, reading: Reading) -> Iterator
         for key in keys:
             owners.setdefault(key, []).append(row)
     questions = [question for row in rows for question in row.pending]
-    for part in model.ask(questions, reading.missing):
-        done = []
-        for question, answer in part:
-            answers[question.key] = answer
-            for row in owners.pop(question.key, ()):
-                left[row.number] -= 1
-                if not left[row.number]:
-                    row.answers += [answers[own.key] for own in row.pending]
-                    done.append(row)
-        if done:
-            yield done
+    try:
+        for part in model.ask(questions, reading.missing):
+            done = []
+            for question, answer in part:
+                answers[question.key] = answer
+                for row in owners.pop(question.key, ()):
+                    left[row.number] -= 1
+                    if not left[row.number]:
+                        row.answers += [answers[own.key] for own in row.pending]
+                        done.append(row)
+            if done:
+                yield done
+    except RefusedError as error:
+        told = _by_texts(error, rows, model.model_id)
+        if isinstance(reading, Votes):
+            fewer = [row for row in rows if left[row.number]]
+            for row in fewer:
+                row.answers += [answers[own.key] for own in row.pending if own.key in answers]
+            if any(row.answers for row in fewer):
+                yield [row for row in fewer if row.answers]
+        raise told from error
+
+
+def _by_texts(error: RefusedError, rows: Sequence[Row], who: str) -> RefusedError:
+    """Return an error about questions as one about the texts that they were about."""
+    reasons = {
+        row.text: error.refused[own.key]
+        for row in rows
+        for own in row.pending
+        if own.key in error.refused
+    }
+    text, why = next(iter(reasons.items()))
+    return RefusedError(
+        f"{who}: no answer of use about {len(reasons)} of {len(rows)} texts; about {text!r:.80}: "
+        f"{why}; what the others were answered is kept; leave such texts out, or what they share",
+        refused=reasons,
+        ends_run=error.ends_run,
+    )
 
 
 def scores_of(rows: Sequence[Row], reading: Reading) -> tuple[IntArray, Scores]:

@@ -29,6 +29,10 @@ class Run:
         What was written to the cache when it began; see `AnswerCache.written`.
     n_put : int
         How many answers it has put there itself.
+    n_answered : int
+        How many answers came that were asked for.
+    withheld : dict of str to Answer
+        What stands in the place of those that did not come, by the keys of their questions.
     is_shared : bool
         Another run, of whatever thread or process, writes to the same cache.
     tasks, in_flight : set of asyncio.Task
@@ -37,6 +41,8 @@ class Run:
 
     began: tuple[int, int]
     n_put: int = 0
+    n_answered: int = 0
+    withheld: dict[str, Answer] = field(default_factory=dict)
     out: queue.SimpleQueue[tuple[Question, Answer] | None] = field(
         default_factory=queue.SimpleQueue
     )

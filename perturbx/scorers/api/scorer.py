@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, RefusedError
 from perturbx.scorers.api.asked import Asked, Method
 from perturbx.scorers.api.cache import IN_MEMORY
 from perturbx.scorers.api.calibration import Calibration
@@ -28,6 +28,9 @@ from perturbx.typing import InputKind, IntArray, TextInput
 
 if TYPE_CHECKING:
     from perturbx.maskers.variants import Variants
+
+TRIED = 3
+"""Texts by which it is found out what a server can do, where the first of them are refused."""
 
 logger = logging.getLogger("perturbx")
 
@@ -190,13 +193,14 @@ class ApiScorer:
 
         Raises
         ------
-        BudgetExceeded, CapabilityError, RateLimitError, ScoringError
-            See `Dispatcher.ask`. What was answered until then has been yielded.
+        BudgetExceeded, RefusedError, CapabilityError, RateLimitError, ScoringError
+            See `Dispatcher.ask`. What was answered until then has been yielded; before a
+            `RefusedError` all that is answered.
         """
         texts = texts_of(variants, self.model_id)
         if not texts:
             return
-        reading = self.reading(texts[0])
+        reading = self._reading_by(texts)
         rows = [
             Row(number, text, self._questions(reading, text, number, variants.samples))
             for number, text in enumerate(texts)
@@ -206,10 +210,18 @@ class ApiScorer:
             return
         # Where no answer names a label, that is to show before all are paid for.
         ahead = self._n_ahead(rows, reading)
+        refusal: RefusedError | None = None
         for part in (rows[:ahead], rows[ahead:]):
-            yield from self._scored(part, reading)
+            try:
+                yield from self._scored(part, reading)
+            except RefusedError as error:
+                refusal = error.after(refusal)
+                if refusal.ends_run:
+                    break
             reading.tally.check(self.model.model_id)
         reading.tally.warn(self.model.model_id)
+        if refusal is not None:
+            raise refusal
 
     def _n_ahead(self, rows: Sequence[Row], reading: Votes) -> int:
         """Return how many rows are asked about before the others."""
@@ -219,17 +231,25 @@ class ApiScorer:
         return int(np.searchsorted(n_answers, FIRST)) + 1
 
     def _scored(self, rows: Sequence[Row], reading: Reading) -> Iterator[tuple[IntArray, Scores]]:
-        """Yield rows and their numbers as the answers come."""
+        """Yield rows and their numbers as the answers come; what is refused is told at the end."""
+        refusal: RefusedError | None = None
         while rows:
             further: list[Row] = []
-            for done in answered(rows, self.model, reading):
-                for row in done:
-                    row.pending = reading.follow_ups(row.text, row.answers)
-                finished = [row for row in done if not row.pending]
-                further += [row for row in done if row.pending]
-                if finished:
-                    yield scores_of(finished, reading)
+            try:
+                for done in answered(rows, self.model, reading):
+                    for row in done:
+                        row.pending = reading.follow_ups(row.text, row.answers)
+                    finished = [row for row in done if not row.pending]
+                    further += [row for row in done if row.pending]
+                    if finished:
+                        yield scores_of(finished, reading)
+            except RefusedError as error:
+                refusal = error.after(refusal)
+                if refusal.ends_run:
+                    break
             rows = further
+        if refusal is not None:
+            raise refusal
 
     @property
     def keeps_answers(self) -> bool:
@@ -244,7 +264,8 @@ class ApiScorer:
     @property
     def samples_answers(self) -> bool:
         """Say whether answers are sampled; that is known once the method is, see `prepare`."""
-        return isinstance(self._reading, Votes)
+        reading = self._reading or self.asked.reading_known(self.model.provider, self.method)
+        return isinstance(reading, Votes)
 
     def prepare(self, text: TextInput) -> None:
         """Find out what the server can do, by a text that will be asked about anyway."""
@@ -263,7 +284,7 @@ class ApiScorer:
         Parameters
         ----------
         n_variants : int
-            Distinct variants.
+            Distinct variants; where answers are sampled, their number.
         n_characters : int
             Their characters, added up.
         sample : str
@@ -286,6 +307,15 @@ class ApiScorer:
         if self._reading is None:
             self._reading = choose_reading(self.model, self.asked, self.method, text)
         return self._reading
+
+    def _reading_by(self, texts: Sequence[TextInput]) -> Reading:
+        """Return the way to get numbers, by the first text that is not refused."""
+        for text in texts[: TRIED - 1]:
+            try:
+                return self.reading(text)
+            except RefusedError:
+                continue
+        return self.reading(texts[min(len(texts), TRIED) - 1])
 
     def calibrate(self, texts: Sequence[TextInput], y: Sequence[str]) -> ApiScorer:
         """Return the scorer with verbalised confidence made a probability.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import exp, inf, log
+from math import exp, inf, isnan, log
 
 import numpy as np
 
@@ -112,6 +112,8 @@ class LabelLogProbs(Reading):
             return "an answer without any token"
         if any(not token.top for token in answer.tokens):
             return "an answer without the likeliest tokens that were asked for"
+        if any(isnan(own) for token in answer.tokens for own in token.top.values()):
+            return "an answer with log-probabilities that are no numbers"
         return None
 
     def follow_ups(self, text: TextInput, answers: Sequence[Answer]) -> list[Question]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, takewhile
+from math import isnan
 
 import numpy as np
 
@@ -27,6 +28,8 @@ class _InPrompt(Reading):
         """Say if the prompt's tokens are not there."""
         if not answer.prompt:
             return "an answer without the prompt's log-probabilities that were asked for"
+        if any(isnan(token.log_prob or 0.0) for token in answer.prompt[1:]):
+            return "an answer with log-probabilities that are no numbers"
         return None
 
     def _question(self, prompt: str, continuation: str) -> Question:

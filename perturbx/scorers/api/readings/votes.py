@@ -139,7 +139,7 @@ class Votes(Reading):
         self._names = LabelNames(self.labels)
         self.tally = Tally()
         self.most_tokens = max_new_tokens
-        self.n_samples = self.calls_per_variant = n_samples
+        self.n_samples = n_samples
         self.temperature = temperature
         self.seed = seed
 

@@ -1,0 +1,175 @@
+"""Variants that a service refuses: left out and told, and never taken for what it can do."""
+
+import warnings
+from itertools import count
+
+import numpy as np
+import pytest
+
+from perturbx import ApiScorer, ShapleyExplainer
+from perturbx.exceptions import AnswersWarning, CapabilityError, RefusedError
+from perturbx.explainers.api_record import replay_record, write_record
+from perturbx.maskers.variants import Variants
+
+LABELS = [" positive", " negative"]
+TEMPLATE = "Review: {text}\nSentiment:"
+TEXT = "the plot is thin but the acting is superb and never boring"
+WAYS = ["filter", "refusal", "filtered answer", "empty", "nan"]
+
+
+def refusing(how, *words, absent=()):
+    """Refuse the prompts with these words, and without those."""
+
+    def refuses(prompt):
+        held = set(prompt.split())
+        return how if held.issuperset(words) and held.isdisjoint(absent) else None
+
+    return refuses
+
+
+def scorer_of(server, **options):
+    return ApiScorer(
+        "openai:m",
+        base_url=server.base_url,
+        labels=LABELS,
+        prompt_template=TEMPLATE,
+        **options,
+    )
+
+
+def explainer_of(server, budget=60, **options):
+    scorer = scorer_of(server, **options)
+    return ShapleyExplainer(scorer, budget=budget, random_state=0, progress=False)
+
+
+def rows_of(scorer, texts):
+    """The rows that are scored, and where their scores are, where some are refused."""
+    got = {}
+
+    def score():
+        for rows, scores in scorer.score_parts(Variants(texts=texts)):
+            got.update({row: (scores, place) for place, row in enumerate(rows.tolist())})
+
+    with pytest.raises(RefusedError):
+        score()
+    return got
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("budget", [60, "auto"])
+def test_variants_that_are_refused_are_left_out(serve, how, budget):
+    (whole,) = explainer_of(serve(), budget).explain([TEXT])
+    server = serve(refuses=refusing(how, "thin", "acting", absent=["superb"]))
+    explainer = explainer_of(server, budget)
+    with pytest.warns(AnswersWarning, match=r"what was asked about \d+ of the variants"):
+        (found,) = explainer.explain([TEXT])
+    assert explainer.model.method_ == "label_log_probs"
+    n_refused = len(whole.table) - len(found.table) if budget == 60 else 1
+    assert 0 < n_refused < 15
+    errors = np.sqrt(found.std_errors**2 + whole.std_errors**2) + 0.02
+    assert (np.abs(found.values - whole.values) < 4 * errors).all()
+    # What is refused is not asked again, but for what may come the second or third time.
+    assert server.stats()["refused"] <= (3 if how == "nan" else 1) * 15
+    assert server.stats()["most_of_one"] <= (3 if how == "nan" else 1)
+
+
+def test_a_text_of_few_units_is_explained_without_a_variant(serve):
+    text = "thin but superb"
+    (whole,) = explainer_of(serve()).explain([text])
+    server = serve(refuses=refusing("filter", "thin", absent=["but", "superb"]))
+    with pytest.warns(AnswersWarning, match="about 1 of the variants"):
+        (found,) = explainer_of(server).explain([text])
+    assert (len(whole.table), len(found.table)) == (8, 7)
+    assert found.budget_report.reason != "exact"
+    assert found.std_errors.any()
+
+
+@pytest.mark.parametrize("how", ["filter", "refusal", "empty"])
+def test_a_first_variant_that_is_refused_tells_nothing_of_the_service(serve, how):
+    server = serve(refuses=refusing(how, "thin"))
+    scorer = scorer_of(server)
+    with pytest.raises(RefusedError, match="no answer of use to 'so thin'"):
+        scorer.reading("so thin")
+    with pytest.raises(RefusedError, match="1 of 3 texts; about 'so thin'") as caught:
+        scorer.score(Variants(texts=["so thin", "so good", "so bad"]))
+    assert scorer.method_ == "label_log_probs"
+    assert set(caught.value.refused) == {"so thin"}
+    assert server.stats()["refused"] == 1
+    with pytest.raises(RefusedError, match="no answer of use to"):
+        explainer_of(server).explain([TEXT])
+
+
+def test_the_rows_of_other_variants_are_all_there(serve):
+    server = serve(refuses=refusing("filter", "thin"))
+    scorer = scorer_of(server, method="label_log_probs")
+    texts = ["so good", "so thin", *(f"film {number}" for number in range(40))]
+    assert sorted(rows_of(scorer, texts)) == [0, *range(2, 42)]
+
+
+@pytest.mark.parametrize("how", ["filter", "nan"])
+def test_too_many_refusals_end_the_run(serve, how):
+    server = serve(refuses=refusing(how, "film"))
+    scorer = scorer_of(server, concurrency=2)
+    texts = ["so good", *(f"film {number}" for number in range(60))]
+    with pytest.raises(CapabilityError, match="no answer of use about 8 of 61"):
+        scorer.score(Variants(texts=texts))
+    assert server.stats()["refused"] < 40
+
+
+def test_an_end_that_is_refused_is_named(serve):
+    server = serve(refuses=lambda prompt: "filter" if prompt == TEMPLATE.format(text="") else None)
+    with pytest.raises(RefusedError, match=r"texts\[0\]: .* no explanation is left") as caught:
+        explainer_of(server).explain([TEXT])
+    assert len(caught.value.tables[0])
+
+
+def test_a_refused_sample_is_no_vote(serve):
+    number = count()
+
+    def refuses(prompt):
+        is_refused = "bad" in prompt or ("thin" in prompt and next(number) % 2)
+        return "filtered answer" if is_refused else None
+
+    scorer = scorer_of(serve(refuses=refuses), method="votes", n_samples=4)
+    got = rows_of(scorer, ["so good", "so thin", "so bad"])
+    assert {row: int(scores.samples[place]) for row, (scores, place) in got.items()} == {0: 4, 1: 2}
+
+
+@pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
+def test_sampled_answers_that_are_refused_leave_an_explanation(serve):
+    server = serve(refuses=refusing("filtered answer", "thin", "acting", absent=["superb"]))
+    with pytest.warns(AnswersWarning, match="of the variants"):
+        (found,) = explainer_of(server, method="votes").explain([TEXT])
+    assert server.stats()["most_of_one"] < 10
+    assert np.isfinite(found.values).all()
+
+
+@pytest.mark.parametrize("how", ["filter", "refusal", "nan"])
+def test_another_run_asks_again_for_what_cost_nothing_or_was_no_number(serve, how, tmp_path):
+    cache = tmp_path / "answers.sqlite"
+    how_now = [how]
+    server = serve(
+        refuses=lambda prompt: how_now[0] if prompt.endswith("thin\nSentiment:") else None
+    )
+    texts = Variants(texts=["so good", "so thin"])
+    for _ in range(2):
+        with pytest.raises(RefusedError):
+            scorer_of(server, cache=cache).score(texts)
+    assert server.stats()["refused"] == {"filter": 2, "refusal": 1, "nan": 6}[how]
+    how_now[0] = None
+    if how != "refusal":  # which was an answer, and is paid for once
+        assert np.isfinite(scorer_of(server, cache=cache).score(texts).values).all()
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_records_hold_what_was_refused(serve, how, tmp_path):
+    server = serve(refuses=refusing(how, "thin", "acting", absent=["superb"]))
+    explainer = explainer_of(server)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AnswersWarning)
+        found = explainer.explain([TEXT])
+        asked = server.stats()["requests"]
+        path = write_record(tmp_path / "record.jsonl", explainer, found, [TEXT])
+        again = replay_record(path, [TEXT])
+    np.testing.assert_array_equal(again[0].values, found[0].values)
+    assert server.stats()["requests"] == asked
