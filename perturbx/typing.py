@@ -158,7 +158,7 @@ class PaidScorer(PartScorer, Protocol):
 
     @property
     def samples_answers(self) -> bool:
-        """Say whether answers are sampled; known after `prepare`."""
+        """Say whether answers are sampled; known for sure after `prepare`."""
 
     @property
     def keeps_answers(self) -> bool:
@@ -168,7 +168,7 @@ class PaidScorer(PartScorer, Protocol):
         """Find out what the model can do, by a text that will be asked about anyway."""
 
     def estimate(self, n_variants: int, n_characters: int, sample: str) -> Any:
-        """Return what so many variants will cost, roughly."""
+        """Return what so many variants, or sampled answers, will cost, roughly."""
 
 
 @runtime_checkable

@@ -25,7 +25,7 @@ from perturbx.explainers.partition_of_units import table_of_units
 from perturbx.explainers.play_texts import play_texts
 from perturbx.explainers.preparation import cut_texts, encode_texts
 from perturbx.explainers.purchases import TextPurchases
-from perturbx.explainers.repeats import sampled_designs, samples_of
+from perturbx.explainers.repeats import sampled_designs, samples_expected, samples_of
 from perturbx.explainers.stopping import StoppingRule
 from perturbx.explainers.tables import check_tables
 from perturbx.explainers.word_columns import WordColumns
@@ -183,10 +183,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
         known = self._known(encodings, tables, scorer, masker)
         n_samples = samples_of(scorer, encodings, known)
         seed = self._seed(known, scorer)
-        designs = self._designs(encodings)
-        budgets = self._budgets(encodings, designs)
-        if n_samples is not None:
-            designs, budgets = sampled_designs(designs, budgets, encodings, self.budget, n_samples)
+        designs, budgets = self._planned(encodings, n_samples)
         explanations = play_texts(
             [encoding.units for encoding in encodings],
             designs,
@@ -226,7 +223,9 @@ class BaseExplainer(WordColumns, ModelEstimator):
         -------
         CostEstimate
             Calls and tokens (characters, for models that take strings): of each text, and of
-            all. Least and most differ where the calls are bought in rounds.
+            all. Least and most differ where the calls are bought in rounds. Whether a model behind
+            an API has to be asked for sampled answers is told from its `method`; with "auto", only
+            once something was asked.
 
         Raises
         ------
@@ -234,9 +233,14 @@ class BaseExplainer(WordColumns, ModelEstimator):
             A parameter or a text is not what it should be.
         """
         scorer, _, encodings = self._prepared(texts)
-        designs = self._designs(encodings)
+        return self._estimated(encodings, scorer)
+
+    def _estimated(self, encodings: Sequence[Encoding], scorer: Scorer) -> CostEstimate:
+        """Return the cost of texts that are ready for masking."""
+        n_samples = samples_expected(scorer)
+        designs, budgets = self._planned(encodings, n_samples)
         seed = resolve_seed(0 if self.random_state is None else deepcopy(self.random_state))
-        estimate = estimate_cost(encodings, designs, self._budgets(encodings, designs), seed)
+        estimate = estimate_cost(encodings, designs, budgets, seed, n_samples)
         return estimate.billed(scorer, "".join(encoding.units.text for encoding in encodings))
 
     def _prepared(
@@ -249,14 +253,18 @@ class BaseExplainer(WordColumns, ModelEstimator):
         masker = self._masker(scorer)
         return scorer, masker, encode_texts(units, masker, scorer, self._players)
 
-    def _budgets(
-        self, encodings: Sequence[Encoding], designs: Sequence[Design]
-    ) -> list[tuple[int, ...]]:
-        """Return for each text the calls that it may have in all after each round."""
-        return [
+    def _planned(
+        self, encodings: Sequence[Encoding], n_samples: int | None
+    ) -> tuple[list[Design], list[tuple[int, ...]]]:
+        """Return each text's design, and the calls that it may have in all after each round."""
+        designs = self._designs(encodings)
+        budgets = [
             design.rounds(self.budget, encoding.units.n_units)
             for encoding, design in zip(encodings, designs, strict=True)
         ]
+        if n_samples is None:
+            return designs, budgets
+        return sampled_designs(designs, budgets, encodings, self.budget, n_samples)
 
     def _check_parameters(self) -> None:
         check_parameters(self.link, self.batch_tokens, self.outputs)

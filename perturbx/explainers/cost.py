@@ -12,6 +12,7 @@ import torch
 from perturbx.explainers.design import Design
 from perturbx.explainers.draws import draws_of
 from perturbx.explainers.preparation import draw_coalitions
+from perturbx.explainers.repeats import VoteSplit, split_votes, with_samples
 from perturbx.explainers.variant_keys import variant_keys
 from perturbx.typing import Encoding, IntArray, PaidScorer, Scorer
 
@@ -28,7 +29,7 @@ class TextCost:
     n_units : int
         Its units.
     least_calls, most_calls : int
-        Distinct variants after the first round, and after the last.
+        Distinct variants, or sampled answers, after the first round, and after the last.
     least_size, most_size : int
         Their tokens (characters) added up.
     """
@@ -49,7 +50,8 @@ class CostEstimate:
     texts : tuple of TextCost
         Each text by itself.
     least_calls, most_calls : int
-        Distinct variants in all: what several texts ask about counts once.
+        Distinct variants in all: what several texts ask about counts once. Where answers are
+        sampled, their number.
     least_size, most_size : int
         Their tokens or characters added up.
     size_unit : str
@@ -110,12 +112,16 @@ def estimate_cost(
     designs: Sequence[Design],
     budgets: Sequence[tuple[int, ...]],
     seed: int,
+    n_samples: int | None = None,
 ) -> CostEstimate:
-    """Return the cost of the first round and of all rounds: the designs are drawn, not scored."""
-    least = _Bill.of(encodings, designs, [own[0] for own in budgets], seed)
+    """Return the cost of the first round and of all rounds: the designs are drawn, not scored.
+
+    With `n_samples` the budgets are answers, which `split_votes` splits.
+    """
+    least = _Bill.of(encodings, designs, [own[0] for own in budgets], seed, n_samples)
     most = least
     if any(len(own) > 1 for own in budgets):
-        most = _Bill.of(encodings, designs, [own[-1] for own in budgets], seed)
+        most = _Bill.of(encodings, designs, [own[-1] for own in budgets], seed, n_samples)
     texts = tuple(
         TextCost(encoding.units.n_units, *calls, *sizes)
         for encoding, calls, sizes in zip(
@@ -150,28 +156,51 @@ class _Bill:
         designs: Sequence[Design],
         budgets: Sequence[int],
         seed: int,
+        n_samples: int | None,
     ) -> _Bill:
-        sized = [replace(d, budget=own) for d, own in zip(designs, budgets, strict=True)]
-        coalitions = draw_coalitions(sized, [encoding.units for encoding in encodings], seed)
-        keys, lengths = [], []
-        for encoding, drawn in zip(encodings, coalitions, strict=True):
+        units = [encoding.units for encoding in encodings]
+        splits: list[VoteSplit | None] = [None] * len(units)
+        if n_samples is not None:
+            splits = [
+                None if design.is_refined else split_votes(own, unit.n_units, n_samples)
+                for design, own, unit in zip(designs, budgets, units, strict=True)
+            ]
+        sized = [
+            replace(design, budget=own if split is None else split.n_masks)
+            for design, own, split in zip(designs, budgets, splits, strict=True)
+        ]
+        coalitions = draw_coalitions(sized, units, seed)
+        keys, lengths, answers = [], [], []
+        for encoding, drawn, split in zip(encodings, coalitions, splits, strict=True):
+            each = drawn if split is None else with_samples(drawn, split)
+            wanted = torch.full((len(drawn.masks),), n_samples or 1)
+            if each.samples is not None:
+                wanted = each.samples
             draws = draws_of(encoding)
             every_key = np.concatenate([variant_keys(draw, drawn.masks) for draw in draws])
-            own_keys, first = _distinct(every_key)
-            keys.append(own_keys)
-            sizes = torch.cat([draw.lengths(drawn.masks) for draw in draws])
-            lengths.append(sizes[torch.from_numpy(first)].numpy())
-        _, first = _distinct(np.concatenate([np.empty((0, 2), dtype=np.int64), *keys]))
+            sizes = torch.cat([draw.lengths(drawn.masks) for draw in draws]).numpy()
+            first, most = _distinct(every_key, wanted.repeat(len(draws)).numpy())
+            keys.append(every_key[first])
+            lengths.append(sizes[first])
+            answers.append(most)
         every = np.concatenate([np.empty(0, dtype=np.int64), *lengths])
+        first, most = _distinct(
+            np.concatenate([np.empty((0, 2), dtype=np.int64), *keys]),
+            np.concatenate([np.empty(0, dtype=np.int64), *answers]),
+        )
         return cls(
-            [len(own) for own in keys],
-            [int(own.sum()) for own in lengths],
-            len(first),
-            int(every[first].sum()),
+            [int(own.sum()) for own in answers],
+            [int(own @ size) for own, size in zip(answers, lengths, strict=True)],
+            int(most.sum()),
+            int(every[first] @ most),
         )
 
 
-def _distinct(keys: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the distinct rows, and where each stands first."""
-    _, first = np.unique(np.ascontiguousarray(keys).view("i8,i8").ravel(), return_index=True)
-    return keys[first], first
+def _distinct(keys: IntArray, wanted: IntArray) -> tuple[IntArray, IntArray]:
+    """Return where each distinct row stands first, and the most answers wanted of it."""
+    _, first, inverse = np.unique(
+        np.ascontiguousarray(keys).view("i8,i8").ravel(), return_index=True, return_inverse=True
+    )
+    most = np.zeros(len(first), dtype=np.int64)
+    np.maximum.at(most, inverse.ravel(), wanted)
+    return first, most

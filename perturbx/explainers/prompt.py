@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from typing import Any, Literal
 
 from perturbx.exceptions import ArgumentError, ScoringError
-from perturbx.explainers.budget import resolve_seed
-from perturbx.explainers.cost import CostEstimate, estimate_cost
+from perturbx.explainers.cost import CostEstimate
 from perturbx.explainers.design import Design
 from perturbx.explainers.parameters import check_outputs, check_parameters
 from perturbx.explainers.preparation import encode_texts
@@ -210,10 +208,7 @@ class PromptExplainer(ShapleyExplainer):
             outputs, prompts = "response", list(prompts)
             responses = [" a" * self.max_new_tokens] * len(prompts)
         scorer, _, encodings = self._ready(prompts, responses, alternatives, outputs)
-        designs = self._designs(encodings)
-        seed = resolve_seed(0 if self.random_state is None else deepcopy(self.random_state))
-        estimate = estimate_cost(encodings, designs, self._budgets(encodings, designs), seed)
-        return estimate.billed(scorer, "".join(encoding.units.text for encoding in encodings))
+        return self._estimated(encodings, scorer)
 
     def _ready(
         self,

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from perturbx.coalitions import OddPairs
+from perturbx.coalitions import LeaveOneOut, OddPairs
 from perturbx.coalitions.coalitions import Coalitions
+from perturbx.exceptions import ArgumentError
 from perturbx.explainers.budget import FIRST_LOOK, GROWTH, LAST_LOOK, whole_pairs
 from perturbx.explainers.design import Design
 from perturbx.score_table import ScoreTable
@@ -135,7 +136,14 @@ def samples_of(
     whole = torch.ones(1, encodings[0].units.n_units, dtype=torch.bool)
     (text,) = encodings[0].variants(whole).texts or ("",)
     scorer.prepare(text)
-    return scorer.n_samples if scorer.samples_answers else None
+    return samples_expected(scorer)
+
+
+def samples_expected(scorer: Scorer) -> int | None:
+    """Return what `samples_of` will, as far as that is known before anything is asked."""
+    if isinstance(scorer, PaidScorer) and scorer.samples_answers:
+        return scorer.n_samples
+    return None
 
 
 def sampled_designs(
@@ -147,17 +155,45 @@ def sampled_designs(
 ) -> tuple[list[Design], list[tuple[int, ...]]]:
     """Return the designs and budgets of texts whose scores are shares of sampled answers.
 
-    An enumeration with the budget "auto" is not exact then: its masks are asked again and again,
-    in rounds, like those of any other text.
+    A budget that is a number counts answers; one with a name is for masks, of which each takes
+    `n_samples`. A design of few masks spends no more than those take. An enumeration with the
+    budget "auto" is not exact: its masks are asked again and again, in rounds, like those of any
+    other text.
+
+    Raises
+    ------
+    ArgumentError
+        A budget does not do for pairs, or for leaving one out, of `n_samples` answers a mask.
     """
     made, calls = list(designs), list(budgets)
     for i, (design, encoding) in enumerate(zip(designs, encodings, strict=True)):
         n_units = encoding.units.n_units
         if isinstance(design.surrogate, ExactShapley):
             made[i] = replace(design, sampler=OddPairs(), surrogate=OddGP(), is_nested=True)
-        if made[i].is_nested and not design.is_refined and budget == "auto":
+        if design.is_refined:
+            continue
+        if made[i].is_nested and budget == "auto":
             calls[i] = rounds_of_answers(n_units, n_samples)
+            continue
+        most = n_samples * design.budget
+        calls[i] = (most if isinstance(budget, str) else min(most, int(budget)),)
+        if made[i].is_nested or isinstance(design.sampler, LeaveOneOut):
+            _check_masks(calls[i][0], n_units, n_samples, f"texts[{i}]")
     return made, calls
+
+
+def _check_masks(n_calls: int, n_units: int, n_samples: int, name: str) -> None:
+    """Raise an `ArgumentError` where so many answers leave less than a mask a unit."""
+    least = min(n_units + 1, 2 ** min(n_units, MOST_UNITS_COUNTED))
+    if n_units < 2 or split_votes(n_calls, n_units, n_samples).n_masks >= least:
+        return
+    enough = n_calls
+    while split_votes(enough, n_units, n_samples).n_masks < least:
+        enough += 1
+    raise ArgumentError(
+        f"budget: {n_calls} answers are too few for {n_units} units with n_samples={n_samples}: "
+        f"{least} masks take {enough}; raise the budget, or lower n_samples ({name})"
+    )
 
 
 def rounds_of_answers(n_units: int, n_samples: int = 1) -> tuple[int, ...]:

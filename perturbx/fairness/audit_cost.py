@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from perturbx.explainers.base import BaseExplainer
+from perturbx.explainers.repeats import samples_expected
 from perturbx.fairness.explaining import named_explainer
 from perturbx.fairness.plan import AuditPlan
 from perturbx.fairness.sampling import Sample, stratified
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AuditCost:
-    """How often an audit asks the model; print it to read it.
+    """How often an audit asks the model; print it to read it. Sampled answers count each.
 
     Parameters
     ----------
@@ -88,9 +89,10 @@ def estimate_audit(
         swaps = make_swaps(own, closer, lexicons, plan.n_swaps, rng)
         swapping = len({swap.text for swap in swaps.made})
         neutral = 2 * sum(any(lexicon.find(text) for lexicon in lexicons) for text in own)
-    found = AuditCost(len(set(texts)), explaining, swapping, neutral)
+    each = samples_expected(scorer) or 1
+    found = AuditCost(each * len(set(texts)), explaining, each * swapping, each * neutral)
     if not isinstance(scorer, PaidScorer):
         return found
     length = sum(map(len, texts)) // max(len(texts), 1)
     bill = scorer.estimate(found.most_calls, found.most_calls * length, "".join(texts[:100]))
-    return AuditCost(found.scoring, explaining, swapping, neutral, bill)
+    return replace(found, bill=bill)
