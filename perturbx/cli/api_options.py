@@ -45,6 +45,12 @@ SamplesOption: TypeAlias = Annotated[
     int | None,
     _option("Answers sampled for each variant by --method votes.", "INTEGER", "1"),
 ]
+MaxNewTokensOption: TypeAlias = Annotated[
+    int | None,
+    _option(
+        "Where answers in words are cut off; models that think first need more.", "INTEGER", "16"
+    ),
+]
 MaxCallsOption: TypeAlias = Annotated[
     int | None,
     _option("Stop before there are more answered requests, with what is known then.", "INTEGER"),

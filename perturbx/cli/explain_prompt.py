@@ -57,6 +57,8 @@ Estimator: TypeAlias = Literal[
 
 RESPONSE, ALTERNATIVE, MESSAGES, PROMPT = "response", "alternative", "messages", "prompt"
 
+MOST_TOKENS = 64
+
 EXAMPLES = """
 Examples:
 
@@ -147,10 +149,11 @@ def explain_prompt(
         typer.Option(
             metavar="INTEGER",
             min=1,
-            help="Where a response that the model makes itself is cut off.",
+            help="Where a response that the model makes itself is cut off, or an answer in words "
+            "of a model behind an API.",
             rich_help_panel=WHAT,
         ),
-    ] = 64,
+    ] = MOST_TOKENS,
     stop: Annotated[
         list[str] | None,
         typer.Option(
@@ -218,6 +221,9 @@ def explain_prompt(
         from perturbx.explainers.prompt import PromptExplainer
 
         by_name = None if labels is None else labels.split(",")
+        # Responses are compared at the length that they were made with; labels are short.
+        is_set = by_name is None or max_new_tokens != MOST_TOKENS
+        own_length = {"max_new_tokens": max_new_tokens, "stop": stop or ()} if is_set else {}
         asked_of = chosen_model(
             model,
             base_url=base_url,
@@ -231,7 +237,7 @@ def explain_prompt(
             requests_per_minute=requests_per_minute,
             tokens_per_minute=tokens_per_minute,
             cache=cache,
-            about={"labels": by_name},
+            about={"labels": by_name, **own_length},
         )
         explainer = PromptExplainer(
             asked_of,

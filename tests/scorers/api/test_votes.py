@@ -1,13 +1,18 @@
 """Sampled answers: which label each names, and what is told where they name none."""
 
+import contextlib
+import json
+import sqlite3
 import warnings
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from perturbx import ApiModel, ApiScorer, ShapleyExplainer
+from perturbx.cli.main import app
 from perturbx.exceptions import AnswersWarning, ArgumentError, CapabilityError
 from perturbx.maskers.variants import Variants
 from perturbx.scorers.api.prompting import PromptTemplate
@@ -135,3 +140,26 @@ def test_answers_that_are_cut_off_may_be_longer(serve):
 def test_a_service_without_log_probabilities_says_that_answers_are_counted(caplog):
     ApiScorer("anthropic:m", labels=LABELS, base_url=ADDRESS)
     assert "sampled and counted" in caplog.text
+
+
+def lengths_asked(cache):
+    """The most tokens of all answers in a cache."""
+    with contextlib.closing(sqlite3.connect(cache)) as database:
+        questions = database.execute("SELECT question FROM answers").fetchall()
+    return {json.loads(own)["max_tokens"] for (own,) in questions}
+
+
+@pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning", "ignore::perturbx.AnswersWarning")
+def test_the_command_line_sets_how_long_answers_may_be(serve, tmp_path):
+    of_server = ["--model", "openai:m", "--base-url", serve().base_url, "--quiet", "--cache"]
+    cache = tmp_path / "votes.sqlite"
+    asked = ["--labels", "positive,negative", "--method", "votes", "--max-new-tokens", "40"]
+    result = CliRunner().invoke(app, ["explain", *of_server, str(cache), *asked, "so good"])
+    assert result.exit_code == 0, result.output
+    assert lengths_asked(cache) == {40}
+    # A response and what it is compared with are cut off at the same place.
+    cache = tmp_path / "answers.sqlite"
+    asked = ["--max-new-tokens", "7", "--units", "words"]
+    result = CliRunner().invoke(app, ["explain-prompt", *of_server, str(cache), *asked, "so good"])
+    assert result.exit_code == 0, result.output
+    assert lengths_asked(cache) == {7}
