@@ -12,6 +12,7 @@ import torch
 from perturbx.surrogates import least_squares as ls
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.inclusion import (
+    check_inclusion,
     holds_all,
     log_inclusion,
     spread_of_draws,
@@ -34,9 +35,11 @@ class Banzhaf(BatchSurrogate):
 
     They are the slopes of the least-squares line through all coalitions (Hammer & Holzman 1992).
     Masks of the sampler "uniform" with p = ½ are weighted by their counts; rows of other designs
-    by the reciprocal of their inclusion probability. A ridge chosen by marginal likelihood keeps
-    small tables steady; it vanishes where the rows show no noise and as the table comes to hold
-    all coalitions, where the values are exact and there is no `r2`.
+    by the reciprocal of their inclusion probability. Tables in which coalitions of a size were not
+    equally likely (leave-one-out, trees, groups of units) are refused: `BanzhafGP` takes any. A
+    ridge chosen by marginal likelihood keeps small tables steady; it vanishes where the rows show
+    no noise and as the table comes to hold all coalitions, where the values are exact and there is
+    no `r2`.
 
     `base_values` is the line at the empty coalition, which is not v(∅). Errors and `r2`: see
     `perturbx.surrogates.mask_regression.fit_on_masks`.
@@ -58,8 +61,10 @@ class Banzhaf(BatchSurrogate):
     name: ClassVar[str] = "banzhaf"
 
     def check(self, table: ScoreTable) -> None:
-        """Raise a `SurrogateError` where there are less than two rows between the ends."""
+        """Raise a `SurrogateError` where there are less than two drawn rows between the ends."""
         check_rows(table, self.name)
+        if not _drawn_by_coins(table):
+            check_inclusion(table, self.name)
 
     def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return the attributions of tables with the same numbers of units and outputs."""
@@ -74,14 +79,16 @@ def _uniform_weights(table: ScoreTable) -> tuple[FloatArray, FloatArray]:
     """Return weights under which every coalition is equally likely, and sampling factors."""
     if holds_all(table):
         return np.ones(len(table)), np.zeros(len(table))
-    if table.design == "uniform" and table.probabilities is None and _coins_are_fair(table):
+    if _drawn_by_coins(table):
         return table.counts.astype(float), spread_of_draws(table)
     log_weights = -log_inclusion(table)
     return np.exp(np.maximum(log_weights - log_weights.max(), -700.0)), unseen_share(table)
 
 
-def _coins_are_fair(table: ScoreTable) -> bool:
-    """Say whether the draws look like p = ½: the table does not say which p its sampler had."""
+def _drawn_by_coins(table: ScoreTable) -> bool:
+    """Say whether the rows look like draws with p = ½: the table does not say which p it was."""
+    if table.design != "uniform" or table.probabilities is not None:
+        return False
     flips = float(table.counts.sum()) * table.n_units
     kept = float((table.counts * table.masks.sum(axis=1)).sum())
     return flips > 0 and abs(kept / flips - 0.5) <= FAIR * 0.5 / np.sqrt(flips)

@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import torch
 
+from perturbx.exceptions import SurrogateError
 from perturbx.surrogates import least_squares as ls
 from perturbx.surrogates.attribution import Attribution
-from perturbx.surrogates.inclusion import log_binomial, log_inclusion, unseen_share
+from perturbx.surrogates.inclusion import (
+    check_inclusion,
+    holds_all,
+    log_binomial,
+    log_inclusion,
+    unseen_share,
+)
 from perturbx.surrogates.shapley_regression import check_regression, fit_shapley
 from perturbx.surrogates.surrogate import BatchSurrogate
 from perturbx.typing import FloatArray
@@ -22,12 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LeverageShapley(BatchSurrogate):
-    """Shapley values by regression on any table, made for the sampler "leverage".
+    """Shapley values by regression on coalitions drawn by chance, made for the sampler "leverage".
 
     The weight of a row is the Shapley kernel over the probability p_S that the design asks about
     it: 1 / [s(n-s) C(n,s) p_S]. Where the table knows no probabilities, the share of each size
-    that is there stands in for them. The values add up to v(N) - v(∅) exactly; with all ``2 ** n``
-    rows they are the exact Shapley values.
+    that is there stands in for them, which is right for a sample that treats units alike. Tables
+    that are none (leave-one-out, walks, trees, groups of units) are refused, as errors would be too
+    small or 0; `OddGP` takes any pairs. The values add up to v(N) - v(∅) exactly; with all
+    ``2 ** n`` rows they are the exact Shapley values.
 
     Below some 4n rows plain least squares gets worse before it gets better. A ridge on the
     deviations from an equal split, chosen by marginal likelihood, takes that away; it vanishes
@@ -53,12 +62,27 @@ class LeverageShapley(BatchSurrogate):
     name: ClassVar[str] = "leverage"
 
     def check(self, table: ScoreTable) -> None:
-        """Raise a `SurrogateError` where the table lacks an end or has nothing between them."""
+        """Raise a `SurrogateError` where the table lacks an end, or a sample of what is between."""
         check_regression(table, self.name)
+        check_sample(table, self.name)
 
     def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return the attributions of tables with the same numbers of units and outputs."""
         return fit_shapley(tables, importance_weights, _likeliest, self.name)
+
+
+def check_sample(table: ScoreTable, name: str) -> None:
+    """Raise a `SurrogateError` where `importance_weights` or the errors of the fit are wrong.
+
+    Rows of a walk hang together: taken for independent, they gave intervals that held 82% of the
+    values of games with 40 units.
+    """
+    check_inclusion(table, name)
+    if table.walks is not None and len(table.walks) and not holds_all(table):
+        raise SurrogateError(
+            f"{name} needs coalitions drawn independently, and those of the design "
+            f"{table.design!r} follow each other in walks; use 'permutation' or 'odd_gp'"
+        )
 
 
 def importance_weights(table: ScoreTable) -> tuple[FloatArray, FloatArray]:

@@ -52,7 +52,7 @@ class PermutationShapley(BatchSurrogate):
                 f"{self.name} needs walks from the empty to the full coalition, each with its "
                 f"reversal, and the table (design {table.design!r}) has "
                 f"{0 if table.walks is None else len(table.walks)}; draw it with the sampler "
-                f"'permutation', or use 'leverage', which takes any table"
+                f"'permutation', or use 'odd_gp', which takes any pairs of complements"
             )
         if table.design == "owen":
             raise SurrogateError(

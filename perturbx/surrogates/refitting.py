@@ -17,7 +17,7 @@ from perturbx.surrogates.fit_quality import (
     jackknife_variance,
     out_of_fold,
 )
-from perturbx.surrogates.inclusion import spread_of_draws
+from perturbx.surrogates.inclusion import check_chance, spread_of_draws
 from perturbx.surrogates.mask_regression import check_rows, held_out_groups
 from perturbx.surrogates.surrogate import BatchSurrogate
 from perturbx.typing import FloatArray, IntArray
@@ -51,8 +51,9 @@ class RefittedSurrogate(BatchSurrogate):
         """
 
     def check(self, table: ScoreTable) -> None:
-        """Raise a `SurrogateError` where there are less than two rows between the ends."""
+        """Raise a `SurrogateError` where there are less than two drawn rows between the ends."""
         check_rows(table, self.name)
+        check_chance(table, self.name)
 
     def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return the attributions of tables with the same numbers of units and outputs."""

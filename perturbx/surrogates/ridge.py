@@ -13,7 +13,7 @@ import torch
 from perturbx.exceptions import ArgumentError
 from perturbx.surrogates import least_squares as ls
 from perturbx.surrogates.attribution import Attribution
-from perturbx.surrogates.inclusion import spread_of_draws
+from perturbx.surrogates.inclusion import check_chance, spread_of_draws
 from perturbx.surrogates.mask_regression import check_rows, fit_on_masks
 from perturbx.surrogates.surrogate import BatchSurrogate
 from perturbx.typing import FloatArray, MaskMatrix
@@ -70,8 +70,9 @@ class RidgeSurrogate(BatchSurrogate):
             raise ArgumentError(f"weights: expected one of {WEIGHTS}; got {self.weights!r}")
 
     def check(self, table: ScoreTable) -> None:
-        """Raise a `SurrogateError` where there are less than two rows between the ends."""
+        """Raise a `SurrogateError` where there are less than two drawn rows between the ends."""
         check_rows(table, self.name)
+        check_chance(table, self.name)
 
     def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return the attributions of tables with the same numbers of units and outputs."""
