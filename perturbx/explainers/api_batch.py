@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import warnings
 from copy import deepcopy
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from perturbx.exceptions import ArgumentError, TableError
+from perturbx.exceptions import AnswersWarning, ArgumentError, TableError
 from perturbx.explainers.api_record import behind_api
 from perturbx.explainers.base import BaseExplainer
 from perturbx.scorers.api import ApiModel
@@ -116,7 +116,8 @@ def read_batch(
     model : ApiModel
         Whose cache it is.
     requests : path, optional
-        The request file, which tells what is missing.
+        The request file, which tells what is missing, and what was asked: without it an exported
+        cache holds the answers of the batch with empty questions.
     discount : float, default=0.5
         What a batch costs, in parts of the model's prices.
 
@@ -124,11 +125,16 @@ def read_batch(
     ------
     TableError
         If the file is not such.
+
+    Warns
+    -----
+    AnswersWarning
+        The last line is cut off, as by a download that broke off: what stands before it is read.
     """
     provider, failed = model.provider, {}
     answers: dict[str, Any] = {}
     used = Spending(cost=None if model.prices is None else 0.0)
-    for number, row in enumerate(_rows(path), 1):
+    for number, row in enumerate(_rows(path, may_be_cut=True), 1):
         try:
             key, found = provider.read_batch_row(row)
             answer = found if isinstance(found, str) else provider.read(found)
@@ -146,17 +152,35 @@ def read_batch(
             used.completion_tokens += answer.usage.completion_tokens
     if model.prices is not None:
         used.cost = discount * model.prices.cost(used.prompt_tokens, used.completion_tokens)
+    # The body of a request, by the name that the service has for it.
+    asked: dict[str, Any] = {}
+    if requests is not None:
+        for row in _rows(requests):
+            asked[str(row["custom_id"])] = row.get("body", row.get("params", {}))
     model.cache.put_raw(
-        (key, provider.source, provider.model, 0, raw) for key, raw in answers.items()
+        (key, provider.source, provider.model, 0, asked.get(key, {}), raw)
+        for key, raw in answers.items()
     )
-    asked = [] if requests is None else [str(row["custom_id"]) for row in _rows(requests)]
     missing = tuple(key for key in asked if key not in answers and key not in failed)
     return BatchAnswers(len(answers), failed, missing, used)
 
 
-def _rows(path: str | PathLike[str]) -> Iterable[dict[str, Any]]:
+def _rows(path: str | PathLike[str], *, may_be_cut: bool = False) -> list[dict[str, Any]]:
+    """Return what stands in each line; of a file that may be cut off, without a torn last one."""
     try:
         lines = Path(path).read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines if line.strip()]
+        rows = [json.loads(line) for line in lines[:-1] if line.strip()]
     except (OSError, ValueError) as error:
         raise TableError(f"path: {path} is no file of JSON lines ({error})") from error
+    try:
+        return [*rows, json.loads(lines[-1])] if lines[-1].strip() else rows
+    except ValueError as error:
+        if not may_be_cut or not rows:
+            raise TableError(f"path: {path} is no file of JSON lines ({error})") from error
+    warnings.warn(
+        f"{path}: the last line is cut off, and its answer is left out; fetch the file again, or "
+        f"let the next run ask for it",
+        AnswersWarning,
+        stacklevel=3,
+    )
+    return rows

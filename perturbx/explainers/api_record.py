@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from os import PathLike
@@ -43,7 +44,9 @@ def write_record(
     """Write what is behind explanations: parameters, versions, and every raw answer.
 
     The explanations are made once more, out of the cached answers alone, and must come out the
-    same: what is written is what they follow from.
+    same: what is written is what they follow from. Where a parameter cannot be written (a function,
+    an object) that is told here, after the run, but nothing that was paid for is lost: the answers
+    stay in the model's cache, and the tables in the explanations.
 
     Parameters
     ----------
@@ -62,7 +65,8 @@ def write_record(
     Raises
     ------
     ArgumentError
-        If the model is not behind an API, or a parameter is no JSON value.
+        If the model is not behind an API, or a parameter is neither a JSON value nor one of
+        numpy's numbers or arrays.
     TableError
         If answers are missing, or others come out of them.
     """
@@ -72,7 +76,11 @@ def write_record(
     offline = OfflineModel(model, model.cache, _cut_short_by(explanations))
     again = _of_model(explainer, scorer, offline, explanations)
     try:
-        _check_same(again.explain(*arguments, **options), explanations)
+        with warnings.catch_warnings():
+            # They were told when the explanations were made.
+            warnings.simplefilter("ignore")
+            found = again.explain(*arguments, **options)
+        _check_same(found, explanations)
     except MissingAnswersError as error:
         raise TableError(f"explanations: not all of their answers are at hand ({error})") from error
     header = {
@@ -199,7 +207,7 @@ def _parameters(explainer: BaseExplainer) -> dict[str, Any]:
 
 def _check_plain(name: str, value: Any) -> None:
     try:
-        json.dumps(value)
+        _written(value)
     except TypeError:
         raise ArgumentError(
             f"{name}: {value!r:.80} holds an object, which no record can hold; give names, "
@@ -227,12 +235,23 @@ def _check_values(found: Any, given: Any) -> None:
 
 
 def _hash(value: Any) -> str:
-    content = json.dumps(value, sort_keys=True)
+    content = _written(value, sort_keys=True)
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def _line(value: Mapping[str, Any]) -> str:
-    return json.dumps(value) + "\n"
+    return _written(value) + "\n"
+
+
+def _written(value: Any, *, sort_keys: bool = False) -> str:
+    """Return a value as JSON; numbers and arrays of numpy are what they hold."""
+
+    def plain(own: Any) -> Any:
+        if isinstance(own, np.generic | np.ndarray):
+            return own.tolist()
+        raise TypeError(f"{type(own).__name__} is no JSON value")
+
+    return json.dumps(value, sort_keys=sort_keys, default=plain)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
@@ -251,5 +270,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
 
 def _cache_of(rows: Iterator[dict[str, Any]]) -> AnswerCache:
     cache = AnswerCache()
-    cache.put_raw((row["key"], row["source"], "", row["sample"], row["answer"]) for row in rows)
+    cache.put_raw(
+        (row["key"], row["source"], "", row["sample"], row.get("question", {}), row["answer"])
+        for row in rows
+    )
     return cache

@@ -155,13 +155,19 @@ class AnswerCache:
             self._n_put += 1
             self._database.execute(f"INSERT OR REPLACE INTO answers VALUES {marks}", values)
 
-    def put_raw(self, rows: Iterable[tuple[str, str, str, int, Json]]) -> None:
-        """Keep answers of which only these are known: key, source, model, sample, answer."""
-        kept = ((*names, json.dumps(raw), time.time()) for *names, raw in rows)
+    def put_raw(self, rows: Iterable[tuple[str, str, str, int, Json, Json]]) -> None:
+        """Keep answers of which these are known: key, source, model, sample, question, answer.
+
+        The question is empty where it is not known.
+        """
+        kept = (
+            (*names, json.dumps(question), json.dumps(raw), time.time())
+            for *names, question, raw in rows
+        )
         with self._lock:
             self._n_put += 1
             self._database.executemany(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, '{}', ?, ?)", kept
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", kept
             )
 
     def written(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import perturbx as px
 from perturbx.cli.main import app
-from perturbx.exceptions import ArgumentError, CutShortWarning, TableError
+from perturbx.exceptions import AnswersWarning, ArgumentError, CutShortWarning, TableError
 
 pytestmark = pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
 
@@ -75,8 +75,8 @@ def test_a_record_of_a_run_that_was_cut_short(serve, tmp_path):
     explainer = explainer_of(scorer_of(serve(), max_calls=20, concurrency=4))
     with pytest.warns(CutShortWarning):
         given = explainer.explain(TEXTS)
-    with pytest.warns(CutShortWarning):
-        path = px.write_record(tmp_path / "r.jsonl", explainer, given, TEXTS)
+    # Whoever has the explanations was told; whoever replays them was not.
+    path = px.write_record(tmp_path / "r.jsonl", explainer, given, TEXTS)
     with pytest.warns(CutShortWarning):
         same(px.replay_record(path, TEXTS), given)
 
@@ -122,6 +122,44 @@ def test_what_cannot_be_recorded_is_told(serve, tmp_path):
     explainer = explainer_of(scorer_of(serve()), units=lambda text: [(0, len(text))])
     with pytest.raises(ArgumentError, match=r"^units: .* holds an object"):
         px.write_record(tmp_path / "r.jsonl", explainer, explainer.explain(["so"]), ["so"])
+
+
+def test_numbers_and_arrays_of_numpy_are_recorded(serve, tmp_path):
+    explainer = explainer_of(scorer_of(serve()), budget=np.int64(40), random_state=np.int64(3))
+    texts = np.array(TEXTS)
+    given = explainer.explain(texts)
+    path = px.write_record(tmp_path / "r.jsonl", explainer, given, texts)
+    for again in (texts, TEXTS):
+        same(px.replay_record(path, again), given)
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_what_a_batch_asked_is_exported(serve, tmp_path, kind):
+    server = serve()
+    scorer = scorer_of(server, kind, method="votes")
+    requests, answers = tmp_path / "q.jsonl", tmp_path / "a.jsonl"
+    assert px.write_batch(requests, explainer_of(scorer, budget=30), TEXTS)
+    lines = requests.read_text(encoding="utf-8").splitlines()
+    answers.write_text("\n".join(server.answer_batch(lines)), encoding="utf-8")
+    px.read_batch(answers, scorer.model, requests=requests)
+    asked = {row["custom_id"]: row.get("body") or row["params"] for row in map(json.loads, lines)}
+    assert {row["key"]: row["question"] for row in scorer.model.cache.export()} == asked
+
+
+def test_a_torn_last_line_costs_one_answer(serve, tmp_path):
+    server = serve()
+    scorer = scorer_of(server, method="label_log_probs")
+    requests, answers = tmp_path / "q.jsonl", tmp_path / "a.jsonl"
+    n_requests = px.write_batch(requests, explainer_of(scorer, budget=30), TEXTS)
+    lines = server.answer_batch(requests.read_text(encoding="utf-8").splitlines())
+    answers.write_text("\n".join(lines)[:-40], encoding="utf-8")
+    with pytest.warns(AnswersWarning, match="last line is cut off"):
+        result = px.read_batch(answers, scorer.model, requests=requests)
+    assert (result.n_answered, len(result.missing)) == (n_requests - 1, 1)
+    lines[1] = lines[1][:-40]
+    answers.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(TableError, match="no file of JSON lines"):
+        px.read_batch(answers, scorer.model)
 
 
 @pytest.mark.parametrize("kind", ["openai", "openai-completions", "anthropic"])
