@@ -160,6 +160,15 @@ class Provider(ABC):
             )
         return base_url
 
+    @property
+    def _key_is_lost(self) -> bool:
+        """Whether there was a key before pickling; many servers of one's own do without."""
+        return self._has_key and self._key is None
+
+    @property
+    def _lost_key(self) -> str:
+        return f"keys are not pickled, and {self.environment} is not set here; set it"
+
     def _key_in_environment(self) -> str | None:
         return _stripped(os.environ.get(self.environment))
 
@@ -185,12 +194,11 @@ class Provider(ABC):
         Raises
         ------
         ArgumentError
-            If the provider was pickled without its key, and the environment has none.
+            If the provider was pickled without its key, the environment has none, and the service
+            is no server of one's own.
         """
-        if self._has_key and self._key is None:
-            raise ArgumentError(
-                f"api_key: keys are not pickled, and {self.environment} is not set here; set it"
-            )
+        if self._key_is_lost and self.base_url is None:
+            raise ArgumentError(f"api_key: {self._lost_key}")
         loop = asyncio.get_running_loop()
         if self._loop_and_client is None or self._loop_and_client[0] is not loop:
             self._loop_and_client = (loop, self.new_client(self._package(), self._key or "none"))
@@ -277,7 +285,10 @@ class Provider(ABC):
         if fault is None:
             return None
         # Cut only then: of a key that is cut in two, a half would be left.
-        return replace(fault, message=self.without_key(fault.message)[:MOST_SAID])
+        said = self.without_key(fault.message)[:MOST_SAID]
+        if fault.kind in ("refused", "forbidden") and self._key_is_lost:
+            said += f" ({self._lost_key})"
+        return replace(fault, message=said)
 
     @abstractmethod
     def batch_row(self, question: Question) -> Json:

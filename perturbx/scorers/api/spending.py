@@ -104,8 +104,8 @@ class Spending:
     prompt_tokens, completion_tokens : int
         As the server counted them.
     unsure_tokens : int
-        The most that calls without an answer (a connection lost, no answer in time) may have
-        been billed for; they count against the limits.
+        The most that calls may have been billed for whose tokens nobody told (a connection lost,
+        no answer in time, an answer that does not say); they count against the limits.
     cost : float or None
         In the currency of the prices, the unsure tokens included; None without prices.
     retries : Counter
@@ -129,7 +129,7 @@ class Spending:
         parts = [f"{self.calls:,} calls answered", f"{self.from_cache:,} from the cache"]
         parts.append(f"{self.prompt_tokens:,} + {self.completion_tokens:,} tokens")
         if self.unsure_tokens:
-            parts.append(f"up to {self.unsure_tokens:,} tokens of calls without an answer")
+            parts.append(f"up to {self.unsure_tokens:,} tokens that were not counted")
         if self.cost is not None:
             parts.append(f"cost {self.cost:.4g}")
         if self.retries:

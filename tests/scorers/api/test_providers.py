@@ -104,18 +104,20 @@ def test_what_lacks_something_is_told_without_the_key(serve, servers):
 
 def test_a_key_is_not_pickled_and_missed_by_name(serve, servers, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    server = serve()
+    lost = "keys are not pickled, and OPENAI_API_KEY is not set here"
+    home = pickle.loads(pickle.dumps(ApiModel("openai:m", api_key=servers.KEY)))
+    assert str(failure_of(home)).startswith(f"api_key: {lost}")
+    # A server of one's own may do without; that it does not is told with the reason.
+    server = serve(script=["401", "ok", "ok", "401"])
     content = pickle.dumps(model_of(server, api_key=servers.KEY))
-    assert "api_key: keys are not pickled" in str(failure_of(pickle.loads(content)))
-    assert "requests" not in server.stats()
+    assert lost in str(failure_of(pickle.loads(content)))
+    other = pickle.loads(content)
+    ask(other, questions_of(other, 1))
     monkeypatch.setenv("OPENAI_API_KEY", servers.KEY)
     again = pickle.loads(content)
     ask(again, questions_of(again, 1))
     assert server.stats()["authorised"] == 1
-    # Where none was needed, none is.
-    monkeypatch.delenv("OPENAI_API_KEY")
-    without = pickle.loads(pickle.dumps(model_of(server)))
-    ask(without, questions_of(without, 1))
+    assert lost not in str(failure_of(pickle.loads(content)))
 
 
 # ---- addresses
@@ -181,6 +183,20 @@ def test_what_is_no_address_is_told_at_once(address, monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", address)
     with pytest.raises(ArgumentError, match=r"^OPENAI_BASE_URL: expected the address"):
         ApiModel("openai:m")
+
+
+def test_a_call_counts_from_when_its_client_is_there(serve):
+    """The client takes a while to make; calls would count from before, and arrive together."""
+    model = model_of(serve(), requests_per_minute=5)
+    enter, seen = model.dispatcher.rates.enter, []
+
+    async def noting(tokens):
+        seen.append(model.provider._loop_and_client is not None)
+        return await enter(tokens)
+
+    model.dispatcher.rates.enter = noting
+    ask(model, questions_of(model, 3))
+    assert seen == [True] * 3
 
 
 # ---- parameters
