@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 StopReason: TypeAlias = Literal[
     "exact",
+    "complete",
     "constant",
     "tolerance",
     "top_k",
@@ -23,6 +24,7 @@ LIMITS = ("max_calls", "max_tokens", "max_cost")
 
 _WORDS: dict[str, str] = {
     "exact": "every coalition that counts was asked about, so the values are exact",
+    "complete": "every coalition that counts was asked about, so there is no call left to make",
     "constant": "the model gave the same score to every variant asked about",
     "tolerance": "the error bars are within the tolerance",
     "top_k": "the largest values are separated from the rest",
@@ -48,10 +50,11 @@ class BudgetReport:
 
     Parameters
     ----------
-    reason : {"exact", "constant", "tolerance", "top_k", "cap", "fixed budget", "max_calls", \
-"max_tokens", "max_cost"}
-        Why no more calls were made: "constant" where all scores were the same, so that there are
-        no errors to go by; the last three are hard limits of the model.
+    reason : {"exact", "complete", "constant", "tolerance", "top_k", "cap", "fixed budget", \
+"max_calls", "max_tokens", "max_cost"}
+        Why no more calls were made: "complete" where there are none left to make, though a noisy
+        model, or random draws, leave errors; "constant" where all scores were the same, so that
+        there are no errors to go by; the last three are hard limits of the model.
     calls : tuple of int
         The distinct variants scored for the text after each round.
     half_widths : tuple of (float or None)
@@ -96,12 +99,16 @@ the tolerance; twice the calls would bring it to about 4.8%
 
     @property
     def forecast(self) -> float | None:
-        """The relative half-width to expect of twice the calls; None where there is none now.
+        """The relative half-width to expect of twice the calls; None where there is none to tell.
+
+        That is where there is none now, or where twice the calls cannot be made.
 
         With the half-width h at the end, h * 2 ** b, where b is the slope of y = log(half-width)
         over x = log(calls) through the rounds, drawn to -1/2, which it is after a single one:
         b = (Σ (x - x̄) y - w / 2) / (Σ (x - x̄)² + w) with w = 1/2, held to [-2, 0].
         """
+        if self.reason == "complete":
+            return None
         if not self.half_width:
             return self.half_width
         known = [

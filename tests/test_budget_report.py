@@ -46,6 +46,15 @@ def test_there_is_nothing_to_forecast_without_errors(half_width):
     )
 
 
+def test_nothing_is_forecast_of_calls_that_cannot_be_made():
+    report = px.BudgetReport("complete", (8,), (0.1,), 0.95)
+    assert report.forecast is None
+    assert str(report) == (
+        "8 calls; largest error bar: 10.0% of the largest value; every coalition that counts was "
+        "asked about, so there is no call left to make"
+    )
+
+
 def length(texts):
     return [[float(len(text)), text.count("e") ** 2.0] for text in texts]
 

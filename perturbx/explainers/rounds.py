@@ -268,8 +268,11 @@ def _reason(
 ) -> StopReason | None:
     # A design without chance that is whole, such as all coalitions of a tree, leaves none to ask.
     is_certain = table.probabilities is not None and bool((table.probabilities == 1.0).all())
-    if (table.exhaustive or is_certain) and not attribution.std_errors.any():
-        return "exact"
+    if table.exhaustive or is_certain:
+        if not attribution.std_errors.any():
+            return "exact"
+        if table.samples is None:  # further answers to the same masks are calls, too
+            return "complete"
     if len(text.budgets) == 1:
         return "fixed budget"
     return rule.holds(attribution, text.level) or ("cap" if is_last else None)

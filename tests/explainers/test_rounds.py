@@ -10,6 +10,7 @@ import perturbx as px
 from perturbx.coalitions import Leverage, PlayerCount
 from perturbx.explainers.budget import rounds_of
 from perturbx.explainers.tables import join_designs
+from perturbx.scorers.scores import Scores
 
 # Some texts here are hard on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::perturbx.exceptions.PoorFitWarning")
@@ -303,6 +304,43 @@ def test_a_design_without_chance_that_is_whole_is_exact(budget):
         assert "spent" not in str(item.budget_report)
     (fewer,) = px.PartitionExplainer(Counting(), budget=91, random_state=0).explain([text])
     assert fewer.budget_report.reason == "fixed budget"
+
+
+class Noisy:
+    """A model whose scores vary from call to call, by as much as it says."""
+
+    accepts, model_id, output_names = ("text",), "noisy", ("y",)
+    kind, exclusive = "value", True
+
+    def score(self, variants):
+        scores = np.array([[value(text) if text else 0.0] for text in variants.texts])
+        return Scores(scores, np.full_like(scores, 0.3))
+
+
+@pytest.mark.parametrize("budget", [100, 2000])
+@pytest.mark.parametrize(
+    ("explainer", "more", "n_calls"),
+    [
+        (px.ShapleyExplainer, {}, 32),
+        (px.ShapleyExplainer, {"estimator": "leverage"}, 32),
+        (px.LimeExplainer, {}, 32),
+        (px.LimeExplainer, {"method": "lime"}, 32),
+        (px.LassoExplainer, {}, 32),
+        (px.OcclusionExplainer, {}, 7),
+        (px.PartitionExplainer, {"tree": px.Tree.balanced(5)}, 20),
+    ],
+)
+def test_a_noisy_model_that_was_asked_everything_is_not_said_to_gain_by_calls(
+    explainer, more, n_calls, budget
+):
+    options = {"budget": budget, "masker": "delete", "random_state": 0, **more}
+    (item,) = explainer(Noisy(), **options).explain(["five words and no more"])
+    assert item.n_calls == n_calls
+    assert item.std_errors.max() > 0
+    assert item.budget_report.reason == "complete"
+    assert item.budget_report.forecast is None
+    for claim in ("spent", "twice", "exact"):
+        assert claim not in str(item.budget_report)
 
 
 def test_a_fixed_budget_is_one_round():
