@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
 
 
-SHARED_WEIGHT = 4.0
+SHARED_WEIGHT, WALKS_WEIGHT = 4.0, 0.5
 """The mean variance over the units counts like so many observations of a unit's own variance. Few
-walks often show none of the variance of a unit that rarely matters; with a weight of 4, the
-intervals of exactly known games hold what they promise."""
+walks often show none of the variance of a unit that rarely matters. The second is the weight of
+what single walks vary by, over all units: where opposite walks nearly cancel, few pairs show less
+than there is. With these weights the intervals of exactly known games hold what they promise."""
 
 
-MOST_BAND_DOF = 6.0
+MOST_BAND_DOF, BAND_INFLATION = 6.0, 2.0
 """In joint statements the unit whose error is underestimated most decides. Marginal contributions
-have long tails, so that stays so with many walks."""
+have long tails, so that stays so with many walks: degrees of freedom at most, and variances are
+multiplied by 1 + BAND_INFLATION / observations."""
 
 
 def units_in_order(table: ScoreTable, walks: IntArray) -> IntArray:
@@ -60,9 +62,13 @@ def average_walks(
 
     A walk and its reversal are one observation, and observations are independent; the error is
     their standard deviation over the root of their number (of a single pair, that of its two
-    walks). Distinct walks are a sample without replacement of all orders, so the variance has the
+    walks). Few of them know it badly, so variances are drawn towards what all units share.
+    Distinct walks are a sample without replacement of all orders, so the variance has the
     factor 1 - (walks / orders). Fewer than four pairs that agree in every unit tell nothing of the
     other orders (a label often flips at the same word twice): the errors are unknown, infinite.
+    The two walks of a single pair nearly agree wherever the game is smooth, so there the variance
+    is at least that of the contributions over the units: one pair hardly ever tells which units
+    are the largest.
 
     Parameters
     ----------
@@ -95,7 +101,11 @@ def average_walks(
     if unseen and n_distinct < 2 * LEAST_GROUPS:
         rounding = ROUNDING * np.abs(table.scores).max(axis=0)
         spread[:, spread.max(axis=0) <= np.square(rounding)] = np.inf
-    variance = unseen * _steadied(spread, own_dof) / len(observations)
+    walked = contributions.var(axis=0, ddof=1).mean(axis=0) / group_size
+    steadied = _steadied(spread, own_dof, walked)
+    if len(walks) == 2:
+        steadied = np.maximum(steadied, observations.mean(axis=0).var(axis=0))
+    variance = unseen * steadied / len(observations)
     if table.variances is not None:
         variance = variance + _noise(table.variances, walks, units, group_size, unseen)
     quality = _quality(table, walks.reshape(len(observations), -1), observations)
@@ -109,14 +119,19 @@ def average_walks(
         r2=quality.r2,
         dof=own_dof + 1.0,
         band_dof=min(max(own_dof, 2.0), MOST_BAND_DOF),
+        band_inflation=1.0 + BAND_INFLATION / len(observations),
     )
 
 
-def _steadied(variances: FloatArray, own_dof: float) -> FloatArray:
-    """Return variances ``(n_units, n_outputs)`` drawn towards their mean over the units."""
-    mean = variances.mean(axis=0)
-    steadied: FloatArray = (own_dof * variances + SHARED_WEIGHT * mean) / (own_dof + SHARED_WEIGHT)
-    return steadied
+def _steadied(variances: FloatArray, own_dof: float, walked: FloatArray) -> FloatArray:
+    """Return variances ``(n_units, n_outputs)`` drawn towards what all units share.
+
+    That is their mean over the units, and what it would be if opposite walks were independent,
+    ``(n_outputs,)``.
+    """
+    shared = SHARED_WEIGHT * variances.mean(axis=0) + WALKS_WEIGHT * walked
+    steadied: FloatArray = own_dof * variances + shared
+    return steadied / (own_dof + SHARED_WEIGHT + WALKS_WEIGHT)
 
 
 def _quality(table: ScoreTable, rows: IntArray, observations: FloatArray) -> Quality:
