@@ -142,7 +142,9 @@ class Explanation(ExplanationValues):
         Parameters
         ----------
         surrogate : str or Surrogate
-            "lime", "leverage", "banzhaf", "lasso", ..., or an object with ``fit``.
+            "lime", "leverage", "banzhaf", "lasso", ..., with its default parameters whatever the
+            explainer's were (see `perturbx.surrogates.get_surrogate`), or an object with ``fit``,
+            such as ``Lasso(alpha="cv")`` or ``LimeLimit(kernel_width=50)``.
         link : str, optional
             Another link; this explanation's own by default.
         outputs : str or sequence of str, optional
@@ -151,7 +153,8 @@ class Explanation(ExplanationValues):
         Raises
         ------
         SurrogateError
-            The table lacks what the surrogate needs.
+            The table lacks what the surrogate needs: rows, or that they were drawn by chance. The
+            message names surrogates that take it.
         """
         return self.from_table(
             self.table,

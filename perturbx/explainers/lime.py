@@ -66,6 +66,9 @@ class LimeExplainer(BaseExplainer):
 
     Notes
     -----
+    ``explanation.method`` names the fit: "lime_limit", "ridge" ("lime" and "glime"), or "lime_text"
+    wherever lime's own way chooses units, also for "lime" with `n_features`.
+
     The limit is a linear function of the scores of all ``2 ** n_units`` masks: Mardaoui & Garreau
     2021. LIME: Ribeiro, Singh & Guestrin 2016.
 

@@ -35,8 +35,8 @@ class RidgeSurrogate(BatchSurrogate):
     kernel_width : float, default=25.0
         The width of LIME's kernel, see `lime_kernel`.
     weights : {"lime", "uniform"}, default="lime"
-        What a row's count is multiplied by: LIME's kernel, or nothing, for masks that were drawn
-        from the kernel themselves (GLIME, Tan et al. 2023).
+        What a row's count is multiplied by: LIME's kernel, or nothing. Masks that were drawn from
+        the kernel themselves (design "glime", Tan et al. 2023) are never multiplied by it again.
 
     Notes
     -----
@@ -80,7 +80,7 @@ class RidgeSurrogate(BatchSurrogate):
 
     def _weights(self, table: ScoreTable) -> tuple[FloatArray, FloatArray]:
         weights = table.counts.astype(float)
-        if self.weights == "lime":
+        if self.weights == "lime" and table.design != "glime":
             weights = weights * lime_kernel(table.masks, self.kernel_width)
         return weights, spread_of_draws(table)
 

@@ -115,6 +115,14 @@ def test_ridge_is_sklearns_with_limes_weights(lab, n, seed, alpha, width):
     np.testing.assert_allclose(unweighted.values, model.coef_.T, atol=1e-8)
 
 
+def test_masks_drawn_from_the_kernel_are_not_weighted_by_it_again(lab):
+    table = lab.drawn(lab.smooth_scores(7, 1, 0), np.arange(1, 128, 3), "glime")
+    plain = fit(RidgeSurrogate(weights="uniform"), table)
+    np.testing.assert_array_equal(fit(RidgeSurrogate(), table).values, plain.values)
+    other = replace(table, design="lime")
+    assert np.abs(fit(RidgeSurrogate(), other).values - plain.values).max() > 0.01
+
+
 def test_ridge_r2_is_that_of_refits(lab):
     table = lab.uniform(lab.smooth_scores(7, 2, 1), 40, 1)
     surrogate = RidgeSurrogate(weights="uniform")
