@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from perturbx.exceptions import (
     AnswersWarning,
+    ArgumentError,
     CutShortWarning,
     Interrupted,
     PerturbxError,
@@ -29,7 +30,8 @@ def raise_with_tables(failure: BaseException | None, tables: Sequence[ScoreTable
     """Raise what cut a run short, carrying the tables scored until then."""
     if failure is None:
         return
-    if isinstance(failure, ScoringError):
+    # An argument can be at fault that only scores show, such as the number of `output_names`.
+    if isinstance(failure, (ScoringError, ArgumentError)):
         failure.tables = list(tables)
         raise failure
     if isinstance(failure, KeyboardInterrupt):

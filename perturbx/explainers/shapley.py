@@ -152,7 +152,10 @@ class ShapleyExplainer(BaseExplainer):
         model = self._proxy_model()
         if model is None:
             return designs
-        scorer = as_scorer(model)
+        try:
+            scorer = as_scorer(model)
+        except ArgumentError as error:
+            raise ArgumentError(f"proxy: {str(error).removeprefix('model: ')}") from error
         units = [encoding.units for encoding in encodings]
         masker = as_masker("auto", getattr(scorer, "tokenizer", None))
         ready = encode_texts(units, masker, scorer, self._players)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -136,7 +136,8 @@ def checked_names(
     """
     if output_names is None:
         return None
-    if isinstance(output_names, str) or not all(isinstance(name, str) for name in output_names):
+    are_names = isinstance(output_names, Iterable) and not isinstance(output_names, str)
+    if not are_names or not all(isinstance(name, str) for name in output_names):
         raise ArgumentError(
             f"output_names: expected a sequence of strings, one per output; got {output_names!r}"
         )

@@ -124,6 +124,13 @@ def test_more_calls_can_be_bought_on_top_of_a_table():
     np.testing.assert_allclose(more[0].values.sum(axis=0), more[0].scores - more[0].base_values)
 
 
+@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
+def test_names_that_do_not_fit_the_scores_are_the_arguments_fault(names):
+    explainer = px.ShapleyExplainer(good, output_names=names, random_state=0)
+    with pytest.raises(px.ArgumentError, match=r"^output_names: expected 2 names"):
+        explainer.explain(TEXTS)
+
+
 def test_tables_of_something_else_are_refused():
     explainer = px.ShapleyExplainer(good, random_state=0)
     tables = explainer.explain(TEXTS).tables

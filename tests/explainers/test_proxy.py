@@ -75,6 +75,13 @@ def test_a_proxy_is_for_the_estimators_that_know_of_it():
         explain(Game(), proxy=Game(), estimator="leverage")
 
 
+def test_a_proxy_that_is_no_model_is_the_proxys_fault():
+    paid = Game()
+    with pytest.raises(ArgumentError, match=r"^proxy: expected a function .* got 3"):
+        explain(paid, proxy=3)
+    assert paid.calls == 0
+
+
 def test_a_proxy_that_fails_loses_no_paid_score():
     def broken(texts):
         raise ValueError("no memory")

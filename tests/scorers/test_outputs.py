@@ -120,7 +120,7 @@ def test_default_names_count_the_outputs():
         assert len(set(default_names(n))) == n
 
 
-@pytest.mark.parametrize("names", ["positive", ["a", "a"], [0, 1], ["a", "b", "c"]])
+@pytest.mark.parametrize("names", ["positive", 3, ["a", "a"], [0, 1], ["a", "b", "c"]])
 def test_names_that_do_not_name_the_outputs_are_refused(names):
     with pytest.raises(ArgumentError, match="output_names: expected"):
         checked_names(names, 2)
