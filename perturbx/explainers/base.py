@@ -66,7 +66,8 @@ class BaseExplainer(WordColumns, ModelEstimator):
     budget : int or {"auto", "fast", "normal", "high"}, default="auto"
         Distinct model calls a text: a number, or 5 ("fast"), 10 ("normal") or 20 ("high") calls a
         unit. "auto": as many as it takes, see `ShapleyExplainer`, where the method can tell;
-        else 10 calls a unit. All ``2 ** n_units`` coalitions where they fit.
+        else 10 calls a unit. All ``2 ** n_units`` coalitions where they fit. Of a model that
+        samples answers a number counts these, and a name `n_samples` of them for each call.
     outputs : {"all", "predicted"} or sequence of str, default="all"
         The model's outputs that are explained. "predicted": the one with the highest score.
     link : {"identity", "probability", "log_prob", "log_odds"}, default="identity"
