@@ -333,8 +333,8 @@ def _plain(parameters: Mapping[str, Any]) -> Json:
         If they are no JSON, are not to be set there, or hold a length that is none.
     """
     try:
-        # Numbers of numpy say by themselves what they are.
-        written = json.dumps(dict(parameters), default=lambda own: own.item(), allow_nan=False)
+        # Numbers and arrays of numpy say by themselves what they are.
+        written = json.dumps(dict(parameters), default=lambda own: own.tolist(), allow_nan=False)
         plain: Json = json.loads(written)
     except (TypeError, ValueError, AttributeError) as error:
         raise ArgumentError(f"parameters: expected plain JSON values ({error})") from error

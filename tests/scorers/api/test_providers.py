@@ -286,7 +286,8 @@ def test_parameters_never_make_one_answer_of_all_samples(serve, servers, paramet
 
 def test_numbers_of_numpy_are_numbers(serve):
     numpy = {"top_p": np.float32(0.5), "max_tokens": np.int64(3), "logit_bias": {7: np.int32(1)}}
-    plain = {"top_p": 0.5, "max_tokens": 3, "logit_bias": {"7": 1}}
+    numpy["stop"] = np.array(["."])
+    plain = {"top_p": 0.5, "max_tokens": 3, "logit_bias": {"7": 1}, "stop": ["."]}
     models = [model_of(serve(), parameters=own) for own in (numpy, plain)]
     assert models[0].provider.parameters == plain
     ask(models[0], questions_of(models[0], 1))
