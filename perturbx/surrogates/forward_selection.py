@@ -27,7 +27,8 @@ class ForwardSelection(RefittedSurrogate):
 
     Notes
     -----
-    Errors and `r2`: see `perturbx.surrogates.refitting.RefittedSurrogate`.
+    Errors, `r2`, and what simultaneous intervals are worth here (43 to 88% instead of 95%): see
+    `perturbx.surrogates.refitting.RefittedSurrogate`.
 
     Examples
     --------

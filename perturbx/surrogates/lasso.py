@@ -46,7 +46,8 @@ class Lasso(RefittedSurrogate):
     Notes
     -----
     Cohen-Wang, Shah, Georgiev & Madry, "ContextCite: Attributing Model Generation to Context",
-    NeurIPS 2024: masks of the sampler "uniform", alpha = 0.01. Errors and `r2`: see
+    NeurIPS 2024: masks of the sampler "uniform", alpha = 0.01. Errors, `r2`, and what
+    simultaneous intervals are worth here (less than they say): see
     `perturbx.surrogates.refitting.RefittedSurrogate`.
 
     Examples

@@ -41,6 +41,13 @@ class RefittedSurrogate(BatchSurrogate):
     folds. What they are about is the same fit to all coalitions that the design could have drawn,
     with its own penalty and selection: not the Shapley value. The error of a unit that no refit
     chooses is 0, which says that its choice is stable, not that it has no effect.
+
+    Intervals of 95% hold 91 to 98% of such values one by one. Simultaneous ones promise more than
+    they keep, as no width makes up for an error of 0: on games of 8 to 12 units and 3 to 20 calls
+    a unit, those of forward selection held all values at once in 43 to 88% of the runs, and those
+    of the lasso in 65 to 84% where scores are saturated probabilities, in 83 to 100% elsewhere.
+    Where all units must be held at once, `refit("banzhaf_gp")` of the same table does it (98 to
+    100%).
     """
 
     @abstractmethod
