@@ -10,6 +10,10 @@ import numpy as np
 import scipy.sparse
 
 from perturbx.fairness.group_metrics import gathered
+from perturbx.fairness.statistics.clustered_shares import (
+    resampled_variance,
+    rows_per_independent,
+)
 from perturbx.fairness.statistics.measures import CLASSIFICATION, Judged
 from perturbx.fairness.statistics.resampling import Resampling, half_rows, limits
 from perturbx.typing import FloatArray, IntArray
@@ -133,17 +137,26 @@ def effects_of(
 def _with_half_rows(
     sums: FloatArray, columns: scipy.sparse.csr_array, resampling: Resampling, n_groups: int
 ) -> FloatArray:
-    """Return the sums with half a row of either kind added to each quotient."""
+    """Return the sums with half an independent row of either kind added to each quotient."""
     up, down = half_rows(len(sums) // 2 + 1, sums.shape[1], resampling.seed + 2)
     added = sums.copy()
     start = number = 0
     while start < len(sums):
         size = n_groups if len(sums) - start >= 2 * n_groups and start % (2 * n_groups) == 0 else 1
         above, below = slice(start, start + size), slice(start + size, start + 2 * size)
-        used = columns[below]
-        per_row = np.asarray(used.sum(axis=1)).ravel() / np.maximum(
-            resampling.n_independent(used), 1
-        )
+        per_row = np.ones(size)
+        if resampling.clusters is not None:
+            n_rows = np.maximum(np.asarray(columns[below].sum(axis=1)).ravel(), 1e-9)
+            share = np.asarray(columns[above].sum(axis=1)).ravel() / n_rows
+            n_clusters = resampling.n_independent(columns[below])
+            with np.errstate(invalid="ignore", divide="ignore"):
+                drawn = np.nan_to_num(sums[above] / sums[below])
+            per_row = rows_per_independent(
+                resampled_variance(drawn, n_clusters),
+                share * (1 - share) / n_rows,
+                n_rows,
+                n_clusters,
+            )
         own = slice(number, number + size)
         added[above] += up[own] * per_row[:, None]
         added[below] += (up[own] + down[own]) * per_row[:, None]

@@ -23,7 +23,7 @@ from perturbx.fairness.statistics.auc import AUCS
 from perturbx.fairness.statistics.balancing import Balance
 from perturbx.fairness.statistics.permutation import adjusted_p_values
 from perturbx.fairness.statistics.resampling import limits
-from perturbx.typing import FloatArray
+from perturbx.typing import FloatArray, IntArray
 
 MEASURE_OF_GAP: Final[Mapping[str, str]] = {
     "demographic_parity": "selection_rate",
@@ -50,7 +50,7 @@ POWER: Final = 0.8
 
 @dataclass(frozen=True, eq=False)
 class _Hypothesis:
-    """One difference: its value, its resampled values, and its values where there is none.
+    """One difference: its value, and its values where there is none.
 
     What is held against the latter is `tested`.
     """
@@ -59,7 +59,6 @@ class _Hypothesis:
     metric: str
     pair: tuple[int, int]
     value: float
-    draws: FloatArray
     null: FloatArray
     tested: float
     two_sided: bool = True
@@ -70,36 +69,56 @@ class _Hypothesis:
         comparison: GroupComparison,
         metric: str,
         pair: tuple[int, int],
-        values: FloatArray,
-        draws: FloatArray,
         null: FloatArray,
         spread: FloatArray | None = None,
     ) -> _Hypothesis:
-        """Return the difference of a pair; `spread` is what it is where it is that of extremes."""
-        a, b = pair
-        drawn = draws[a] - draws[b]
-        measured, measure = comparison.measured, MEASURE_OF_GAP[metric]
-        n_clusters = None
-        if measured.n_clusters is not None:
-            n_clusters = int(measured.n_clusters[measured.names.index(measure), list(pair)].min())
+        """Return the difference of a pair.
+
+        Parameters
+        ----------
+        null : numpy.ndarray, (n_permutations,)
+            The difference of groups dealt at random; NaN where they are not dealt.
+        spread : numpy.ndarray, (n_permutations,), optional
+            What the difference is where it is that of the extremes, and there is none.
+        """
+        first, second, clusters = _compared(comparison.measured, MEASURE_OF_GAP[metric], pair)
+        value, drawn = first[0] - second[0], first[1] - second[1]
+        n_clusters = int(clusters.min())
         is_permuted = len(comparison.judged) <= PERMUTED_UP_TO
-        if is_permuted and spread is None and is_hardly_dealt(null, drawn):
+        if spread is None and (not is_permuted or is_hardly_dealt(null, drawn)):
             # Groups of different clusters: what is dealt within these is hardly the gap told.
             null, is_permuted = centred(drawn[None], len(null))[0], False
-        factor = widening(drawn, null, n_clusters, is_permuted=is_permuted)
+        factor = 1.0
+        if not is_permuted or clusters.max() > 1:
+            # What a single cluster says of others is half a row that was added.
+            factor = widening(drawn, null, n_clusters, is_permuted=is_permuted)
         known = null[np.isfinite(null)]
         middle = float(known.mean()) if len(known) else 0.0
-        value = float(values[a] - values[b])
         return cls(
             comparison,
             metric,
             pair,
             value,
-            drawn,
             factor * (null - middle) + middle if spread is None else factor * spread,
             tested=nearest_to_none(value, middle) if spread is None else value,
             two_sided=spread is None,
         )
+
+
+def _compared(
+    measured: GroupMeasures, measure: str, pair: tuple[int, int]
+) -> tuple[tuple[float, FloatArray], tuple[float, FloatArray], IntArray]:
+    """Return value and resampled values of a measure in two groups, and the clusters of each."""
+    at, (a, b) = measured.names.index(measure), pair
+    is_auc_of_all = b == len(measured.groups) - 1 and measure in AUCS
+    # Everyone has no background; the AUC of all rows is what a group's is held against.
+    reference = measured.names.index("subgroup_auc") if is_auc_of_all else at
+    first, second = measured.of_two((at, a), (reference, b))
+    return (
+        (float(measured.values[at, a]), first),
+        (float(measured.values[reference, b]), second),
+        measured.n_clusters[at, [a, b]],
+    )
 
 
 def gap_rows(
@@ -138,29 +157,23 @@ def _hypotheses(comparison: GroupComparison, n_permutations: int, seed: int) -> 
     dealt = NullGaps(judged, comparison.attribute, comparison.clusters, names, n_permutations, seed)
     found = []
     for gap in wanted:
-        at = measured.names.index(MEASURE_OF_GAP[gap])
-        values, draws = measured.values[at], measured.draws[at]
-        if gap in ("bpsn_auc", "bnsp_auc"):
-            # Everyone has no background; the AUC of all rows is what a group's is held against.
-            whole = measured.names.index("subgroup_auc")
-            values = np.append(values[:-1], measured.values[whole, -1])
-            draws = np.concatenate([draws[:-1], measured.draws[whole, -1:]])
         measure = MEASURE_OF_GAP[gap]
-        # Without permutations: the resampled differences, moved to where there is none.
-        moved = np.empty((0, 0)) if exact else centred(draws, n_permutations)
-        for a, b in comparison.pairs:
-            null = dealt.of_pair(measure, (a, b)) if exact else moved[a] - moved[b]
-            found.append(_Hypothesis.of(comparison, gap, (a, b), values, draws, null))
-        inner = values[:-1]
+        at = measured.names.index(measure)
+        for pair in comparison.pairs:
+            null = dealt.of_pair(measure, pair) if exact else np.full(n_permutations, np.nan)
+            found.append(_Hypothesis.of(comparison, gap, pair, null))
+        inner = measured.values[at, :-1]
         if comparison.with_extremes and np.isfinite(inner).sum() > 1:
             known = np.isfinite(inner)
             a, b = int(np.nanargmax(inner)), int(np.nanargmin(inner))
             if exact:
                 null, spread = dealt.of_extremes(measure, (a, b), known)
             else:
+                # The resampled measures, moved to where there is no difference.
+                moved = centred(measured.draws[at], n_permutations)
                 null, some = moved[a] - moved[b], moved[:-1][known]
                 spread = some.max(axis=0) - some.min(axis=0)
-            found.append(_Hypothesis.of(comparison, gap, (a, b), values, draws, null, spread))
+            found.append(_Hypothesis.of(comparison, gap, (a, b), null, spread))
     return [*found, *_equalized_odds(comparison, found)]
 
 
@@ -180,7 +193,6 @@ def _equalized_odds(comparison: GroupComparison, found: Sequence[_Hypothesis]) -
                 EQUALIZED_ODDS,
                 pair,
                 float(np.maximum(abs(tpr.value), abs(fpr.value))),
-                np.stack([tpr.draws, fpr.draws]),
                 np.maximum(np.abs(tpr.null), np.abs(fpr.null)),
                 tested=float(np.maximum(abs(tpr.tested), abs(fpr.tested))),
                 two_sided=False,
@@ -247,15 +259,12 @@ def _limits_of(
 ) -> tuple[float, float, float]:
     """Return the value of a difference or ratio and the ends of its interval."""
     measured = hypothesis.comparison.measured
-    a, b = hypothesis.pair
     ends = []
     for own in at:
-        reference = _of_everyone(measured, own) if b == len(measured.groups) - 1 else own
-        first, second = measured.values[own, a], measured.values[reference, b]
-        over, under = measured.draws[own, a], measured.draws[reference, b]
-        clusters = None
-        if measured.n_clusters is not None:
-            clusters = np.minimum(measured.n_clusters[own, a], measured.n_clusters[own, b])[None]
+        (first, over), (second, under), behind = _compared(
+            measured, measured.names[own], hypothesis.pair
+        )
+        clusters = behind.min(keepdims=True)
         if kind == "difference":
             value, draws = first - second, over - under
         else:

@@ -12,6 +12,7 @@ import scipy.sparse
 from perturbx.fairness.fairlearn_values import fairlearn_values
 from perturbx.fairness.grouping import EVERYONE, Attribute, with_everyone
 from perturbx.fairness.statistics.auc import AUCS, GroupAucs, generalised_mean
+from perturbx.fairness.statistics.clustered_shares import ClusteredShares
 from perturbx.fairness.statistics.measures import Judged, Measure, measures_of
 from perturbx.fairness.statistics.permutation import membership_patterns
 from perturbx.fairness.statistics.resampling import (
@@ -55,6 +56,8 @@ class GroupMeasures:
         Where fewer rows than are enough stand behind it.
     overall : mapping of str to (value, draws)
         What sums up all groups.
+    clustered : ClusteredShares, optional
+        The measures without half rows; None where rows are independent.
     """
 
     names: tuple[str, ...]
@@ -66,6 +69,19 @@ class GroupMeasures:
     bounds: FloatArray
     too_few: np.typing.NDArray[np.bool_]
     overall: Mapping[str, tuple[float, FloatArray]]
+    clustered: ClusteredShares | None = None
+
+    def of_two(self, first: tuple[int, int], second: tuple[int, int]) -> FloatArray:
+        """Return two resampled measures that are held against each other, ``(2, n_resamples)``.
+
+        Half an independent row, which shares have in `draws`, is that of the difference here.
+
+        Parameters
+        ----------
+        first, second : (int, int)
+            Measure and group.
+        """
+        return _of_two(self.draws, self.clustered, first, second)
 
 
 def measure_groups(
@@ -100,6 +116,7 @@ def measure_groups(
     # Measure by measure: of a million rows there is no room for all of them at once.
     n = np.stack([np.rint(members.T @ m.of_rows(judged)[1]).astype(np.int64) for m in measures])
     draws = _resampled_quotients(measures, few.judged, few.members, few.resampling)
+    is_share = np.array([measure.is_share for measure in measures])
     n_clusters = np.where([[measure.is_share] for measure in measures], MANY, n)
     if clusters is not None:
         plain = Resampling(clusters, None, n_resamples, seed)
@@ -110,7 +127,7 @@ def measure_groups(
             ]
         )
     names = tuple(measure.name for measure in measures)
-    enough = n
+    enough, behind = n, n_clusters
     if judged.is_binary:
         aucs = GroupAucs(judged.scores, _of(judged.labels), _rows_of(members))
         quick = GroupAucs(
@@ -122,10 +139,17 @@ def measure_groups(
         rows, rarer = aucs.counts()
         values = np.concatenate([values, aucs.values().T])
         draws = np.concatenate([draws, quick.resampled(few.resampling).transpose(1, 0, 2)])
+        is_share = np.concatenate([is_share, np.ones(len(AUCS), dtype=bool)])
         n, enough = np.concatenate([n, rows.T]), np.concatenate([n, rarer.T])
         labelled = names.index("base_rate")
         n_clusters = np.concatenate([n_clusters, np.repeat(n_clusters[[labelled]], 3, axis=0)])
+        if clusters is not None:
+            behind = np.concatenate([behind, aucs.rarer_clusters(clusters).T])
         names = (*names, *AUCS)
+    clustered = None
+    if clusters is not None:
+        clustered = ClusteredShares(values, draws, enough, behind, is_share, seed + 2)
+        draws = clustered.each()
     too_few = enough < min_group_size
     values = np.where(too_few, np.nan, values)
     draws = np.where(too_few[:, :, None], np.nan, draws)
@@ -138,7 +162,8 @@ def measure_groups(
         n_clusters,
         np.array([_bounds(name, measures, judged) for name in names]),
         too_few,
-        _overall(names, values, draws),
+        _overall(names, values, draws, clustered),
+        clustered,
     )
 
 
@@ -233,7 +258,11 @@ def _resampled_quotients(
     members: scipy.sparse.csr_array,
     resampling: Resampling,
 ) -> FloatArray:
-    """Return the resampled measures, ``(n_measures, n_groups, n_resamples)``."""
+    """Return the resampled measures, ``(n_measures, n_groups, n_resamples)``.
+
+    Shares of independent rows with half a row of either kind; for those of clusters see
+    `ClusteredShares`.
+    """
     by_group = members.T.tocsr().astype(np.float64)
     size = 1.0 if resampling.multiplicity is None else resampling.multiplicity
     terms = [[column * size for column in measure.of_rows(judged)] for measure in measures]
@@ -242,27 +271,33 @@ def _resampled_quotients(
     sums = resampling.sums(scipy.sparse.vstack([*above_line, *below_line], format="csr"))
     shape = (2, len(measures), by_group.shape[0], resampling.n_resamples)
     top, bottom = sums.reshape(shape)
-    up, down = half_rows(shape[1] * shape[2], shape[3], resampling.seed + 2).reshape(shape)
-    for number, measure in enumerate(measures):
-        if measure.is_share:
-            per_cluster = _rows_per_cluster(below_line[number], resampling)[:, None]
-            top[number] += up[number] * per_cluster
-            bottom[number] += (up[number] + down[number]) * per_cluster
+    if resampling.clusters is None:
+        up, down = half_rows(shape[1] * shape[2], shape[3], resampling.seed + 2).reshape(shape)
+        shares = np.flatnonzero([measure.is_share for measure in measures])
+        top[shares] += up[shares]
+        bottom[shares] += up[shares] + down[shares]
     with np.errstate(invalid="ignore", divide="ignore"):
         quotients: FloatArray = top / bottom
     return quotients
 
 
-def _rows_per_cluster(used: scipy.sparse.csr_array, resampling: Resampling) -> FloatArray:
-    """Return how many rows an independent cluster has on average, in each group."""
-    if resampling.clusters is None:
-        return np.ones(used.shape[0])
-    clusters = np.maximum(resampling.n_independent(used), 1)
-    return np.maximum(np.asarray(used.sum(axis=1)).ravel() / clusters, 1.0)
+def _of_two(
+    draws: FloatArray,
+    clustered: ClusteredShares | None,
+    first: tuple[int, int],
+    second: tuple[int, int],
+) -> FloatArray:
+    if clustered is None:
+        return np.stack([draws[first], draws[second]])
+    is_part = first[0] == second[0] and second[1] == draws.shape[1] - 1
+    return clustered.of_two(first, second, is_part=is_part)
 
 
 def _overall(
-    names: tuple[str, ...], values: FloatArray, draws: FloatArray
+    names: tuple[str, ...],
+    values: FloatArray,
+    draws: FloatArray,
+    clustered: ClusteredShares | None,
 ) -> dict[str, tuple[float, FloatArray]]:
     """Return what sums up all groups, with its resampled values; groups without a value are out."""
     found: dict[str, tuple[float, FloatArray]] = {}
@@ -272,7 +307,12 @@ def _overall(
             known = np.isfinite(values[at, :-1])
             if known.any() and np.isfinite(values[at, -1]):
                 parts = values[at, :-1][known] - values[at, -1]
-                spread = draws[at, :-1][known] - draws[at, -1]
+                everyone = (at, values.shape[1] - 1)
+                pairs = [
+                    _of_two(draws, clustered, (at, int(group)), everyone)
+                    for group in np.flatnonzero(known)
+                ]
+                spread = np.stack([own - whole for own, whole in pairs])
                 # With the signs of the values: noise has a size, too, and would be added up.
                 found[name] = (float(np.abs(parts).sum()), np.sign(parts) @ spread)
     for auc in AUCS:

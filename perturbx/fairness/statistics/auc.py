@@ -94,21 +94,22 @@ class GroupAucs:
         """Return the AUCs of every resample, ``(n_groups, 3, n_resamples)``.
 
         Half a pair in order and half a pair out of order are added to as many independent pairs
-        as the rarer side has rows (clusters of them), as half a row is to a share.
+        as the rarer side has rows, as half a row is to a share. Where rows are in clusters nothing
+        is added here; see `ClusteredShares`.
         """
         draws = np.concatenate(
             [self._of(weights) for weights in resampling.weights(len(self.scores))], axis=2
         )
-        clusters = resampling.clusters
-        fewer = self.counts()[1] if clusters is None else self._rarer_clusters(clusters)
-        fewer = fewer[:, :, None].astype(np.float64)
+        if resampling.clusters is not None:
+            return draws
+        fewer = self.counts()[1][:, :, None].astype(np.float64)
         up, down = half_rows(draws.shape[0] * 3, draws.shape[2], resampling.seed + 1)
         up, down = up.reshape(draws.shape), down.reshape(draws.shape)
         with np.errstate(invalid="ignore"):
             mixed: FloatArray = (fewer * draws + up) / (fewer + up + down)
         return mixed
 
-    def _rarer_clusters(self, clusters: IntArray) -> IntArray:
+    def rarer_clusters(self, clusters: IntArray) -> IntArray:
         """Return the clusters of the rarer side of each, ``(n_groups, 3)``."""
         sides = [
             [

@@ -4,6 +4,7 @@ Each resample weighs every cluster by an exponential random number (Rubin 1981, 
 bootstrap"); for a share of independent rows, with half a row of either kind added, the quotient
 then has exactly the distribution Beta(x + 1/2, n - x + 1/2), whose quantiles are Jeffreys'
 interval. So a share of 10 in 10 has an interval, which a bootstrap of counts would not give it.
+How much half a row is where rows are in clusters, `clustered_shares` tells.
 """
 
 from __future__ import annotations
