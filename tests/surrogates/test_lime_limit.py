@@ -219,6 +219,25 @@ def test_noise_of_the_scorer_is_not_taken_for_the_game(lab):
     assert np.mean(told) > np.mean(blind)
 
 
+@pytest.mark.parametrize("method", [LimeLimit(), BanzhafGP()])
+@pytest.mark.parametrize("times", [1.0, 2.0])
+def test_intervals_hold_under_noise_as_large_as_the_scores(lab, method, times):
+    """Noise shrinks the few values that stand out; the intervals know it."""
+    masks, inside = lab.all_masks(9), []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        weights = rng.normal(size=9) * (rng.random(9) < 0.4)
+        scores = (masks @ weights + 1.5 * rng.normal() * masks[:, 0] * masks[:, 1])[:, None]
+        truth = line(lab, scores)[0] if isinstance(method, LimeLimit) else lab.banzhaf(scores)
+        spread = times * scores.std()
+        table = bought(scores, 100, seed)
+        told = np.full_like(table.scores, spread**2)
+        noisy = table.scores + spread * rng.normal(size=table.scores.shape)
+        found = fit(replace(table, scores=noisy, variances=told), method).confidence_interval()
+        inside.append((found.low <= truth) & (truth <= found.high))
+    assert np.mean(inside) >= 0.93
+
+
 def test_exact_values_carry_the_scorers_noise(lab):
     scores = lab.random_scores(5, 1, 0)
     fitted = fit(lab.exhaustive(scores, variances=np.full_like(scores, 0.04)))
