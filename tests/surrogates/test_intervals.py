@@ -276,7 +276,7 @@ def test_estimators_without_error_have_intervals_of_no_width(name):
     assert fit.top_k(2).probability == 1.0
 
 
-@pytest.mark.parametrize(("variance", "pointwise"), [(None, 0.5), (0.0, 0.5), (0.1, 1.5)])
+@pytest.mark.parametrize(("variance", "pointwise"), [(None, 0.5), (0.0, 0.5), (0.1, 0.5)])
 def test_simultaneous_intervals_of_odd_gp_are_as_wide_as_it_says(variance, pointwise):
     table = drawn_table("pairs")
     if variance is not None:
