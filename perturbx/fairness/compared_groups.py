@@ -58,7 +58,8 @@ def pairs_to_compare(
     attribute : Attribute
         The groups.
     compare : {"auto", "pairs", "all"} or str or mapping
-        "pairs": each with each; "all": each with all rows, and the highest with the lowest;
+        "pairs": each with each; "all": each but one of all rows with all rows, and the highest with
+        the lowest;
         "auto": the former for 2 to 6 groups; the name of a group (or a mapping from attributes to
         such names): each with that group.
 
@@ -67,14 +68,16 @@ def pairs_to_compare(
     ArgumentError
         There is no such group.
     """
-    n = len(attribute.groups)
+    n, n_rows = len(attribute.groups), attribute.members.shape[0]
     wanted = compare if isinstance(compare, str) else compare.get(attribute.name, "auto")
     if wanted == "auto":
         wanted = "pairs" if 1 < n <= ALL_PAIRS_UP_TO else "all"
     if wanted == "pairs":
         return tuple(combinations(range(n), 2)), False
     if wanted == "all":
-        return tuple((group, n) for group in range(n)), n > 2
+        # A group of all rows would be held against itself.
+        parts = [group for group in range(n) if attribute.sizes[group] < n_rows]
+        return tuple((group, n) for group in parts), n > 2
     if wanted in attribute.groups:
         reference = attribute.groups.index(wanted)
         return tuple((group, reference) for group in range(n) if group != reference), False

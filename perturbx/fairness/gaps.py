@@ -81,11 +81,14 @@ class _Hypothesis:
         spread : numpy.ndarray, (n_permutations,), optional
             What the difference is where it is that of the extremes, and there is none.
         """
-        first, second, clusters = _compared(comparison.measured, MEASURE_OF_GAP[metric], pair)
+        measured, measure = comparison.measured, MEASURE_OF_GAP[metric]
+        first, second, clusters = _compared(measured, measure, pair)
         value, drawn = first[0] - second[0], first[1] - second[1]
         n_clusters = int(clusters.min())
         is_permuted = len(comparison.judged) <= PERMUTED_UP_TO
-        if spread is None and (not is_permuted or is_hardly_dealt(null, drawn)):
+        # Half a cluster, which nobody deals, is no reason to leave the permutations.
+        own, other = measured.resampled_only(*_places(measured, measure, pair))
+        if spread is None and (not is_permuted or is_hardly_dealt(null, own - other)):
             # Groups of different clusters: what is dealt within these is hardly the gap told.
             null, is_permuted = centred(drawn[None], len(null))[0], False
         factor = 1.0
@@ -109,16 +112,22 @@ def _compared(
     measured: GroupMeasures, measure: str, pair: tuple[int, int]
 ) -> tuple[tuple[float, FloatArray], tuple[float, FloatArray], IntArray]:
     """Return value and resampled values of a measure in two groups, and the clusters of each."""
-    at, (a, b) = measured.names.index(measure), pair
-    is_auc_of_all = b == len(measured.groups) - 1 and measure in AUCS
-    # Everyone has no background; the AUC of all rows is what a group's is held against.
-    reference = measured.names.index("subgroup_auc") if is_auc_of_all else at
-    first, second = measured.of_two((at, a), (reference, b))
+    own, other = _places(measured, measure, pair)
+    first, second = measured.of_two(own, other)
     return (
-        (float(measured.values[at, a]), first),
-        (float(measured.values[reference, b]), second),
-        measured.n_clusters[at, [a, b]],
+        (float(measured.values[own]), first),
+        (float(measured.values[other]), second),
+        measured.n_clusters[own[0], list(pair)],
     )
+
+
+def _places(
+    measured: GroupMeasures, measure: str, pair: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return measure and group of both sides of a comparison."""
+    at, (a, b) = measured.names.index(measure), pair
+    reference = _of_everyone(measured, at) if b == len(measured.groups) - 1 else at
+    return (at, a), (reference, b)
 
 
 def gap_rows(
@@ -249,7 +258,10 @@ def _rows_of(
 
 
 def _of_everyone(measured: GroupMeasures, measure: int) -> int:
-    """Return the measure of all rows that one of a group is held against: an AUC has no other."""
+    """Return the measure of all rows that one of a group is held against.
+
+    Everyone has no background, so AUCs of all kinds are held against that of all rows.
+    """
     is_auc = measured.names[measure] in AUCS
     return measured.names.index("subgroup_auc") if is_auc else measure
 

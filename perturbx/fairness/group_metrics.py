@@ -83,6 +83,11 @@ class GroupMeasures:
         """
         return _of_two(self.draws, self.clustered, first, second)
 
+    def resampled_only(self, first: tuple[int, int], second: tuple[int, int]) -> FloatArray:
+        """Return the same as `of_two` without what half a row adds where rows are in clusters."""
+        draws = self.draws if self.clustered is None else self.clustered.draws
+        return np.stack([draws[first], draws[second]])
+
 
 def measure_groups(
     judged: Judged,

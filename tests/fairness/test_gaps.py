@@ -354,3 +354,22 @@ def test_an_attribute_to_compare_must_be_there():
         check_compared(compare, groups)
     with pytest.raises(ArgumentError, match="compare: there is no attribute 'h'; there are g"):
         check_compared({"h": "a"}, groups)
+
+
+def test_a_group_of_all_rows_is_compared_with_none():
+    groups = attribute("g", ["a", "a", "a"])
+    assert pairs_to_compare(groups, "auto") == ((), False)
+    assert pairs_to_compare(groups, "all") == ((), False)
+    # Some rows of no group: then all rows are others, too.
+    assert pairs_to_compare(attribute("g", ["a", "a", None]), "auto") == (((0, 1),), False)
+
+
+@pytest.mark.parametrize("n_templates", [1, 3, 5])
+def test_a_decision_by_the_group_is_found_in_the_same_few_templates(n_templates):
+    groups = np.tile(["a", "b"], 50 * n_templates)
+    decisions = (groups == "a").astype(float)
+    cluster = np.repeat(np.arange(n_templates), 100)
+    rows = table(Judged(decisions, decisions), attribute("g", groups), cluster)
+    p_values = {row["metric"]: row["p_value"] for row in rows if row["kind"] == "difference"}
+    assert p_values["demographic_parity"] < 0.05
+    assert p_values["mean_score"] < 0.05
