@@ -302,7 +302,7 @@ def audit(
             asked,
             groups=lexicon or None,
             positive=None if not positive else positive[0] if len(positive) == 1 else positive,
-            positive_label=_label(positive_label),
+            positive_label=positive_label,
             threshold=threshold,
             task=task,
             intersections=intersections,
@@ -338,13 +338,6 @@ def audit(
         raise typer.Exit(FAILED)
     if lines:
         raise typer.Exit(GATE_CLOSED)
-
-
-def _label(typed: str | None) -> Any:
-    """Return a label as a number where it is written as one, as labels are read from files."""
-    from perturbx.fairness.audit_rows import as_numbers
-
-    return None if typed is None else as_numbers([typed])[0]
 
 
 def _check_attributes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from perturbx.fairness.grouping import (
     intersections,
     joined,
 )
-from perturbx.fairness.outcomes import Outcome, is_missing
+from perturbx.fairness.outcomes import Outcome, is_missing, plain
 from perturbx.fairness.scoring import TextScores
 from perturbx.fairness.statistics.measures import Judged
 from perturbx.fairness.text_source import TextSource
@@ -67,8 +67,9 @@ def collect_rows(
     *,
     lexicons: Sequence[Lexicon],
     depth: int,
+    check: Callable[[list[Any] | None, Sequence[Attribute]], None] = lambda labels, found: None,
 ) -> AuditRows:
-    """Score every row of a source, piece by piece, and find its groups.
+    """Find the groups of every row of a source, and score it, piece by piece.
 
     Parameters
     ----------
@@ -80,6 +81,9 @@ def collect_rows(
         By which groups are found in the texts.
     depth : int
         Attributes are crossed so many at a time; 1: they are not.
+    check : callable
+        Takes labels and attributes, and raises where they are not what is asked for; the model is
+        asked after that.
 
     Raises
     ------
@@ -88,19 +92,18 @@ def collect_rows(
     ScoringError, Interrupted
         The model failed; what it said is kept in `scores`.
     """
-    raw: list[ScoreMatrix] = []
+    n_rows = 0
     labels: list[Any] = []
     parts: dict[str, list[Attribute]] = {}
     clusters = _Numbers()
     is_labelled = False
     for piece in source.pieces():
-        # What is wrong with the columns is said before the model is asked.
+        n_rows += len(piece.texts)
         own = [attribute(name, values) for name, values in piece.columns.items()]
         taken = [a.name for a in own]
         for found in attributes_in_texts(piece.texts, lexicons):
             name = f"{found.name} (in the text)" if found.name in taken else found.name
             own.append(Attribute(name, found.groups, found.members, found.origin))
-        raw.append(scores.of(piece.texts))
         for found in own:
             parts.setdefault(found.name, []).append(found)
         if piece.labels is not None:
@@ -108,7 +111,7 @@ def collect_rows(
             labels += [None if is_missing(label) else label for label in piece.labels]
         if piece.clusters is not None:
             clusters.add(piece.clusters)
-    if not sum(map(len, raw)):
+    if not n_rows:
         raise ArgumentError("texts: expected at least one text, got none")
     attributes = [_without_empty(joined(found)) for found in parts.values()]
     attributes = [found for found in attributes if found.groups]
@@ -119,12 +122,16 @@ def collect_rows(
         )
     if depth > 1:
         attributes += intersections(tuple(attributes), depth)
+    known = as_numbers(labels) if is_labelled else None
+    check(known, attributes)
+    # The source is read again: what is wrong with any column is said before the model is asked.
+    raw = np.concatenate([scores.of(piece.texts) for piece in source.pieces()])
     return AuditRows(
-        np.concatenate(raw),
+        raw,
         scores.kind,
         scores.exclusive,
         scores.output_names,
-        as_numbers(labels) if is_labelled else None,
+        known,
         tuple(attributes),
         clusters.numbers(),
     )
@@ -142,10 +149,12 @@ def _without_empty(found: Attribute) -> Attribute:
 def as_numbers(labels: list[Any]) -> list[Any]:
     """Return labels as numbers where all of them are written as such, else as they are.
 
+    Among numbers "NaN", as pandas may write what is missing, is no label.
+
     Examples
     --------
-    >>> as_numbers(["1", "0", None]), as_numbers(["1", "x"])
-    ([1, 0, None], ['1', 'x'])
+    >>> as_numbers(["1", "0", "nan", None]), as_numbers(["1", "x"])
+    ([1, 0, None, None], ['1', 'x'])
     """
     read: dict[str, Any] = {}
     for label in labels:
@@ -157,9 +166,11 @@ def as_numbers(labels: list[Any]) -> list[Any]:
             number = float(label)
         except ValueError:
             return labels
-        if not np.isfinite(number):
+        if np.isinf(number):
             return labels
-        read[label] = int(number) if number.is_integer() else number
+        read[label] = None if np.isnan(number) else plain(number)
+    if not any(value is not None for value in read.values()):
+        return labels
     return [None if label is None else read[label] for label in labels]
 
 

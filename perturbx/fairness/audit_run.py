@@ -14,10 +14,18 @@ from tqdm.auto import tqdm
 from perturbx._version import __version__
 from perturbx.fairness.audit_rows import AuditRows, collect_rows
 from perturbx.fairness.audited import Audited, Tables
+from perturbx.fairness.compared_groups import check_compared, pairs_to_compare
 from perturbx.fairness.explaining import audit_explainer
 from perturbx.fairness.frames import FRAMES, frame
 from perturbx.fairness.group_stage import group_tables
-from perturbx.fairness.outcomes import Outcome, Task, choose_outcomes, distinct_labels
+from perturbx.fairness.grouping import Attribute
+from perturbx.fairness.outcomes import (
+    Outcome,
+    Task,
+    check_choices,
+    choose_outcomes,
+    distinct_labels,
+)
 from perturbx.fairness.plan import AuditPlan
 from perturbx.fairness.report import FairnessReport
 from perturbx.fairness.rewording_stage import Closer, advice_tables, counterfactual_tables
@@ -85,7 +93,11 @@ class AuditRun:
         with tqdm(
             total=5, desc="audit", unit="stage", leave=False, disable=not self.progress
         ) as bar:
-            rows = collect_rows(source, self.scores, lexicons=self.groups, depth=plan.depth)
+            rows = collect_rows(
+                source, self.scores, lexicons=self.groups, depth=plan.depth, check=self._check
+            )
+            if plan.depth > 1 and not any(a.origin == "intersection" for a in rows.attributes):
+                notes = [*notes, "there is one attribute only, so none are crossed (intersections)"]
             outcomes = self._outcomes(rows)
             judged = tuple(rows.judge(outcome) for outcome in outcomes)
             audited = Audited(rows, outcomes, judged, plan)
@@ -129,19 +141,23 @@ class AuditRun:
         facts |= {"seconds": round(time.perf_counter() - began, 1), "notes": list(notes)}
         return FairnessReport(facts, {name: frame(name, tables[name]) for name in FRAMES})
 
+    def _check(self, labels: list[Any] | None, attributes: Sequence[Attribute]) -> None:
+        """Refuse what does not fit the data, before anything is paid for."""
+        check_compared(self.plan.compare, attributes)
+        for attribute in attributes:
+            pairs_to_compare(attribute, self.plan.compare)
+        check_choices(
+            self.scorer.output_names, labels=distinct_labels(labels), **vars(self.choices)
+        )
+
     def _outcomes(self, rows: AuditRows) -> tuple[Outcome, ...]:
-        chosen = self.choices
         return choose_outcomes(
             rows.raw,
             rows.kind,
             rows.exclusive,
             rows.output_names,
             labels=distinct_labels(rows.labels),
-            positive=chosen.positive,
-            positive_label=chosen.positive_label,
-            threshold=chosen.threshold,
-            link=chosen.link,
-            task=chosen.task,
+            **vars(self.choices),
         )
 
     def _facts(self, source: TextSource, audited: Audited, n_calls: int) -> dict[str, Any]:

@@ -7,11 +7,7 @@ from typing import Any
 import numpy as np
 
 from perturbx.fairness.audited import Audited, Rows, Tables
-from perturbx.fairness.compared_groups import (
-    GroupComparison,
-    check_compared,
-    pairs_to_compare,
-)
+from perturbx.fairness.compared_groups import GroupComparison, pairs_to_compare
 from perturbx.fairness.gaps import gap_rows
 from perturbx.fairness.group_metrics import GroupMeasures, measure_groups
 from perturbx.fairness.grouping import EVERYONE, Attribute
@@ -22,7 +18,6 @@ from perturbx.fairness.statistics.resampling import limits
 def group_tables(audited: Audited) -> tuple[Tables, list[GroupComparison]]:
     """Return the tables of groups, metrics and gaps, and what gaps were made of."""
     plan, rows = audited.plan, audited.rows
-    check_compared(plan.compare, rows.attributes)
     tables: Tables = {"groups": [], "metrics": [], "gaps": []}
     comparisons = []
     for place, attribute in enumerate(rows.attributes):

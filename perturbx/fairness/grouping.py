@@ -111,6 +111,11 @@ def attribute(name: str, values: Iterable[Any], *, origin: Origin = "column") ->
             f"sensitive_features[{name!r}]: has a group named {EVERYONE!r}, as all rows together "
             f"are; name it otherwise"
         )
+    if alike := _alike(found):
+        raise ArgumentError(
+            f"sensitive_features[{name!r}]: the groups {alike[0]!r} and {alike[1]!r} differ in "
+            f"white space only; make them one"
+        )
     if len(found) > MOST_GROUPS:
         raise ArgumentError(
             f"sensitive_features[{name!r}]: has {len(found)} different values, which are no "
@@ -153,6 +158,15 @@ def _names(column: str, value: Any) -> tuple[Any, ...]:
     )
 
 
+def _alike(groups: Sequence[Any]) -> tuple[str, str] | None:
+    """Return two names that look alike in every table, if there are any."""
+    seen: dict[str, str] = {}
+    for group in groups:
+        if isinstance(group, str) and (first := seen.setdefault(group.strip(), group)) != group:
+            return first, group
+    return None
+
+
 def _shown(value: Any) -> str:
     whole = isinstance(value, float) and value.is_integer()
     return str(int(value)) if whole else str(value)
@@ -189,6 +203,9 @@ def columns_of(sensitive_features: Any) -> dict[str, Any]:
     if isinstance(given, Mapping):
         return {str(name): values for name, values in given.items()}
     if hasattr(given, "columns"):
+        names = [str(name) for name in given.columns]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ArgumentError(f"sensitive_features: has more than one column {twice[0]!r}")
         return {str(name): given[name] for name in given.columns}
     if getattr(given, "ndim", 1) == 2:
         return {f"group {i + 1}": given[:, i] for i in range(given.shape[1])}

@@ -12,7 +12,7 @@ import numpy as np
 
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness.statistics.measures import Judged
-from perturbx.scorers.links import apply_link
+from perturbx.scorers.links import LINKS, apply_link
 from perturbx.typing import FloatArray, Link, ScoreKind, ScoreMatrix
 from perturbx.units.text_input import LONE_SURROGATE
 
@@ -165,10 +165,15 @@ def choose_outcomes(
     ArgumentError
         A parameter does not fit the model or the labels.
     """
-    if task not in TASKS:
-        raise ArgumentError(f"task: expected one of {', '.join(TASKS)}; got {task!r}")
-    if threshold is not None and not (isinstance(threshold, Real) and math.isfinite(threshold)):
-        raise ArgumentError(f"threshold: expected a number; got {threshold!r}")
+    check_choices(
+        names,
+        labels=labels,
+        positive=positive,
+        positive_label=positive_label,
+        threshold=threshold,
+        link=link,
+        task=task,
+    )
     in_unit = kind == "value" and bool(np.all((raw >= 0) & (raw <= 1)))
     is_probability = kind in ("probability", "logit", "log_prob") or in_unit
     if link == "auto":
@@ -178,9 +183,10 @@ def choose_outcomes(
     is_probability = is_probability and (
         link == "probability" or (link == "identity" and (kind == "probability" or in_unit))
     )
-    chosen = _chosen(names, positive, is_single=len(names) == 1, link=link)
+    chosen = _chosen(names, positive)
     if task == "auto":
-        task = _task(names, labels, positive, threshold, is_probability)
+        is_decided = (threshold, positive, positive_label) != (None, None, None)
+        task = _task(names, labels, is_decided, is_probability)
     if task == "regression":
         _check_numbers(labels)
         return tuple(
@@ -199,12 +205,54 @@ def choose_outcomes(
     return tuple(outcomes)
 
 
-def _chosen(
-    names: Sequence[str], positive: str | Sequence[str] | None, *, is_single: bool, link: str
-) -> list[str]:
+def check_choices(
+    names: Sequence[str] | None,
+    *,
+    labels: Sequence[Any],
+    positive: str | Sequence[str] | None,
+    positive_label: Any,
+    threshold: float | None,
+    link: Link | Literal["auto"],
+    task: Task,
+) -> None:
+    """Refuse what can be told to be wrong before the model is asked.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        The outputs, where they are known.
+    labels, positive, positive_label, threshold, link, task
+        See `choose_outcomes`.
+
+    Raises
+    ------
+    ArgumentError
+        Something is.
+    """
+    if task not in TASKS:
+        raise ArgumentError(f"task: expected one of {', '.join(TASKS)}; got {task!r}")
+    if link not in ("auto", *LINKS):
+        raise ArgumentError(f"link: expected one of auto, {', '.join(LINKS)}; got {link!r}")
+    is_number = isinstance(threshold, Real) and not isinstance(threshold, bool)
+    if threshold is not None and not (is_number and math.isfinite(threshold)):
+        raise ArgumentError(f"threshold: expected a number; got {threshold!r}")
+    if task == "regression":
+        for name, value in (("threshold", threshold), ("positive_label", positive_label)):
+            if value is not None:
+                raise ArgumentError(f"{name}: a regression decides nothing; leave it out")
+        _check_numbers(labels)
+    if names:
+        _chosen(names, positive)
+    if positive_label is not None and labels:
+        _given_labels(positive_label, labels)
+
+
+def _chosen(names: Sequence[str], positive: str | Sequence[str] | None) -> list[str]:
     if positive is None:
         return list(names) if len(names) > 2 else [names[-1]]
     wanted = [positive] if isinstance(positive, str) else [str(name) for name in positive]
+    # Named twice, every gap would be told twice, and adjusted for.
+    wanted = list(dict.fromkeys(wanted))
     unknown = [name for name in wanted if name not in names]
     if unknown or not wanted:
         raise ArgumentError(
@@ -216,11 +264,10 @@ def _chosen(
 def _task(
     names: Sequence[str],
     labels: Sequence[Any],
-    positive: Any,
-    threshold: float | None,
+    is_decided: bool,
     is_probability: bool,
 ) -> Task:
-    if len(names) > 1 or threshold is not None or positive is not None:
+    if len(names) > 1 or is_decided:
         return "classification"
     if labels:
         return "classification" if len(labels) <= 2 else "regression"
@@ -236,6 +283,10 @@ def _check_numbers(labels: Sequence[Any]) -> None:
             f"y: a regression needs numbers; got {odd!r} (task='classification' says that "
             f"they are classes)"
         )
+
+    endless = [value for value in labels if not math.isfinite(value)]
+    if endless:
+        raise ArgumentError(f"y: a regression needs finite numbers; got {endless[0]!r}")
 
 
 def _is_number(text: str) -> bool:
@@ -272,6 +323,21 @@ def _outputs_named(labels: Sequence[Any], names: Sequence[str]) -> dict[Any, str
     return found if len(found) == len(labels) else {}
 
 
+def _given_labels(given: Any, labels: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the labels that were given, as numbers where labels are numbers.
+
+    Of a file, labels are strings or numbers by what else is in their column.
+    """
+    wanted = [plain(v) for v in (given if isinstance(given, (list, tuple, set)) else [given])]
+    if not any(isinstance(label, str) for label in labels):
+        wanted = [plain(float(v)) if isinstance(v, str) and _is_number(v) else v for v in wanted]
+    if not set(wanted) & set(labels):
+        raise ArgumentError(
+            f"positive_label: {given!r} does not occur in y, which has {list(labels)[:8]}"
+        )
+    return tuple(wanted)
+
+
 def _positive_labels(
     name: str,
     names: Sequence[str],
@@ -284,15 +350,9 @@ def _positive_labels(
     if not labels:
         return ()
     if given is not None:
-        wanted = list(given) if isinstance(given, (list, tuple, set)) else [given]
-        wanted = [plain(value) for value in wanted]
         if n_outcomes > 1:
             raise ArgumentError("positive_label: is for one outcome; choose it with `positive`")
-        if not set(wanted) & set(labels):
-            raise ArgumentError(
-                f"positive_label: {given!r} does not occur in y, which has {list(labels)[:8]}"
-            )
-        return tuple(wanted)
+        return _given_labels(given, labels)
     if name in labels:
         return (name,)
     by_case = [v for v in labels if isinstance(v, str) and v.casefold() == name.casefold()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Literal
 
 import numpy as np
@@ -170,6 +170,11 @@ def checked_texts(texts: Any) -> list[str]:
         raise ArgumentError(
             f"texts: expected a list of texts, got {type(texts).__name__}; put a single text "
             f"into a list: [text]"
+        )
+    if isinstance(texts, (Set, Mapping)):
+        raise ArgumentError(
+            f"texts: expected a list of texts, got {type(texts).__name__}, which has no order or "
+            f"holds more than texts"
         )
     found = list(texts)
     for place, text in enumerate(found):

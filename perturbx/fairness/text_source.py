@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from os import PathLike, fspath
 from typing import Any, Final, Protocol
+
+import numpy as np
 
 from perturbx.exceptions import ArgumentError
 from perturbx.fairness.grouping import columns_of
@@ -121,8 +123,14 @@ class TextsInMemory:
 def _of_length(name: str, values: Any, n_rows: int) -> list[Any] | None:
     if values is None:
         return None
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+    if isinstance(values, (str, bytes, Mapping, Set)) or not hasattr(values, "__iter__"):
+        # A mapping would give its keys, a set no order.
         raise ArgumentError(f"{name}: expected a value per text; got {values!r:.60}")
+    shape: tuple[int, ...] = tuple(getattr(values, "shape", ()))
+    if len(shape) > 1:
+        if shape[1:] != (1,):
+            raise ArgumentError(f"{name}: expected one column; got the shape {shape}")
+        values = np.asarray(values, dtype=getattr(values, "dtype", object))[:, 0]
     held = list(values)
     if len(held) != n_rows:
         raise ArgumentError(f"{name}: has {len(held)} rows for {n_rows} texts")

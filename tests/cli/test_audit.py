@@ -178,10 +178,16 @@ def test_options_for_an_api_are_refused_with_other_models(folder, model, option,
         (["data.csv", "--text", "post", "--group", "about", "-m", "python:json:x"], 1, "has no"),
         (["data.csv", "--text", "post", "--group", "about", "-m", "python:json"], 1, "MODULE:OBJ"),
         (["data.csv", "--group", "about", "--max-calls", "3"], 2, "behind an API"),
+        (
+            ["twice.csv", "--group", "g", "-m", "python:my_models:fair"],
+            1,
+            "more than one column 'g'",
+        ),
         (["data.csv", "--group", "about", "--confident"], 2, "is about a --fail-if"),
     ],
 )
 def test_errors(folder, arguments, code, message):
+    Path("twice.csv").write_text("text,g,g\na,f,m\n", "utf-8")
     done = perturbx("audit", "-q", *arguments)
     assert done.exit_code == code
     assert message in " ".join(done.stderr.replace("│", " ").split())

@@ -396,6 +396,17 @@ def test_cost_is_an_upper_bound():
         ({"task": "sport"}, {}, "task"),
         ({"explainer": 3}, {}, "explainer: expected"),
         ({"positive_label": "x"}, {}, "positive_label: 'x' does not occur"),
+        ({"link": "odds"}, {}, "link: expected one of auto, identity"),
+        ({"threshold": "0.5"}, {}, "threshold: expected a number"),
+        ({"threshold": True}, {}, "threshold: expected a number"),
+        ({"compare": {"height": "tall"}}, {}, "compare: there is no attribute 'height'"),
+        ({"task": "regression", "threshold": 0.5}, {}, "threshold: a regression decides nothing"),
+        ({"task": "regression", "positive_label": 1}, {}, "positive_label: a regression decides"),
+        ({"task": "regression"}, {"y": [np.inf, *range(167)]}, "y: a regression needs finite"),
+        ({}, {"y": dict.fromkeys(range(168), 0)}, "y: expected a value per text"),
+        ({}, {"y": np.zeros((168, 2))}, "y: expected one column"),
+        ({}, {"texts": set(SMALL.texts)}, "texts: expected a list of texts, got set"),
+        ({}, {"sensitive_features": {"g": ["f", "f ", "m"] * 56}}, "differ in white space only"),
         ({}, {"y": [0] * 3}, "y: has 3 rows for 168 texts"),
         ({}, {"y": ["good", 1] * 84}, "y: expected labels of one type"),
         ({}, {"sensitive_features": {"g": ["a"]}}, r"sensitive_features\['g'\]: has 1 rows"),
@@ -412,9 +423,42 @@ def test_errors_name_the_argument(options, fit, message):
         "y": SMALL.labels,
         "sensitive_features": dict(SMALL.groups),
     } | fit
-    audit = px.FairnessAudit(biased(), **(QUICK | options))
+    model, asked = biased(), []
+
+    def counted(texts):
+        asked.extend(texts)
+        return model(texts)
+
+    audit = px.FairnessAudit(counted, **(QUICK | options))
     with pytest.raises(px.ArgumentError, match=message):
         audit.fit(given.pop("texts"), **given)
+    # What needs no score to be seen is told before anything is paid for.
+    assert not asked or "positive" in options or "explainer" in options
+
+
+def test_a_group_of_all_rows_is_not_held_against_itself():
+    audit = px.FairnessAudit(biased(), **QUICK)
+    n = len(SMALL)
+    report = audit.fit(SMALL.texts, SMALL.labels, {"g": ["f"] * n}).report_
+    assert not len(report.gaps)
+    told = {verdict.kind: verdict.text for verdict in report.verdicts}
+    assert "there was nothing to compare" in told["too few"]
+    assert "no gap" not in told
+    with pytest.raises(px.ArgumentError, match="the report has no demographic_parity"):
+        px.fairness.Gate.read("demographic_parity_difference > 0.1").failures(report)
+
+
+def test_a_column_of_one_label_a_row_is_read_as_one():
+    audit = px.FairnessAudit(biased(), **QUICK)
+    flat = audit.fit(SMALL.texts, SMALL.labels, dict(SMALL.groups)).report_
+    tall = audit.fit(SMALL.texts, np.array(SMALL.labels)[:, None], dict(SMALL.groups)).report_
+    assert tall.gaps.equals(flat.gaps)
+
+
+def test_a_single_attribute_cannot_be_crossed_and_that_is_said():
+    audit = px.FairnessAudit(biased(), **(QUICK | {"intersections": True}))
+    report = audit.fit(SMALL.texts, None, {"g": SMALL.groups_of(SMALL.attributes[0])}).report_
+    assert any("one attribute only" in note for note in report.facts["notes"])
 
 
 def test_labels_of_one_class_and_a_group_of_one():

@@ -44,6 +44,16 @@ def test_labels_are_numbers_where_all_are_written_as_such(labels):
         assert found == labels
 
 
+@given(st.lists(st.sampled_from(["1", "0", "2.5", "NaN", "nan", None])))
+def test_nan_among_numbers_is_no_label(labels):
+    found = as_numbers(labels)
+    numbers = [label for label in labels if label not in ("NaN", "nan", None)]
+    if numbers:
+        assert [v for v in found if v is not None] == [float(label) for label in numbers]
+    else:
+        assert found == labels
+
+
 def test_an_attribute_in_the_texts_stands_beside_the_column_of_its_name():
     lexicon = load_lexicon("gender")
     rows = rows_of(["She is.", "He is."], None, {"gender": ["x", "y"]}, lexicons=[lexicon])

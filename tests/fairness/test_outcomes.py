@@ -25,6 +25,23 @@ def judged(raw=PROBABILITIES, names=("no", "yes"), *, y=None, kind="probability"
     return [o.judge(raw, kind, options.get("exclusive", True), y) for o in outcomes]
 
 
+@pytest.mark.parametrize(
+    ("y", "given_label", "expected"),
+    [
+        ([1, 0, 1], "1", [1.0, 0.0, 1.0]),
+        (["1", "0", "unknown"], "1", [1.0, 0.0, 0.0]),
+        ([2.5, 1.0, None], "2.5", [1.0, 0.0, np.nan]),
+    ],
+)
+def test_a_label_typed_as_text_is_found_among_numbers_and_texts(y, given_label, expected):
+    (found,) = judged(y=y, positive_label=given_label)
+    np.testing.assert_array_equal(found.labels, expected)
+
+
+def test_an_output_named_twice_is_audited_once():
+    assert [own.name for own in chosen(positive=["yes", "no", "yes"])] == ["yes", "no"]
+
+
 NA = [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT, np.nan]
 
 

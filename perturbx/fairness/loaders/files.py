@@ -168,7 +168,12 @@ def _csv_rows(
             delimiter = "\t" if "\t" in lines.readline() else ","
             lines.seek(0)
             reader = csv.DictReader(lines, delimiter=delimiter)
-            _check_columns(file, source, columns, list(reader.fieldnames or ()))
+            names = list(reader.fieldnames or ())
+            _check_columns(file, source, columns, names)
+            wanted = {c for own in columns for c in ((own,) if isinstance(own, str) else own)}
+            if twice := sorted(name for name in wanted if names.count(name) > 1):
+                # The last one would be taken without a word.
+                raise source.fault(file, f"more than one column {twice[0]!r}")
             for row in reader:
                 if None in row or None in row.values():
                     beyond = row.pop(None, [])
