@@ -1,11 +1,10 @@
 """Shares of rows in clusters, resampled, with half an independent row of either kind added.
 
-How much an independent row is depends on what is asked. Of a share, it is as many rows as the
-variance over clusters is times that over rows (the design effect, Kish 1965, "Survey sampling"):
-one row where clusters do not matter, a whole cluster where its rows are alike, and where nobody or
-everybody is selected, as then nothing tells them apart. Of the difference of two groups, it is that
-of the difference: where both stand in the same clusters, what moves both of them does not count.
-A share by itself has half a cluster as long as clusters are few.
+Of a share by itself, an independent row is a cluster of rows. Of the difference of two groups, it
+is as many rows as the variance of the difference over clusters is times that over rows (the design
+effect, Kish 1965, "Survey sampling"): one row where clusters do not matter, or move both groups
+alike, and a whole cluster where its rows are alike, or where nobody or everybody is selected, as
+then nothing tells them apart.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from perturbx.fairness.statistics.resampling import FEW_CLUSTERS
 from perturbx.typing import FloatArray, IntArray
 
 CLUSTERS_THAT_TELL: Final = 5
@@ -57,18 +55,10 @@ class ClusteredShares:
         """Return resampled measures, each for itself, ``(n_measures, n_groups, n_resamples)``."""
         found = self.draws.copy()
         at = self.is_share
-        values, n_rows, n_clusters = self.values[at], self.n_rows[at], self.n_clusters[at]
-        size = rows_per_independent(
-            resampled_variance(self.draws[at], n_clusters),
-            values * (1 - values) / np.maximum(n_rows, 1),
-            n_rows,
-            n_clusters,
-        )
-        # The interval of few clusters is symmetric, and the rates of clusters are not: half a whole
-        # cluster makes up for that (without it, 95% held 89% of rates of 5 to 10% in 12 clusters).
-        size = np.where(
-            n_clusters < FEW_CLUSTERS, np.maximum(n_rows / np.maximum(n_clusters, 1), 1.0), size
-        )
+        n_rows, n_clusters = self.n_rows[at], self.n_clusters[at]
+        # A whole cluster is an independent row here: with the design effect, as in differences,
+        # 95% intervals held 86 to 90% of rates near 0 or 1 where clusters differ much.
+        size = np.maximum(n_rows / np.maximum(n_clusters, 1), 1.0)
         found[at] = with_half_rows(self.draws[at], n_rows, n_clusters, size, [self.seed])
         return found
 

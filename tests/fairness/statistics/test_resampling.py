@@ -197,12 +197,15 @@ def test_half_rows_of_groups_that_share_templates_do_not_drown_their_difference(
     assert (first - second).std() >= 0.9 * plain.std()
 
 
-def test_half_rows_do_not_pull_a_share_of_many_rows_towards_the_middle():
+def test_half_rows_do_not_pull_a_difference_of_many_rows_towards_zero():
     rng = np.random.default_rng(0)
-    decisions = (rng.random(1600) < 0.97).astype(float)
-    found = measured(decisions, ["a"] * 1600, np.repeat(np.arange(40), 40))
-    # Half a cluster of either kind would move it by (1 / 2 - .97) / 41.
-    assert found.draws[0, 0].mean() == pytest.approx(found.values[0, 0], abs=0.003)
+    groups = np.tile(["a", "b"], 800)
+    decisions = (rng.random(1600) < np.where(groups == "a", 0.97, 0.03)).astype(float)
+    found = measured(decisions, groups, np.repeat(np.arange(40), 40))
+    first, second = found.of_two((0, 0), (0, 1))
+    # Half a cluster of either kind would make it smaller by .94 / 41.
+    gap = found.values[0, 0] - found.values[0, 1]
+    assert (first - second).mean() == pytest.approx(gap, abs=0.004)
 
 
 @pytest.mark.parametrize("n_clusters", [5, 12, 40])
