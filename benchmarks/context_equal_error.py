@@ -14,7 +14,7 @@ from prefix_designs import trie_tokens
 from perturbx.coalitions import Leverage, PlayerCount, PrefixPairs
 from perturbx.explainers.design import shapley_design
 from perturbx.explainers.prompt_design import priced_in_tokens
-from perturbx.jobs import Job
+from perturbx.jobs import Job, Result
 from perturbx.runner import Runner
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import BanzhafGP, LeverageShapley, OddGP
@@ -40,12 +40,12 @@ def measure_question(model: Any, question: Question, seed: int) -> dict[str, Any
     leverage = Leverage().sample(PlayerCount(n), REFERENCE, generator)
     halves = np.random.default_rng(seed).random((REFERENCE, n)) < 0.5
     rows = [priced, leverage.masks.numpy(), halves]
-    scores = log_odds(game.log_prob(np.concatenate(rows)))
-    of_priced, _, of_halves = np.split(scores, 3)
-    masks, first = np.unique(np.concatenate(rows), axis=0, return_index=True)
-    every = _table(masks, scores[first])
-    banzhaf = BanzhafGP().fit([every])[0].values[:, 0]
-    pairs = _table(np.concatenate(rows[:2]), scores[: 2 * REFERENCE], distinct=True)
+    masks = np.concatenate(rows)
+    result = game.read(masks)
+    scores = log_odds(result.scores[:, 0])
+    of_halves = scores[-REFERENCE:]
+    banzhaf = BanzhafGP().fit([_table(masks, result)])[0].values[:, 0]
+    pairs = _table(masks, result, slice(2 * REFERENCE))
     shapley = OddGP().fit([pairs])[0].values[:, 0]
 
     few = Leverage().sample(PlayerCount(n), CALLS, torch.Generator().manual_seed(seed))
@@ -64,7 +64,7 @@ def measure_question(model: Any, question: Question, seed: int) -> dict[str, Any
         "peer shapley": _error(LeverageShapley().fit([drawn])[0].values[:, 0], shapley),
     }
     for count in COUNTS:
-        table = _table(priced[:count], of_priced[:count])
+        table = _table(masks, result, slice(count))
         errors[f"banzhaf {count}"] = _error(BanzhafGP().fit([table])[0].values[:, 0], banzhaf)
         errors[f"shapley {count}"] = _error(OddGP().fit([table])[0].values[:, 0], shapley)
     seconds, price = _seconds(game, priced[:CALLS]), design.sampler
@@ -77,11 +77,18 @@ def measure_question(model: Any, question: Question, seed: int) -> dict[str, Any
     }
 
 
-def _table(masks: np.ndarray, scores: np.ndarray, *, distinct: bool = False) -> ScoreTable:
-    if distinct:
-        _, first = np.unique(masks, axis=0, return_index=True)
-        masks, scores = masks[np.sort(first)], scores[np.sort(first)]
-    return ScoreTable(masks, scores[:, None], ("y",), design="odd_gp", paired=True)
+def _table(masks: np.ndarray, result: Result, kept: slice = slice(None)) -> ScoreTable:
+    """Return the distinct rows among some, as `perturbx` keeps them: with their summands."""
+    _, first = np.unique(masks[kept], axis=0, return_index=True)
+    rows = np.sort(first)
+    return ScoreTable(
+        masks[rows],
+        log_odds(result.scores[rows]),
+        ("y",),
+        summands=None if result.summands is None else result.summands[rows],
+        design="odd_gp",
+        paired=True,
+    )
 
 
 def _error(found: np.ndarray, truth: np.ndarray) -> float:

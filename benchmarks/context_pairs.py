@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from sklearn.linear_model import Lasso
 from sklearn.preprocessing import StandardScaler
 
 import perturbx as px
-from perturbx.jobs import Job
+from perturbx.explainers.responses import read_out
+from perturbx.jobs import Job, Result
 from perturbx.runner import Runner
 
 PAIRS = Path(__file__).resolve().parents[1] / "datasets" / "context_questions.jsonl"
@@ -71,11 +72,15 @@ class Game:
 
     def log_prob(self, masks: np.ndarray) -> np.ndarray:
         """Return the log-probability of the answer for each row of masks."""
+        return self.read(masks).scores[:, 0]
+
+    def read(self, masks: np.ndarray) -> Result:
+        """Return the log-probabilities of the answer for rows of masks, with their summands."""
         job = Job(self.encoding, torch.from_numpy(masks))
         outcome = Runner(self.scorer, progress=False).run([job])
         if outcome.failure is not None:
             raise outcome.failure
-        return (outcome.results[0].scores @ self.encoding.readout)[:, 0]
+        return read_out(outcome.results[0], self.encoding)
 
     def is_answered(self) -> bool:
         """Say whether the model's own answer holds the right one."""
@@ -83,6 +88,14 @@ class Game:
         prompt = self.units.text[: self.units.segments[0][1]]
         (said,) = model.generate([prompt], max_new_tokens=12, stop=["\n"])
         return self.question.answer.casefold() in said.casefold()
+
+
+def answered_by(model: Any, question: Question, n_tokens: int) -> Question:
+    """Return a question with what the model says to it, in at most so many tokens."""
+    game = Game(model, question, 0)
+    prompt = game.units.text[: game.units.segments[0][1]]
+    (said,) = game.explainer._language_model().generate([prompt], max_new_tokens=n_tokens)
+    return replace(question, answer=said.strip())
 
 
 def log_odds(log_prob: np.ndarray) -> np.ndarray:

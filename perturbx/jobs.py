@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from perturbx.typing import Encoding, IntArray, ScoreKind, ScoreMatrix
+from perturbx.typing import Encoding, FloatArray, IntArray, ScoreKind, ScoreMatrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,8 @@ class Result:
         Where the model is noisy.
     samples : numpy.ndarray of int64, (n_masks,), optional
         Where its answers are sampled: how many each row is the share of.
+    summands : numpy.ndarray, (n_masks, n_outputs, n_summands), optional
+        What the scores are sums of, where that is known.
     """
 
     scores: ScoreMatrix
@@ -53,6 +55,7 @@ class Result:
     variant_of_row: IntArray
     variances: ScoreMatrix | None
     samples: IntArray | None = None
+    summands: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)

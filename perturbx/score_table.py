@@ -13,19 +13,15 @@ from typing import Any
 import numpy as np
 
 from perturbx.exceptions import ArgumentError, TableError
+from perturbx.score_table_record import joined, split
 from perturbx.scorers.links import apply_link
 from perturbx.typing import FloatArray, IntArray, Link, MaskMatrix, ScoreKind, ScoreMatrix
 from perturbx.units.units import Units
 from perturbx.whole_files import whole_file
 
-FORMAT = "perturbx.ScoreTable/1"
-
 
 def _not_given() -> IntArray:
     return np.empty(0, dtype=np.int64)
-
-
-_ARRAYS = ("scores", "variances", "counts", "probabilities", "walks", "variant_of_row", "samples")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +50,9 @@ class ScoreTable:
         The distinct variant behind each row: two masks may give the model the same input.
     samples : numpy.ndarray of int64, (n_masks,), optional
         Where scores are shares of sampled answers: of how many. Each answer is a call.
+    summands : numpy.ndarray, (n_masks, n_outputs, n_summands), optional
+        What the scores are sums of, before a link, where that is known: the log-probabilities of a
+        response's tokens, or of groups of them.
     design : str
         The sampler that drew the rows.
     paired, exhaustive : bool
@@ -76,6 +75,7 @@ class ScoreTable:
     walks: IntArray | None = None
     variant_of_row: IntArray = field(default_factory=_not_given)
     samples: IntArray | None = None
+    summands: FloatArray | None = None
     design: str = "custom"
     paired: bool = False
     exhaustive: bool = False
@@ -93,6 +93,13 @@ class ScoreTable:
                 f"scores: expected {(len(self.masks), len(self.output_names))} for "
                 f"{len(self.masks)} masks and {len(self.output_names)} outputs, "
                 f"got {self.scores.shape}"
+            )
+        if self.summands is not None and (
+            self.summands.ndim != 3 or self.summands.shape[:2] != self.scores.shape
+        ):
+            raise TableError(
+                f"summands: expected {self.scores.shape} and one more axis, got "
+                f"{self.summands.shape}"
             )
         if not len(self.counts):
             object.__setattr__(self, "counts", np.ones(len(self.masks), dtype=np.int64))
@@ -162,7 +169,9 @@ class ScoreTable:
             self.scores, self.variances, link=link, kind=self.kind, exclusive=self.exclusive
         )
         kind: ScoreKind = self.kind if link == "identity" else "value"
-        return replace(self, scores=scores, variances=variances, kind=kind)
+        # Of probabilities, what tokens contribute is no sum.
+        summands = None if link == "probability" else self.summands
+        return replace(self, scores=scores, variances=variances, kind=kind, summands=summands)
 
     def select(self, outputs: str | Sequence[str]) -> ScoreTable:
         """Return the table with only some outputs.
@@ -195,6 +204,7 @@ class ScoreTable:
             scores=self.scores[:, columns],
             variances=None if self.variances is None else self.variances[:, columns],
             output_names=tuple(self.output_names[column] for column in columns),
+            summands=None if self.summands is None else self.summands[:, columns],
         )
 
     def rows(self, kept: Any) -> ScoreTable:
@@ -219,6 +229,7 @@ class ScoreTable:
             walks=walks,
             variant_of_row=self.variant_of_row[index],
             samples=None if self.samples is None else self.samples[index],
+            summands=None if self.summands is None else self.summands[index],
             paired=self.paired and complete,
             exhaustive=self.exhaustive and complete,
         )
@@ -272,10 +283,18 @@ class ScoreTable:
                 if self.samples is None or other.samples is None
                 else np.concatenate([self.samples, other.samples[new]])
             ),
+            summands=self._summands_with(other, new),
             design=self.design if self.design == other.design else "merged",
             paired=self.paired and other.paired,
             exhaustive=self.n_units < 63 and len(masks) == 2**self.n_units,
         )
+
+    def _summands_with(self, other: ScoreTable, new: IntArray) -> FloatArray | None:
+        if self.summands is None or other.summands is None:
+            return None
+        if self.summands.shape[1:] != other.summands.shape[1:]:
+            return None
+        return np.concatenate([self.summands, other.summands[new]])
 
     def _check_mergeable(self, other: ScoreTable) -> None:
         for name in ("units", "n_units", "output_names", "kind", "exclusive"):
@@ -293,7 +312,7 @@ class ScoreTable:
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the table to one ``.npz`` file (arrays and JSON, no pickle); return its path."""
-        record, arrays = self._split()
+        record, arrays = split(self)
         target = Path(path)
         with whole_file(target) as file:
             np.savez_compressed(file, record=np.array(json.dumps(record)), **arrays)
@@ -314,13 +333,13 @@ class ScoreTable:
                     record = json.loads(str(file["record"]))
                     listed = record.get("arrays", file.files)  # not in older files
                     arrays = {name: file[name] for name in listed if name != "record"}
-                return cls._join(record, arrays)
+                return cls(**joined(record, arrays))
             except Exception as error:  # of a damaged file, zip and numpy raise anything at all
                 raise TableError(f"path: {path} is no ScoreTable of perturbx ({error})") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the table as plain values, ready for JSON."""
-        record, arrays = self._split()
+        record, arrays = split(self)
         return {
             **record,
             "arrays": {
@@ -343,51 +362,6 @@ class ScoreTable:
                 name: np.array(entry["values"], dtype=entry["dtype"])
                 for name, entry in record["arrays"].items()
             }
-            return cls._join(record, arrays)
+            return cls(**joined(record, arrays))
         except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
             raise TableError(f"table: is not a record of a ScoreTable ({error!r})") from error
-
-    def _split(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        arrays = {name: getattr(self, name) for name in _ARRAYS if getattr(self, name) is not None}
-        arrays = {"masks": np.packbits(self.masks, axis=1), **arrays}
-        record = {
-            "format": FORMAT,
-            "arrays": list(arrays),
-            "n_units": self.n_units,
-            "n_masks": len(self),
-            "output_names": list(self.output_names),
-            "units": None if self.units is None else self.units.to_dict(),
-            "design": self.design,
-            "paired": self.paired,
-            "exhaustive": self.exhaustive,
-            "kind": self.kind,
-            "exclusive": self.exclusive,
-            "provenance": dict(self.provenance),
-        }
-        return record, arrays
-
-    @classmethod
-    def _join(cls, record: Mapping[str, Any], arrays: Mapping[str, Any]) -> ScoreTable:
-        if record["format"] != FORMAT:
-            raise TableError(f"table: expected format {FORMAT}, got {record['format']!r}")
-        n_masks, n_units = record["n_masks"], record["n_units"]
-        packed = arrays["masks"].reshape(n_masks, -(-n_units // 8))
-        n_outputs = len(record["output_names"])
-        shaped = {name: arrays[name] for name in _ARRAYS if name in arrays}
-        for name in ("scores", "variances"):
-            if name in shaped:
-                shaped[name] = shaped[name].reshape(n_masks, n_outputs)
-        if "walks" in shaped:
-            shaped["walks"] = shaped["walks"].reshape(-1, n_units + 1)
-        return cls(
-            masks=np.unpackbits(packed, axis=1, count=n_units).astype(bool),
-            output_names=tuple(record["output_names"]),
-            units=None if record["units"] is None else Units.from_dict(record["units"]),
-            design=record["design"],
-            paired=record["paired"],
-            exhaustive=record["exhaustive"],
-            kind=record["kind"],
-            exclusive=record["exclusive"],
-            provenance=record["provenance"],
-            **shaped,
-        )

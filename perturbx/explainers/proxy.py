@@ -72,7 +72,9 @@ class ProxyGames:
         """
         own = self.table(text, table.masks)
         columns = [self._column(name, own.output_names) for name in table.output_names]
-        return replace(own, scores=own.scores[:, columns], output_names=table.output_names)
+        return replace(
+            own, scores=own.scores[:, columns], output_names=table.output_names, summands=None
+        )
 
     def _column(self, name: str, own: Sequence[str]) -> int:
         folded = [other.casefold() for other in own]

@@ -262,6 +262,7 @@ class TextPurchases(Purchases):
                     text, masks.numpy()[got], result.scores[got], variances, ids, outcome
                 ),
                 samples=None if result.samples is None else result.samples[got],
+                summands=None if result.summands is None else result.summands[got],
             ),
         )
 
@@ -312,13 +313,16 @@ class TextPurchases(Purchases):
             if source is not None:
                 self._add(
                     text,
-                    self._as_table(
-                        text,
-                        masks.numpy()[rows],
-                        source.scores[at],
-                        None if source.variances is None else source.variances[at],
-                        source.variant_of_row[at],
-                        source,
+                    replace(
+                        self._as_table(
+                            text,
+                            masks.numpy()[rows],
+                            source.scores[at],
+                            None if source.variances is None else source.variances[at],
+                            source.variant_of_row[at],
+                            source,
+                        ),
+                        summands=None if source.summands is None else source.summands[at],
                     ),
                 )
         return masks[[place is None for place in places]]

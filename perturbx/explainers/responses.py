@@ -14,6 +14,10 @@ from perturbx.maskers.response_encoding import ResponseEncoding
 from perturbx.typing import Encoding, FloatArray, Span
 from perturbx.units.prompts import response_spans
 
+MOST_SUMMANDS, MOST_SUMMANDS_IN_ALL = 24, 64
+"""An output is told as the sum of so many, and all outputs of a response of so many: each is a game
+that is fitted by itself."""
+
 
 def with_readout(encoding: Encoding, outputs: Any, tokenizer: Any) -> ResponseEncoding:
     """Return a prompt that says what is read out of the tokens of its response.
@@ -66,7 +70,9 @@ def with_readout(encoding: Encoding, outputs: Any, tokenizer: Any) -> ResponseEn
 def read_out(result: Result, encoding: Encoding) -> Result:
     """Return a result with the outputs of its text, where they are made from the scorer's columns.
 
-    Variances are those of columns whose noise is independent.
+    Each comes with its summands, where the columns are known without noise: the tokens, or up to
+    24 groups of neighbours (64 for all outputs together). Variances are those of columns whose
+    noise is independent.
     """
     readout: FloatArray | None = getattr(encoding, "readout", None)
     if readout is None or not result.scored.any():
@@ -74,9 +80,34 @@ def read_out(result: Result, encoding: Encoding) -> Result:
     n_columns = len(readout)
     scores = result.scores[:, :n_columns] @ readout
     if result.variances is None:
-        return replace(result, scores=scores)
+        groups = _groups_of_columns(readout)
+        summands = (
+            None
+            if groups is None
+            else np.einsum("rc,ckj->rkj", result.scores[:, :n_columns], groups)
+        )
+        return replace(result, scores=scores, summands=summands)
     variances = result.variances[:, :n_columns] @ np.square(readout)
     return replace(result, scores=scores, variances=variances)
+
+
+def _groups_of_columns(readout: FloatArray) -> FloatArray | None:
+    """Return how columns add up to summands, ``(n_columns, n_outputs, n_summands)``.
+
+    None where no output is a sum of several columns, or there are too many outputs. An output of
+    fewer summands than another has zeros in place of the rest.
+    """
+    n_columns, n_outputs = readout.shape
+    most = min(MOST_SUMMANDS, MOST_SUMMANDS_IN_ALL // n_outputs)
+    own = [np.flatnonzero(column) for column in readout.T]
+    widest = min(max(map(len, own)), most)
+    if widest < 2:
+        return None
+    groups = np.zeros((n_columns, n_outputs, widest))
+    for output, columns in enumerate(own):
+        for place, group in enumerate(np.array_split(columns, min(len(columns), widest))):
+            groups[group, output, place] = readout[group, output]
+    return groups
 
 
 def _parts_of_tokens(text: str, places: Any, parts: Sequence[Sequence[Span]]) -> FloatArray:

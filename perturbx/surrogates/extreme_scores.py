@@ -44,7 +44,8 @@ def divided(table: ScoreTable, powers: IntArray) -> ScoreTable:
     if not powers.any():
         return table
     variances = None if table.variances is None else np.ldexp(table.variances, -2 * powers)
-    return replace(table, scores=np.ldexp(table.scores, -powers), variances=variances)
+    scores = np.ldexp(table.scores, -powers)
+    return replace(table, scores=scores, variances=variances, summands=None)
 
 
 def in_one_unit(table: ScoreTable) -> ScoreTable:

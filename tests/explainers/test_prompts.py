@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from dataclasses import replace
 from math import factorial
 
 import numpy as np
@@ -13,7 +14,7 @@ import perturbx as px
 from perturbx.coalitions import PrefixPairs
 from perturbx.exceptions import ArgumentError, MaskingError, ScoringError
 from perturbx.scorers.causal_lm import CausalLM
-from perturbx.surrogates import Lasso
+from perturbx.surrogates import Lasso, OddGP
 from perturbx.units.prompts import chat_prompt, few_shot_prompt
 
 CONTEXT = "He left. It rained a lot. Bob sang.\n\nThe end came."
@@ -426,3 +427,24 @@ def test_an_estimator_that_does_not_exist_is_told_before_a_response_is_generated
     with pytest.raises(px.ArgumentError, match=r"estimator: expected .*'lasso'; got"):
         explainer.explain(["He left. It rained."])
     assert "_loaded_model" not in explainer.__dict__
+
+
+@pytest.mark.parametrize("link", ["log_prob", "log_odds"])
+@pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
+def test_what_a_response_is_the_sum_of_is_kept_and_fitted(llama, link):
+    parameters = {"template": TEMPLATE, "progress": False, "link": link, "random_state": 0}
+    long = " ".join(f"Part {i} said {i * 7}." for i in range(6))
+    said = [" Bob sang a long song in the end."]
+    whole = px.ContextExplainer(llama, budget=24, **parameters).explain([long], "who?", said)[0]
+    tokens = px.ContextExplainer(llama, budget=24, outputs="tokens", **parameters)
+    each = tokens.explain([long], "who?", said)[0]
+    assert each.table.summands is None
+    n_tokens = each.table.n_outputs
+    assert whole.table.summands.shape == (24, 1, min(n_tokens, 24))
+    np.testing.assert_allclose(whole.table.summands.sum(axis=2), whole.table.scores, atol=1e-9)
+    if n_tokens <= 24:
+        np.testing.assert_allclose(whole.table.summands[:, 0], each.table.scores, atol=1e-4)
+    again = whole.refit("odd_gp")
+    np.testing.assert_allclose(again.values, whole.values, atol=1e-9)
+    bare = OddGP().fit([replace(whole.table.linked(link), summands=None)])[0]
+    assert np.abs(bare.values - whole.values).max() > 0.0

@@ -26,6 +26,7 @@ from perturbx.surrogates.game_gp.selection import keep_largest
 from perturbx.surrogates.game_gp.whole_game import WholeGame, blocks, whole_game
 from perturbx.surrogates.gaussian.mirrors import Mirrors
 from perturbx.surrogates.gaussian.shrinkage import of_shrinkage
+from perturbx.surrogates.gaussian.summands import Summed, summed, with_summands
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.lime_text import check_n_features
 from perturbx.surrogates.mask_regression import check_rows
@@ -100,21 +101,22 @@ class GameGP(BatchSurrogate):
         """Return the attributions of tables with the same numbers of units and outputs."""
         functional = self.functional(tables[0].n_units)
         fitted: dict[int, Attribution] = {}
-        alike: dict[int, list[tuple[int, WholeGame]]] = {}
+        alike: dict[tuple[int, tuple[int, ...]], list[tuple[int, WholeGame]]] = {}
         for index, table in enumerate(tables):
             if holds_all(table):
                 fitted[index] = _exact(table, functional, self.name)
                 continue
-            for block in blocks(whole_game(table), MOST_ROWS):
-                alike.setdefault(len(block), []).append((index, block))
+            wider, owners = with_summands(table)
+            for block in blocks(whole_game(wider), MOST_ROWS):
+                alike.setdefault((len(block), tuple(owners.tolist())), []).append((index, block))
         estimates: dict[int, list[_Estimate]] = {}
-        for n_rows, members in alike.items():
+        for (n_rows, owners_), members in alike.items():
             at_once = max(1, CELLS_AT_ONCE // (n_rows * tables[0].n_units))
             for start in range(0, len(members), at_once):
                 some = members[start : start + at_once]
-                for (index, _), estimate in zip(
-                    some, _fit(functional, [block for _, block in some]), strict=True
-                ):
+                own_blocks = [block for _, block in some]
+                fits = _fit(functional, own_blocks, np.array(owners_, dtype=np.int64))
+                for (index, _), estimate in zip(some, fits, strict=True):
                     estimates.setdefault(index, []).append(estimate)
         for index, own in estimates.items():
             fitted[index] = _attribution(tables[index], own, self.name)
@@ -216,8 +218,13 @@ class _Estimate:
     rows: IntArray
 
 
-def _fit(functional: SymmetricFunctional, games: Sequence[WholeGame]) -> list[_Estimate]:
-    """Return the estimates of games with the same number of rows."""
+def _fit(
+    functional: SymmetricFunctional, games: Sequence[WholeGame], owners: IntArray
+) -> list[_Estimate]:
+    """Return the estimates of games with the same number of rows.
+
+    Their last outputs are summands, of the outputs that `owners` ``(n_summands,)`` names.
+    """
     masks = torch.from_numpy(np.stack([game.masks for game in games]))
     values = torch.from_numpy(np.stack([game.values for game in games]))
     noise = torch.from_numpy(np.stack([game.noise for game in games]))
@@ -240,7 +247,10 @@ def _fit(functional: SymmetricFunctional, games: Sequence[WholeGame]) -> list[_E
     mean[..., -1] += torch.from_numpy(np.stack([game.centre for game in games]))
     covariance = covariance * scale.square()[:, :, None, None]
     left_out = left_out * scale[:, None]
-    parts = [array.numpy() for array in (mean, covariance, left_out)]
+    fit = Summed(mean, covariance, left_out)
+    if len(owners):
+        fit = summed(fit, owners, 0)
+    parts = [array.numpy() for array in (fit.values, fit.covariance, fit.residuals)]
     return [
         _Estimate(values=own, covariance=spread, residuals=residuals, rows=game.rows)
         for own, spread, residuals, game in zip(*parts, games, strict=True)

@@ -17,7 +17,7 @@ def row_blocks(n_rows: int, most_rows: int) -> list[IntArray]:
     Examples
     --------
     >>> [rows.tolist() for rows in row_blocks(6, 4)]
-    [[0, 1, 4, 5], [0, 1, 2, 3]]
+    [[0, 1, 4, 2], [0, 1, 3, 5]]
     """
     if n_rows <= most_rows:
         return [np.arange(n_rows)]

@@ -20,6 +20,7 @@ from perturbx.surrogates.fit_quality import (
 )
 from perturbx.surrogates.gaussian.mirrors import Mirrors
 from perturbx.surrogates.gaussian.shrinkage import of_shrinkage
+from perturbx.surrogates.gaussian.summands import Summed, summed, with_summands
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.odd_gp.averaging import average
 from perturbx.surrogates.odd_gp.mixture import fit_mixture
@@ -126,23 +127,26 @@ class OddGP(BatchSurrogate):
     def fit_alike(self, tables: Sequence[ScoreTable]) -> list[Attribution]:
         """Return the attributions of tables with the same numbers of units and outputs."""
         fitted: dict[int, Attribution] = {}
-        alike: dict[tuple[int, bool], list[tuple[int, OddPart]]] = {}
+        alike: dict[tuple[int, bool, tuple[int, ...]], list[tuple[int, OddPart]]] = {}
         rows: IntArray | None = None
         for index, table in enumerate(tables):
             if holds_all(table) and not self._smooths(table):
                 (exact,) = ExactShapley().fit_alike([table])
                 fitted[index] = replace(exact, method=self.name)
                 continue
-            part = odd_part(table, self.name, like=rows)
+            wider, owners = with_summands(table)
+            part = odd_part(wider, self.name, like=rows)
             rows = part.rows
             for block in blocks(part, MOST_PAIRS):
-                alike.setdefault((len(block), block.is_noisy), []).append((index, block))
+                like = (len(block), block.is_noisy, tuple(owners.tolist()))
+                alike.setdefault(like, []).append((index, block))
         estimates: dict[int, list[_Estimate]] = {}
-        for (n_pairs, _), members in alike.items():
+        for (n_pairs, _, owners_), members in alike.items():
             at_once = max(1, CELLS_AT_ONCE // (n_pairs * tables[0].n_units))
             for start in range(0, len(members), at_once):
                 some = members[start : start + at_once]
-                for (index, _), estimate in zip(some, _fit([b for _, b in some]), strict=True):
+                fits = _fit([block for _, block in some], np.array(owners_, dtype=np.int64))
+                for (index, _), estimate in zip(some, fits, strict=True):
                     estimates.setdefault(index, []).append(estimate)
         for index, own in estimates.items():
             fitted[index] = _attribution(tables[index], own, self.name)
@@ -184,8 +188,16 @@ class _Estimate:
     largest: FloatArray
 
 
-def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
-    """Return the estimates of parts with the same number of pairs."""
+def _fit(parts: Sequence[OddPart], owners: IntArray) -> list[_Estimate]:
+    """Return the estimates of parts with the same number of pairs.
+
+    Parameters
+    ----------
+    parts : sequence of OddPart
+        Their last outputs are summands.
+    owners : numpy.ndarray of int, (n_summands,)
+        The output that each of these belongs to.
+    """
     masks = torch.from_numpy(np.stack([part.masks for part in parts]))
     values = torch.from_numpy(np.stack([part.values for part in parts]))
     means = torch.from_numpy(np.stack([part.means for part in parts]))
@@ -206,17 +218,25 @@ def _fit(parts: Sequence[OddPart]) -> list[_Estimate]:
     # The values' sum is known, so of their errors only the differences count.
     covariance = mean.covariance - mean.covariance.mean(2, keepdim=True)
     covariance -= covariance.mean(3, keepdim=True)
-    variance = np.square(scale)
-    odd, left = values[:, 1:].numpy(), mean.residuals[:, 1:].numpy()
     centred = mean.values - mean.values.mean(2, keepdim=True)
+    unit = torch.from_numpy(scale)
+    fit = Summed(
+        centred * unit[:, :, None],
+        covariance * ((1.0 + INFLATION * n_units / n_pairs) * unit.square())[:, :, None, None],
+        mean.residuals * unit[:, None],
+    )
+    if len(owners):
+        fit = summed(fit, owners, 1)
+    n_outputs = fit.values.shape[1]
+    odd, scale = values[:, 1:, :n_outputs].numpy(), scale[:, :n_outputs]
     arrays = (
-        centred.numpy() * scale[:, :, None],
-        covariance.numpy() * ((1.0 + INFLATION * n_units / n_pairs) * variance)[:, :, None, None],
+        fit.values.numpy(),
+        fit.covariance.numpy(),
         np.stack([part.rows[0] for part in parts]),
         np.full(len(parts), n_pairs),
-        np.square(odd).sum(axis=1) * variance,
-        np.square(left).sum(axis=1) * variance,
-        noise[:, 1:].sum(axis=1) * variance,
+        np.square(odd).sum(axis=1) * np.square(scale),
+        fit.residuals[:, 1:].square().sum(1).numpy(),
+        noise[:, 1:, :n_outputs].sum(axis=1) * np.square(scale),
         np.abs(odd).max(axis=1, initial=0.0) * scale,
     )
     return [_Estimate(*(array[text] for array in arrays)) for text in range(len(parts))]

@@ -128,13 +128,14 @@ def control_variate(
         0 for `OddGP` as it is, 1 for all of the trees.
     """
     rest = [
-        replace(table, scores=table.scores - share * proxy.predictions)
+        replace(table, scores=table.scores - share * proxy.predictions, summands=None)
         for table, proxy in zip(tables, trees, strict=True)
     ]
     if not share:
         return OddGP().fit_alike(rest)
     mismatch = [
-        replace(table, scores=proxy.mismatch) for table, proxy in zip(tables, trees, strict=True)
+        replace(table, scores=proxy.mismatch, summands=None)
+        for table, proxy in zip(tables, trees, strict=True)
     ]
     return [
         _put_back(fit, of_mismatch.values, left, table, proxy, share)

@@ -68,7 +68,7 @@ class Candidate:
             own = self.share**2 * self.game.variances[rows]
             noise = own if noise is None else noise + own
         left = table.scores - self.share * self.game.scores[rows]
-        return replace(table, scores=left, variances=noise)
+        return replace(table, scores=left, variances=noise, summands=None)
 
     def put_back(self, fit: Attribution) -> Attribution:
         """Return the values with those of the share added."""
@@ -125,7 +125,8 @@ def size_of(table: ScoreTable, scores: FloatArray) -> FloatArray:
 
     Its sign is the one that brings them nearer.
     """
-    paid, own = odd_part(table, NAME), odd_part(replace(table, scores=scores, variances=None), NAME)
+    proxies = replace(table, scores=scores, variances=None, summands=None)
+    paid, own = odd_part(table, NAME), odd_part(proxies, NAME)
     size = np.where(own.scale > 0, paid.scale / np.where(own.scale > 0, own.scale, 1.0), 0.0)
     factor: FloatArray = np.where((paid.values * own.values).sum(axis=0) < 0, -size, size)
     return factor

@@ -1,0 +1,135 @@
+"""Scores that are sums: each summand is a game that fewer rows tell."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from perturbx.coalitions import OddPairs, PlayerCount
+from perturbx.exceptions import TableError
+from perturbx.score_table import ScoreTable
+from perturbx.surrogates import BanzhafGP, LimeLimit, OddGP
+from perturbx.surrogates.gaussian.summands import with_summands
+from perturbx.surrogates.intervals import half_widths
+
+N_UNITS, N_TOKENS = 9, 16
+SURROGATES = [OddGP(), BanzhafGP(), LimeLimit()]
+
+
+def tokens_of(masks, seed):
+    """Log-probabilities of tokens, each of which hangs on two or three sources."""
+    draw = np.random.default_rng(seed)
+    columns = []
+    for _ in range(N_TOKENS):
+        slopes = 0.2 * draw.normal(size=masks.shape[1])
+        slopes[draw.choice(masks.shape[1], draw.integers(2, 4), replace=False)] *= 15.0
+        columns.append(-np.logaddexp(0.0, 1.0 - masks @ slopes))
+    return np.stack(columns, axis=1)
+
+
+def tables(budget, seed, bend=lambda total: total):
+    """A table without and with summands, and the one of all coalitions."""
+    every = (np.arange(2**N_UNITS)[:, None] >> np.arange(N_UNITS) & 1).astype(bool)
+    generator = torch.Generator().manual_seed(seed)
+    some = OddPairs().sample(PlayerCount(N_UNITS), budget, generator).masks.numpy()
+    made = []
+    for masks in (some, every):
+        columns = tokens_of(masks, seed)
+        scores = bend(columns.sum(axis=1))[:, None]
+        made.append(ScoreTable(masks, scores, ("y",), summands=columns[:, None], paired=True))
+    return replace(made[0], summands=None), made[0], made[1]
+
+
+def errors(surrogate, budget, bend=lambda total: total, seeds=range(6)):
+    """Squared errors without and with summands over seeds, and what share of values is held."""
+    found = []
+    for seed in seeds:
+        plain, summed, every = tables(budget, seed, bend)
+        truth = surrogate.fit([every])[0].values
+        row = []
+        for fit in surrogate.fit([plain, summed]):
+            off = np.abs(fit.values - truth)
+            row += [np.square(off).sum() / np.square(truth).sum()]
+            row += [(off <= half_widths(fit, 0.95)).mean()]
+        found.append(row)
+    return np.mean(found, axis=0)
+
+
+def log_odds(total):
+    return total - np.log(-np.expm1(np.minimum(total / 10.0, -1e-9)))
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda own: own.name)
+@pytest.mark.parametrize("bend", [lambda total: total, log_odds], ids=["sum", "bent"])
+def test_the_same_calls_tell_more_of_a_sum(surrogate, bend):
+    plain, _, summed, held = errors(surrogate, 40, bend)
+    assert summed < 0.7 * plain
+    assert held >= 0.93
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda own: own.name)
+def test_summands_that_tell_nothing_do_little_harm(surrogate):
+    plain = wrong = 0.0
+    for seed in range(5):
+        table, _, every = tables(40, seed)
+        noise = np.random.default_rng(seed).normal(size=(len(table), 1, 8))
+        truth = surrogate.fit([every])[0].values
+        mixed = replace(table, summands=table.scores.std() * noise)
+        own, other = (fit.values for fit in surrogate.fit([table, mixed]))
+        plain += np.square(own - truth).sum()
+        wrong += np.square(other - truth).sum()
+    assert wrong < 1.5 * plain
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda own: own.name)
+def test_outputs_stay_apart_and_batches_equal_one_by_one(surrogate):
+    plain, first, every = tables(36, 0)
+    _, second, _ = tables(36, 0, log_odds)
+    both = replace(
+        first,
+        scores=np.concatenate([first.scores, second.scores], axis=1),
+        output_names=("a", "b"),
+        summands=np.concatenate([first.summands, second.summands], axis=1),
+    )
+    together = surrogate.fit([both])[0]
+    for output, own in enumerate(surrogate.fit([first, second, plain, every])[:2]):
+        np.testing.assert_allclose(together.values[:, output], own.values[:, 0], atol=1e-9)
+        np.testing.assert_allclose(together.std_errors[:, output], own.std_errors[:, 0], atol=1e-9)
+    alone = surrogate.fit([plain])[0]
+    np.testing.assert_array_equal(surrogate.fit([first, plain])[1].values, alone.values)
+
+
+def test_shapley_values_still_add_up():
+    _, table, _ = tables(36, 1, log_odds)
+    fit = OddGP().fit([table])[0]
+    full, empty = table.scores[table.row_of(True)], table.scores[table.row_of(False)]
+    np.testing.assert_allclose(fit.values.sum(axis=0), full - empty, atol=1e-9)
+
+
+def test_noise_constants_and_single_summands_leave_a_table_as_it_is():
+    _, table, _ = tables(36, 2)
+    noisy = replace(table, variances=np.ones_like(table.scores))
+    single = replace(table, summands=table.scores[:, :, None])
+    constant = replace(table, summands=np.zeros_like(table.summands))
+    for own in (noisy, single, constant):
+        found, owners = with_summands(own)
+        assert not len(owners)
+        assert found.n_outputs == 1
+        assert found.summands is None
+
+
+def test_summands_travel_with_their_rows_and_outputs(tmp_path):
+    _, table, _ = tables(36, 3)
+    both = table.rows(slice(0, 20)).merge(table.rows(slice(10, 36)))
+    np.testing.assert_array_equal(both.summands, table.summands)
+    sure = replace(table, kind="log_prob")
+    assert sure.linked("probability").summands is None
+    assert sure.linked("log_odds").summands is not None
+    assert table.select("y").summands.shape == table.summands.shape
+    assert table.merge(replace(table, summands=None)).summands is None
+    table.save(tmp_path / "table.npz")
+    for again in (ScoreTable.load(tmp_path / "table.npz"), ScoreTable.from_dict(table.to_dict())):
+        np.testing.assert_array_equal(again.summands, table.summands)
+    with pytest.raises(TableError, match="summands: expected"):
+        replace(table, summands=table.summands[:, 0])
