@@ -10,6 +10,7 @@ from perturbx.coalitions import OddPairs, PlayerCount
 from perturbx.exceptions import TableError
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import BanzhafGP, LimeLimit, OddGP
+from perturbx.surrogates.game_gp.prediction import predict_scores
 from perturbx.surrogates.gaussian.summands import with_summands
 from perturbx.surrogates.intervals import half_widths
 
@@ -98,6 +99,16 @@ def test_outputs_stay_apart_and_batches_equal_one_by_one(surrogate):
         np.testing.assert_allclose(together.std_errors[:, output], own.std_errors[:, 0], atol=1e-9)
     alone = surrogate.fit([plain])[0]
     np.testing.assert_array_equal(surrogate.fit([first, plain])[1].values, alone.values)
+
+
+def test_predictions_of_sums_know_their_summands():
+    plain, summed = 0.0, 0.0
+    for seed in range(5):
+        bare, table, every = tables(40, seed)
+        wanted = every.scores
+        plain += np.square(predict_scores(bare, every.masks) - wanted).sum()
+        summed += np.square(predict_scores(table, every.masks) - wanted).sum()
+    assert summed < 0.9 * plain
 
 
 def test_shapley_values_still_add_up():

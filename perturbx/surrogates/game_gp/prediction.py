@@ -20,6 +20,7 @@ from perturbx.surrogates.gaussian.model_grid import (
     distances,
     likely_models,
 )
+from perturbx.surrogates.gaussian.summands import with_summands
 from perturbx.symmetric_kernels import falling_shares, krawtchouk
 from perturbx.typing import FloatArray, MaskMatrix
 
@@ -38,7 +39,8 @@ def predict_scores(table: ScoreTable, masks: MaskMatrix) -> FloatArray:
 
     The posterior mean of the two processes behind `GameGP`: unlike a line, it knows interactions.
     At masks of the table it is near their scores, though not equal to them where the processes
-    hold a part of a score to be noise.
+    hold a part of a score to be noise. Of scores that are sums it is the mean of what is expected
+    of them and of their summands.
 
     Parameters
     ----------
@@ -71,6 +73,7 @@ def predict_scores(table: ScoreTable, masks: MaskMatrix) -> FloatArray:
             f"masks: expected booleans of shape (m, {table.n_units}), got {masks.dtype} of shape "
             f"{masks.shape}"
         )
+    table, owners = with_summands(table)
     powers = exponents(table)
     game = whole_game(divided(table, powers))
     # Copies, as torch takes neither reversed nor read-only arrays.
@@ -81,7 +84,13 @@ def predict_scores(table: ScoreTable, masks: MaskMatrix) -> FloatArray:
         torch.lerp(isotropic(part), relevance(part), SHARE_OF_RELEVANCE)
         for part in torch.split(new, AT_ONCE)
     ]
-    return np.ldexp(game.centre + torch.cat(parts).numpy() * game.scale, powers)
+    predicted = np.ldexp(game.centre + torch.cat(parts).numpy() * game.scale, powers)
+    n_outputs = table.n_outputs - len(owners)
+    for output in np.unique(owners).tolist():
+        own = predicted[:, n_outputs:][:, owners == output].sum(axis=1)
+        predicted[:, output] = 0.5 * (predicted[:, output] + own)
+    whole: FloatArray = predicted[:, :n_outputs]
+    return whole
 
 
 def _relevance(known: torch.Tensor, values: torch.Tensor) -> _Mean:
