@@ -85,7 +85,9 @@ class PromptExplainer(ShapleyExplainer):
 
     Notes
     -----
-    Response scoring: Cohen-Wang et al. 2024 (ContextCite). Label scoring: Zhao et al. 2021.
+    Response scoring: Cohen-Wang et al. 2024 (ContextCite). Label scoring: Zhao et al. 2021. The
+    value of a response is the sum of its tokens' values: with links other than "probability" each
+    token (or each of 24 groups) is fitted as a game of its own, from the same calls.
     """
 
     def __init__(

@@ -82,6 +82,8 @@ class GameGP(BatchSurrogate):
     part of the errors then (`perturbx.surrogates.gaussian.shrinkage`). More than 3,000 rows are
     fitted in blocks of 3,000, each with the first half of them.
 
+    Summands of the scores, where a table has them, are fitted by themselves, too, see `OddGP`.
+
     `r2` is the share of the scores' variance that the isotropic model predicts of a row from the
     others, by the closed form for leaving one out. It tells how well the game is known, not how
     near to a line it is: that is `additivity`.
