@@ -101,8 +101,8 @@ class OddGP(BatchSurrogate):
     of the game is not judged, as no Shapley value depends on it. Known noise of the scorer is
     left out of account: no model could predict it.
 
-    Where a table says what its scores are sums of (`ScoreTable.summands`), the values are a weighted
-    mean of those of the scores and of the sum of their summands', each fitted by itself
+    Where a table says what its scores are sums of (`ScoreTable.summands`), the values are the mean,
+    weighted, of those of the scores and of the sum of the summands' own, each fitted by itself
     (`perturbx.surrogates.gaussian.summands`); up to 64 units and 1,000 rows.
 
     Gaussian processes: Rasmussen & Williams 2006. The Shapley value as an integral: Owen 1972.
