@@ -118,6 +118,17 @@ def test_shapley_values_still_add_up():
     np.testing.assert_allclose(fit.values.sum(axis=0), full - empty, atol=1e-9)
 
 
+def test_constant_summands_move_no_level():
+    _, table, _ = tables(36, 4)
+    columns = np.pad(table.summands, [(0, 0), (0, 0), (2, 0)], constant_values=-20.0)
+    moved = replace(table, scores=table.scores - 40.0, summands=columns)
+    expected = predict_scores(table, table.masks) - 40.0
+    np.testing.assert_allclose(predict_scores(moved, table.masks), expected, atol=1e-5)
+    for surrogate in SURROGATES[1:]:
+        own, other = surrogate.fit([table, moved])
+        np.testing.assert_allclose(other.base_values, own.base_values - 40.0, atol=1e-5)
+
+
 def test_noise_constants_and_single_summands_leave_a_table_as_it_is():
     _, table, _ = tables(36, 2)
     noisy = replace(table, variances=np.ones_like(table.scores))

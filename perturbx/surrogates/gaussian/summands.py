@@ -54,8 +54,11 @@ def with_summands(table: ScoreTable) -> tuple[ScoreTable, IntArray]:
     for output, summands in enumerate(np.moveaxis(table.summands, 1, 0)):
         left = table.scores[:, output] - summands.sum(axis=1)
         own = np.column_stack([summands, left])
-        own = own[:, np.ptp(own, axis=0) > ROUNDING * np.abs(table.scores[:, output]).max()]
-        if own.shape[1] > 1:
+        varies = np.ptp(own, axis=0) > ROUNDING * np.abs(table.scores[:, output]).max()
+        if varies.sum() > 1:
+            constant = own[:, ~varies].sum(axis=1)
+            own = own[:, varies]
+            own[:, 0] += constant  # levels are sums, too
             columns.append(own)
             owners += [output] * own.shape[1]
     scores = np.concatenate(columns, axis=1)

@@ -47,7 +47,13 @@ class Game:
 
     def table(self, proxy: ScoreTable, names: tuple[str, ...]) -> ScoreTable:
         """Return the game as a table of the proxy's masks."""
-        return replace(proxy, scores=self.scores, variances=self.variances, output_names=names)
+        return replace(
+            proxy,
+            scores=self.scores,
+            variances=self.variances,
+            output_names=names,
+            summands=None,
+        )
 
 
 @dataclass(frozen=True, eq=False)
