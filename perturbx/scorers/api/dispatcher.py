@@ -239,7 +239,9 @@ class Dispatcher:
             run.out.put((question, answer))
             return
         run.withheld[question.key] = answer
-        if are_too_many(len(run.withheld), run.n_answered):
+        run.n_withheld += 1
+        # Not those of earlier rounds, whose answers are not counted here either.
+        if are_too_many(run.n_withheld, run.n_answered):
             n_asked = len(run.withheld) + run.n_answered
             run.stop(error_of(self._who, run.withheld, n_asked, ends_run=True))
 

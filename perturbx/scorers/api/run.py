@@ -29,10 +29,11 @@ class Run:
         What was written to the cache when it began; see `AnswerCache.written`.
     n_put : int
         How many answers it has put there itself.
-    n_answered : int
-        How many answers came that were asked for.
+    n_answered, n_withheld : int
+        How many answers came that were asked for, and how many did not.
     withheld : dict of str to Answer
-        What stands in the place of those that did not come, by the keys of their questions.
+        What stands in the place of those that did not come, by the keys of their questions; also
+        of those that an earlier run did not get.
     is_shared : bool
         Another run, of whatever thread or process, writes to the same cache.
     tasks, in_flight : set of asyncio.Task
@@ -42,6 +43,7 @@ class Run:
     began: tuple[int, int]
     n_put: int = 0
     n_answered: int = 0
+    n_withheld: int = 0
     withheld: dict[str, Answer] = field(default_factory=dict)
     out: queue.SimpleQueue[tuple[Question, Answer] | None] = field(
         default_factory=queue.SimpleQueue

@@ -116,6 +116,24 @@ def test_too_many_refusals_end_the_run(serve, how):
     assert server.stats()["refused"] < 40
 
 
+def test_what_was_refused_before_does_not_end_a_later_round(serve):
+    server = serve(refuses=refusing("filter", "thin"))
+    scorer = scorer_of(server, concurrency=1)
+    refused = [f"thin {number}" for number in range(8)]
+    assert len(rows_of(scorer, [*(f"good {number}" for number in range(40)), *refused])) == 40
+    further = [*refused, "so thin", *(f"film {number}" for number in range(20))]
+    assert sorted(rows_of(scorer, further)) == [*range(9, 29)]
+
+
+@pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
+def test_rounds_of_sampled_answers_go_on_without_what_is_refused(serve):
+    server = serve(refuses=refusing("filtered answer", "thin", "acting", absent=["superb"]))
+    with pytest.warns(AnswersWarning, match="of the variants"):
+        (found,) = explainer_of(server, "auto", method="votes").explain([TEXT])
+    assert len(found.budget_report.calls) > 1
+    assert np.isfinite(found.values).all()
+
+
 def test_an_end_that_is_refused_is_named(serve):
     server = serve(refuses=lambda prompt: "filter" if prompt == TEMPLATE.format(text="") else None)
     with pytest.raises(RefusedError, match=r"texts\[0\]: .* no explanation is left") as caught:
