@@ -257,11 +257,26 @@ def test_it_works_inside_a_running_event_loop(serve):
     assert len(answers) == 5
 
 
-def test_ctrl_c_loses_no_answer(serve):
+@pytest.fixture
+def interrupted_after():
+    """Press Ctrl-C later; a shell that starts tests behind its back has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timers = []
+
+    def start(seconds):
+        timers.append(threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)))
+        timers[-1].start()
+
+    yield start
+    for timer in timers:
+        timer.cancel()
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_loses_no_answer(serve, interrupted_after):
     server = serve(latency=0.2)
     model = model_of(server, concurrency=4)
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    interrupted_after(0.5)
     answers, failure = ask_all(model, questions_of(model, 200))
     assert isinstance(failure, KeyboardInterrupt)
     assert 0 < len(answers) < 100
@@ -271,11 +286,10 @@ def test_ctrl_c_loses_no_answer(serve):
     assert asked - 4 <= len(answers) <= asked
 
 
-def test_ctrl_c_does_not_wait_for_calls_that_wait(serve):
+def test_ctrl_c_does_not_wait_for_calls_that_wait(serve, interrupted_after):
     server = serve(faults={"429_retry_after": 0.5}, retry_after=20, latency=0.02)
     model = model_of(server, concurrency=4)
-    timer = threading.Timer(0.6, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    interrupted_after(0.6)
     began = time.monotonic()
     answers, failure = ask_all(model, questions_of(model, 200))
     assert isinstance(failure, KeyboardInterrupt)
