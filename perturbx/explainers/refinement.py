@@ -25,7 +25,7 @@ from perturbx.explainers.budget import GROWTH, seed_of_text, whole_pairs
 from perturbx.explainers.failure import telling_what_is_paid
 from perturbx.explainers.partition_of_units import PARTS, UnitPartition
 from perturbx.explainers.purchases import Purchases
-from perturbx.explainers.rounds import Fit, TextState, bought
+from perturbx.explainers.rounds import Fit, TextState, bought, fitted_without_refused
 from perturbx.explainers.stopping import StoppingRule, largest_half_width, level_of_look
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
@@ -94,13 +94,14 @@ def refine(
     texts = {i: _begin(own, most_calls[i], seed) for i, own in partitions.items()}
     with telling_what_is_paid(purchases):
         while active := [i for i, text in texts.items() if text.reason is None]:
-            limit = bought(purchases, {i: _design(texts[i]) for i in active})
+            designs = {i: _design(texts[i]) for i in active}
+            limit = bought(purchases, designs)
             if limit is not None:
                 for i in active:
                     texts[i] = _cut_short(texts[i], purchases.table(i), fit, limit)
                 break
             tables = {i: _own_table(texts[i], purchases.table(i)) for i in active}
-            fits = fit(tables)
+            fits = fitted_without_refused(tables, designs, purchases, fit, fit)
             for i in active:
                 texts[i] = _look(texts[i], tables[i], fits[i], rule, when_spent)
         wider = {i: _all_whole_rows(text, purchases.table(i)) for i, text in texts.items()}

@@ -123,13 +123,13 @@ def play_rounds(
             if limit is not None:
                 texts |= _cut_short({i: texts[i] for i in active}, tables, fit_cut_short, limit)
                 break
-            fits = _fitted(tables, designs, purchases, fit, fit_cut_short)
+            fits = fitted_without_refused(tables, designs, purchases, fit, fit_cut_short)
             for i in active:
                 texts[i] = _look(i, texts[i], tables[i], fits[i], purchases, rule)
         waiting = [i for i, text in texts.items() if len(text.result[0]) < purchases.n_rows(i)]
         tables = {i: purchases.table(i) for i in waiting}
         designs = {i: texts[i].drawn[texts[i].n_looks - 1] for i in waiting}
-        fits = _fitted(tables, designs, purchases, fit, fit_cut_short)
+        fits = fitted_without_refused(tables, designs, purchases, fit, fit_cut_short)
         for i in waiting:
             texts[i] = _with_all(texts[i], tables[i], fits[i])
     return texts
@@ -144,7 +144,7 @@ def bought(purchases: Purchases, wanted: Mapping[int, Coalitions]) -> BudgetExce
     return None
 
 
-def _fitted(
+def fitted_without_refused(
     tables: Mapping[int, ScoreTable],
     designs: Mapping[int, Coalitions],
     purchases: Purchases,
@@ -165,6 +165,8 @@ def _fitted(
         try:
             fits |= fit_cut_short({i: own})
         except (SurrogateError, TableError) as error:
+            if not purchases.refused:
+                raise
             text, why = next(iter(purchases.refused.items()))
             raise RefusedError(
                 f"texts[{i}]: without the variants that have no answer of use no explanation is "

@@ -134,10 +134,11 @@ def test_rounds_of_sampled_answers_go_on_without_what_is_refused(serve):
     assert np.isfinite(found.values).all()
 
 
-def test_an_end_that_is_refused_is_named(serve):
+@pytest.mark.parametrize("text", [TEXT, " ".join([TEXT] * 6)])
+def test_an_end_that_is_refused_is_named(serve, text):
     server = serve(refuses=lambda prompt: "filter" if prompt == TEMPLATE.format(text="") else None)
     with pytest.raises(RefusedError, match=r"texts\[0\]: .* no explanation is left") as caught:
-        explainer_of(server).explain([TEXT])
+        explainer_of(server).explain([text])
     assert len(caught.value.tables[0])
 
 
