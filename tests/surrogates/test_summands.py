@@ -1,6 +1,7 @@
 """Scores that are sums: each summand is a game that fewer rows tell."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -99,6 +100,26 @@ def test_outputs_stay_apart_and_batches_equal_one_by_one(surrogate):
         np.testing.assert_allclose(together.std_errors[:, output], own.std_errors[:, 0], atol=1e-9)
     alone = surrogate.fit([plain])[0]
     np.testing.assert_array_equal(surrogate.fit([first, plain])[1].values, alone.values)
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda own: own.name)
+def test_summands_count_in_what_is_fitted_at_once(surrogate, monkeypatch):
+    module = import_module(type(surrogate).fit_alike.__module__)
+    sizes = []
+
+    def fit(*given, whole=module._fit):
+        sizes.append(len(given[-2]) * (1 + len(given[-1])))
+        return whole(*given)
+
+    some = [tables(36, seed)[1] for seed in range(3)]
+    together = surrogate.fit(some)
+    monkeypatch.setattr(module, "_fit", fit)
+    monkeypatch.setattr(module, "CELLS_AT_ONCE", 2 * (N_TOKENS + 1) * N_UNITS * 36)
+    apart = surrogate.fit(some)
+    rows_of_fit = 18 if surrogate.name == "odd_gp" else 36
+    assert max(sizes) * rows_of_fit * N_UNITS <= module.CELLS_AT_ONCE
+    for own, other in zip(together, apart, strict=True):
+        np.testing.assert_allclose(own.values, other.values, atol=1e-9)
 
 
 def test_predictions_of_sums_know_their_summands():

@@ -381,3 +381,12 @@ def test_known_noise_that_vanishes_leaves_the_order(lab):
     none = log_evidence(masks, columns, np.zeros(15))
     np.testing.assert_array_equal(np.argsort(tiny), np.argsort(none))
     assert tiny[1] - tiny[0] == pytest.approx(none[1] - none[0], rel=0.2)
+
+
+def test_what_a_proxys_scores_are_sums_of_is_left_alone(lab):
+    game = lab.smooth_scores(6, 2, 0)
+    table = bought(game[:, :1], 24, 0)
+    proxy = known(lab, game)
+    sums = np.stack([0.25 * proxy.scores, 0.75 * proxy.scores], axis=2)
+    own, other = fit(table, proxy), fit(table, replace(proxy, summands=sums))
+    np.testing.assert_array_equal(own.values, other.values)

@@ -43,7 +43,8 @@ MOST_ROWS = 3000
 of so many, and the blocks' values averaged."""
 
 CELLS_AT_ONCE = 2**22
-"""Numbers (rows x units x texts) that are fitted together: it bounds the memory."""
+"""Numbers (rows x units x texts, for each summand, too) that are fitted together: it bounds the
+memory."""
 
 INFLATION = 1.0
 """Variances are multiplied by 1 + INFLATION n / R: the hyperparameters are not known either."""
@@ -113,7 +114,8 @@ class GameGP(BatchSurrogate):
                 alike.setdefault((len(block), tuple(owners.tolist())), []).append((index, block))
         estimates: dict[int, list[_Estimate]] = {}
         for (n_rows, owners_), members in alike.items():
-            at_once = max(1, CELLS_AT_ONCE // (n_rows * tables[0].n_units))
+            cells = n_rows * tables[0].n_units * (1 + len(owners_))
+            at_once = max(1, CELLS_AT_ONCE // cells)
             for start in range(0, len(members), at_once):
                 some = members[start : start + at_once]
                 own_blocks = [block for _, block in some]

@@ -38,7 +38,8 @@ MOST_PAIRS = 3000
 blocks of so many, and the blocks' values averaged."""
 
 CELLS_AT_ONCE = 2**22
-"""Numbers (pairs x units x texts) that are fitted together: it bounds the memory."""
+"""Numbers (pairs x units x texts, for each summand, too) that are fitted together: it bounds the
+memory."""
 
 INFLATION, BAND_INFLATION = 0.5, 3.0
 """Variances are multiplied by 1 + INFLATION n / P, and for simultaneous intervals by
@@ -146,7 +147,8 @@ class OddGP(BatchSurrogate):
                 alike.setdefault(like, []).append((index, block))
         estimates: dict[int, list[_Estimate]] = {}
         for (n_pairs, _, owners_), members in alike.items():
-            at_once = max(1, CELLS_AT_ONCE // (n_pairs * tables[0].n_units))
+            cells = n_pairs * tables[0].n_units * (1 + len(owners_))
+            at_once = max(1, CELLS_AT_ONCE // cells)
             for start in range(0, len(members), at_once):
                 some = members[start : start + at_once]
                 fits = _fit([block for _, block in some], np.array(owners_, dtype=np.int64))
