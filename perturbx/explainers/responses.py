@@ -75,8 +75,12 @@ def read_out(result: Result, encoding: Encoding) -> Result:
     noise is independent.
     """
     readout: FloatArray | None = getattr(encoding, "readout", None)
-    if readout is None or not result.scored.any():
+    if readout is None:
         return result
+    if not result.scored.any():
+        # The scorer's columns are those of the texts that it did reach, if any.
+        nothing = np.full((len(result.scores), readout.shape[1]), np.nan)
+        return replace(result, scores=nothing, variances=None)
     n_columns = len(readout)
     scores = result.scores[:, :n_columns] @ readout
     if result.variances is None:

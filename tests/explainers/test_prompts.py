@@ -14,6 +14,7 @@ import perturbx as px
 from perturbx.coalitions import PrefixPairs
 from perturbx.exceptions import ArgumentError, MaskingError, ScoringError
 from perturbx.scorers.causal_lm import CausalLM
+from perturbx.scorers.language_scorer import LanguageScorer
 from perturbx.surrogates import Lasso, OddGP
 from perturbx.units.prompts import chat_prompt, few_shot_prompt
 
@@ -427,6 +428,23 @@ def test_an_estimator_that_does_not_exist_is_told_before_a_response_is_generated
     with pytest.raises(px.ArgumentError, match=r"estimator: expected .*'lasso'; got"):
         explainer.explain(["He left. It rained."])
     assert "_loaded_model" not in explainer.__dict__
+
+
+@pytest.mark.parametrize("n_parts", [1, 3, 5])
+@pytest.mark.parametrize("outputs", ["response", "sentences"])
+def test_prompts_that_were_not_reached_do_not_hide_why(llama, monkeypatch, n_parts, outputs):
+    explainer = px.PromptExplainer(llama, progress=False, batch_tokens=64, outputs=outputs)
+    texts = ["He left. It rained. The end.", "I met Bob in Rome. He was glad, and so was I."]
+    whole = LanguageScorer.score_parts
+
+    def broken(self, *given):
+        yield from itertools.islice(whole(self, *given), n_parts)
+        raise ValueError("broken")
+
+    monkeypatch.setattr(LanguageScorer, "score_parts", broken)
+    with pytest.raises(ScoringError, match="broken") as caught:
+        explainer.explain(texts, [" He sang.", " It was all said and done, long ago."])
+    assert len(caught.value.tables[0])
 
 
 @pytest.mark.parametrize("link", ["log_prob", "log_odds"])
