@@ -234,14 +234,16 @@ class Dispatcher:
 
     def _put_out(self, question: Question, answer: Answer, run: Run) -> None:
         """Hand an answer over, unless it is held back; end the run where too many are."""
-        if answer.refusal is None:
+        is_withheld = answer.refusal is not None
+        # A variant counts once, whatever samples it is worth. Those of earlier rounds do not: their
+        # answers are not counted here either.
+        run.firsts[is_withheld] += question.sample == 0
+        if not is_withheld:
             run.n_answered += 1
             run.out.put((question, answer))
             return
         run.withheld[question.key] = answer
-        run.n_withheld += 1
-        # Not those of earlier rounds, whose answers are not counted here either.
-        if are_too_many(run.n_withheld, run.n_answered):
+        if are_too_many(run.firsts[True], run.firsts[False]):
             n_asked = len(run.withheld) + run.n_answered
             run.stop(error_of(self._who, run.withheld, n_asked, ends_run=True))
 

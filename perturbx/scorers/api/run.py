@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+from collections import Counter
 from dataclasses import dataclass, field
 
 from perturbx.exceptions import PerturbxError
@@ -29,8 +30,10 @@ class Run:
         What was written to the cache when it began; see `AnswerCache.written`.
     n_put : int
         How many answers it has put there itself.
-    n_answered, n_withheld : int
-        How many answers came that were asked for, and how many did not.
+    n_answered : int
+        How many answers came that were asked for.
+    firsts : Counter of bool
+        Of the first samples alone, how many answers came (False) and how many did not (True).
     withheld : dict of str to Answer
         What stands in the place of those that did not come, by the keys of their questions; also
         of those that an earlier run did not get.
@@ -43,7 +46,7 @@ class Run:
     began: tuple[int, int]
     n_put: int = 0
     n_answered: int = 0
-    n_withheld: int = 0
+    firsts: Counter[bool] = field(default_factory=Counter)
     withheld: dict[str, Answer] = field(default_factory=dict)
     out: queue.SimpleQueue[tuple[Question, Answer] | None] = field(
         default_factory=queue.SimpleQueue

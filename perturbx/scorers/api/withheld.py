@@ -22,7 +22,8 @@ MANY = 8
 """From so many on, questions without an answer may be too many to go on."""
 
 MOST = 0.25
-"""They are if they are more than this part of all that came back."""
+"""They are if they are more than this part of all that came back, by more than chance: a filter of
+two words together refuses just this part of the masks, and should not end one run of two."""
 
 
 class IncompleteError(RefusedError):
@@ -37,7 +38,9 @@ def withheld(why: str, reason: Reason) -> Answer:
 
 def are_too_many(n_withheld: int, n_answered: int) -> bool:
     """Say whether so many questions without an answer are no exception any more."""
-    return n_withheld >= MANY and n_withheld > MOST * (n_withheld + n_answered)
+    n_asked = n_withheld + n_answered
+    # The root is more than two standard deviations.
+    return n_withheld >= MANY and n_withheld > MOST * n_asked + n_asked**0.5
 
 
 def error_of(

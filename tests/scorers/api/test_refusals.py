@@ -134,6 +134,22 @@ def test_rounds_of_sampled_answers_go_on_without_what_is_refused(serve):
     assert np.isfinite(found.values).all()
 
 
+def test_many_samples_of_one_variant_do_not_end_the_run(serve):
+    server = serve(refuses=refusing("filter", "thin"))
+    scorer = scorer_of(server, method="votes", n_samples=10)
+    texts = ["so thin", *(f"good {number}" for number in range(10))]
+    assert sorted(rows_of(scorer, texts)) == [*range(1, 11)]
+
+
+def test_a_filter_of_two_words_together_does_not_end_the_run(serve):
+    server = serve(refuses=refusing("filter", "thin", absent=["superb"]))
+    for word in ("one", "two", "three", "four"):
+        explainer = explainer_of(server, 100, method="label_log_probs")
+        with pytest.warns(AnswersWarning, match="of the variants"):
+            (found,) = explainer.explain([f"{TEXT} {word}"])
+        assert 65 < len(found.table) < 85
+
+
 @pytest.mark.parametrize("text", [TEXT, " ".join([TEXT] * 6)])
 def test_an_end_that_is_refused_is_named(serve, text):
     server = serve(refuses=lambda prompt: "filter" if prompt == TEMPLATE.format(text="") else None)
