@@ -11,6 +11,7 @@ from perturbx.coalitions import OddPairs, PlayerCount
 from perturbx.exceptions import TableError
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import BanzhafGP, LimeLimit, OddGP
+from perturbx.surrogates.game_gp import prediction
 from perturbx.surrogates.game_gp.prediction import predict_scores
 from perturbx.surrogates.gaussian.summands import with_summands
 from perturbx.surrogates.intervals import half_widths
@@ -130,6 +131,14 @@ def test_predictions_of_sums_know_their_summands():
         plain += np.square(predict_scores(bare, every.masks) - wanted).sum()
         summed += np.square(predict_scores(table, every.masks) - wanted).sum()
     assert summed < 0.9 * plain
+
+
+def test_predictions_do_not_depend_on_what_is_held_in_memory_together(monkeypatch):
+    _, table, every = tables(40, 0)
+    together = predict_scores(table, every.masks)
+    monkeypatch.setattr(prediction, "AT_ONCE", 100)
+    monkeypatch.setattr(prediction, "OUTPUTS_AT_ONCE", 3)
+    np.testing.assert_allclose(predict_scores(table, every.masks), together, atol=1e-9)
 
 
 def test_shapley_values_still_add_up():

@@ -27,8 +27,8 @@ from perturbx.typing import FloatArray, MaskMatrix
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
 
-AT_ONCE = 1_000
-"""Masks whose covariances with the rows are held in memory together."""
+AT_ONCE, OUTPUTS_AT_ONCE = 1_000, 8
+"""Masks whose covariances with the rows are held in memory together, and for how many outputs."""
 
 _Mean: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 """From masks ``(m, n)`` to what is expected of them, ``(m, k)``."""
@@ -79,9 +79,12 @@ def predict_scores(table: ScoreTable, masks: MaskMatrix) -> FloatArray:
     # Copies, as torch takes neither reversed nor read-only arrays.
     known, new = torch.from_numpy(np.array(game.masks)), torch.from_numpy(np.array(masks))
     values = torch.from_numpy(game.values)
-    isotropic, relevance = _isotropic(known, values), _relevance(known, values)
+    isotropic = _isotropic(known, values)
+    relevances = [_relevance(known, some) for some in torch.split(values, OUTPUTS_AT_ONCE, 1)]
     parts = [
-        torch.lerp(isotropic(part), relevance(part), SHARE_OF_RELEVANCE)
+        torch.lerp(
+            isotropic(part), torch.cat([own(part) for own in relevances], 1), SHARE_OF_RELEVANCE
+        )
         for part in torch.split(new, AT_ONCE)
     ]
     predicted = np.ldexp(game.centre + torch.cat(parts).numpy() * game.scale, powers)
