@@ -120,6 +120,7 @@ class Dispatcher:
         self.purse.spent.from_cache += len(known)
         run.withheld = {key: own for key, own in known.items() if own.refusal is not None}
         sound = [own for own in distinct if own.key in known and own.key not in run.withheld]
+        run.firsts[False] = sum(own.sample == 0 for own in sound)
         if sound:
             yield [(own, known[own.key]) for own in sound]
         pending = [question for question in distinct if question.key not in known]
@@ -235,9 +236,9 @@ class Dispatcher:
     def _put_out(self, question: Question, answer: Answer, run: Run) -> None:
         """Hand an answer over, unless it is held back; end the run where too many are."""
         is_withheld = answer.refusal is not None
-        # A variant counts once, whatever samples it is worth. Those of earlier rounds do not: their
-        # answers are not counted here either.
-        run.firsts[is_withheld] += question.sample == 0
+        # A variant counts once, whatever samples it is worth, and not where it was refused before:
+        # of that round, answers are not asked for again.
+        run.firsts[is_withheld] += question.sample == 0 and question.key not in run.again
         if not is_withheld:
             run.n_answered += 1
             run.out.put((question, answer))
@@ -252,6 +253,8 @@ class Dispatcher:
         reason: Reason = "incomplete" if fault.kind == "incomplete" else "filtered"
         answer = withheld(fault.message, reason)
         self._given_up.add(question.key)
+        if question.key in self.cache.get([question]):
+            run.again.add(question.key)
         run.n_put += 1
         self.cache.put([(question, json.dumps(answer.raw))])
         return answer

@@ -33,7 +33,10 @@ class Run:
     n_answered : int
         How many answers came that were asked for.
     firsts : Counter of bool
-        Of the first samples alone, how many answers came (False) and how many did not (True).
+        Of the first samples alone, how many answers came or were there (False), and how many did
+        not come (True).
+    again : set of str
+        The keys of those that did not come now, nor to an earlier run.
     withheld : dict of str to Answer
         What stands in the place of those that did not come, by the keys of their questions; also
         of those that an earlier run did not get.
@@ -47,6 +50,7 @@ class Run:
     n_put: int = 0
     n_answered: int = 0
     firsts: Counter[bool] = field(default_factory=Counter)
+    again: set[str] = field(default_factory=set)
     withheld: dict[str, Answer] = field(default_factory=dict)
     out: queue.SimpleQueue[tuple[Question, Answer] | None] = field(
         default_factory=queue.SimpleQueue

@@ -134,6 +134,20 @@ def test_rounds_of_sampled_answers_go_on_without_what_is_refused(serve):
     assert np.isfinite(found.values).all()
 
 
+@pytest.mark.parametrize("how", ["filter", "refusal"])
+def test_another_run_on_the_same_cache_is_not_ended_by_what_was_refused(serve, how, tmp_path):
+    server = serve(refuses=refusing(how, "thin", "acting", absent=["superb"]))
+    found = []
+    for tables in (None, None, "first"):
+        explainer = explainer_of(server, 120, cache=tmp_path / "answers.sqlite")
+        known = None if tables is None else [found[0].table]
+        with pytest.warns(AnswersWarning, match=r"about \d+ of the variants"):
+            found += explainer.explain([TEXT], tables=known)
+    assert len(found[0].table) < 112
+    for again in found[1:]:
+        np.testing.assert_array_equal(again.values, found[0].values)
+
+
 def test_many_samples_of_one_variant_do_not_end_the_run(serve):
     server = serve(refuses=refusing("filter", "thin"))
     scorer = scorer_of(server, method="votes", n_samples=10)
