@@ -20,7 +20,7 @@ from perturbx.surrogates.gaussian.model_grid import (
     distances,
     likely_models,
 )
-from perturbx.surrogates.gaussian.summands import with_summands
+from perturbx.surrogates.gaussian.summands import MOST_NUMBERS_OF_GAMES, with_summands
 from perturbx.symmetric_kernels import falling_shares, krawtchouk
 from perturbx.typing import FloatArray, MaskMatrix
 
@@ -73,7 +73,7 @@ def predict_scores(table: ScoreTable, masks: MaskMatrix) -> FloatArray:
             f"masks: expected booleans of shape (m, {table.n_units}), got {masks.dtype} of shape "
             f"{masks.shape}"
         )
-    table, owners = with_summands(table)
+    table, owners = with_summands(table, MOST_NUMBERS_OF_GAMES)
     powers = exponents(table)
     game = whole_game(divided(table, powers))
     # Copies, as torch takes neither reversed nor read-only arrays.

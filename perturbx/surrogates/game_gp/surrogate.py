@@ -26,7 +26,12 @@ from perturbx.surrogates.game_gp.selection import keep_largest
 from perturbx.surrogates.game_gp.whole_game import WholeGame, blocks, whole_game
 from perturbx.surrogates.gaussian.mirrors import Mirrors
 from perturbx.surrogates.gaussian.shrinkage import of_shrinkage
-from perturbx.surrogates.gaussian.summands import Summed, summed, with_summands
+from perturbx.surrogates.gaussian.summands import (
+    MOST_NUMBERS_OF_GAMES,
+    Summed,
+    summed,
+    with_summands,
+)
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.lime_text import check_n_features
 from perturbx.surrogates.mask_regression import check_rows
@@ -83,7 +88,8 @@ class GameGP(BatchSurrogate):
     part of the errors then (`perturbx.surrogates.gaussian.shrinkage`). More than 3,000 rows are
     fitted in blocks of 3,000, each with the first half of them.
 
-    Summands of the scores, where a table has them, are fitted by themselves, too, see `OddGP`.
+    Summands of the scores, where a table has them and is not too large, are fitted by themselves,
+    too, see `OddGP`; `r2` is then that of both together.
 
     `r2` is the share of the scores' variance that the isotropic model predicts of a row from the
     others, by the closed form for leaving one out. It tells how well the game is known, not how
@@ -109,7 +115,7 @@ class GameGP(BatchSurrogate):
             if holds_all(table):
                 fitted[index] = _exact(table, functional, self.name)
                 continue
-            wider, owners = with_summands(table)
+            wider, owners = with_summands(table, MOST_NUMBERS_OF_GAMES)
             for block in blocks(whole_game(wider), MOST_ROWS):
                 alike.setdefault((len(block), tuple(owners.tolist())), []).append((index, block))
         estimates: dict[int, list[_Estimate]] = {}

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 MOST_UNITS, MOST_ROWS = 64, 1_000
 """Larger tables are fitted as they are: the summands would take minutes."""
 
+MOST_NUMBERS_OF_GAMES = 50_000
+"""Units x rows x summands up to which processes on whole games fit summands, too: 20 units, 100 rows
+and 24 summands take two seconds there, those of 60 units and 600 rows would take half a minute."""
+
 SHARE = 0.75
 """What the sum of the summands' values counts where it predicts rows left out as exactly as the
 scores themselves do."""
@@ -35,8 +39,17 @@ LEAST_RATIO = 0.1
 """Errors for rows left out that are smaller than by this factor, squared, are not believed."""
 
 
-def with_summands(table: ScoreTable) -> tuple[ScoreTable, IntArray]:
+def with_summands(
+    table: ScoreTable, most_numbers: float = float("inf")
+) -> tuple[ScoreTable, IntArray]:
     """Return a table whose further outputs are its outputs' summands, and whose they are.
+
+    Parameters
+    ----------
+    table : ScoreTable
+        With summands or without.
+    most_numbers : float, optional
+        Where units x rows x summands are more, the table counts as too large.
 
     Returns
     -------
@@ -47,8 +60,10 @@ def with_summands(table: ScoreTable) -> tuple[ScoreTable, IntArray]:
         The output that each further one belongs to.
     """
     none = np.empty(0, dtype=np.int64)
-    too_large = table.n_units > MOST_UNITS or len(table) > MOST_ROWS
-    if table.summands is None or table.variances is not None or too_large:
+    if table.summands is None or table.variances is not None:
+        return replace(table, summands=None), none
+    too_many = table.n_units * table.summands.size > most_numbers
+    if table.n_units > MOST_UNITS or len(table) > MOST_ROWS or too_many:
         return replace(table, summands=None), none
     columns, owners = [table.scores], []
     for output, summands in enumerate(np.moveaxis(table.summands, 1, 0)):
