@@ -168,11 +168,11 @@ def test_noise_constants_and_single_summands_leave_a_table_as_it_is():
         found, owners = with_summands(own)
         assert not len(owners)
         assert found.n_outputs == 1
+        assert found.summands is None
     whole, owners = with_summands(table, table.n_units * table.summands.size - 1)
     assert not len(owners)
     assert whole.summands is None
     assert len(with_summands(table, table.n_units * table.summands.size)[1])
-        assert found.summands is None
 
 
 def test_summands_travel_with_their_rows_and_outputs(tmp_path):

@@ -24,8 +24,8 @@ MOST_UNITS, MOST_ROWS = 64, 1_000
 """Larger tables are fitted as they are: the summands would take minutes."""
 
 MOST_NUMBERS_OF_GAMES = 50_000
-"""Units x rows x summands up to which processes on whole games fit summands, too: 20 units, 100 rows
-and 24 summands take two seconds there, those of 60 units and 600 rows would take half a minute."""
+"""Units x rows x summands up to which processes on whole games fit summands, too: 20 units, 100
+rows and 24 summands take two seconds there, 60 units and 600 rows would take half a minute."""
 
 SHARE = 0.75
 """What the sum of the summands' values counts where it predicts rows left out as exactly as the
