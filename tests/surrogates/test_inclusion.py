@@ -44,11 +44,10 @@ def bought(lab, name, **changes):
     return replace(table, **changes)
 
 
-@pytest.mark.parametrize("surrogate", surrogate_names())
+# The values that these rows were bought for are exact.
+@pytest.mark.parametrize("surrogate", sorted({*surrogate_names()} - {"owen", "leave_one_out"}))
 @pytest.mark.parametrize("design", ["leave_one_out", "owen_exact"])
 def test_nothing_is_certain_of_coalitions_that_no_row_shows(lab, design, surrogate):
-    if surrogate in ("owen", "leave_one_out"):  # the values that these rows were bought for
-        pytest.skip("exact by definition")
     for changes in ({}, {"probabilities": None, "design": "custom"}):
         try:
             (fit,) = get_surrogate(surrogate).fit([bought(lab, design, **changes)])
