@@ -19,10 +19,6 @@ from perturbx.scorers.api.provider import LENGTHS
 NOWHERE = "http://127.0.0.1:1/v1"
 LABELS = [" positive", " negative"]
 TEXT = "so good but thin"
-BILLING = (
-    "Rate limit reached. Limit: 3 / min. Please try again in 20s. Visit "
-    "https://platform.openai.com/account/billing to add a payment method."
-)
 
 
 def model_of(server, kind="openai", **options):
