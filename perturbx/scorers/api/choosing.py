@@ -9,6 +9,7 @@ from perturbx.exceptions import CapabilityError, RefusedError
 from perturbx.scorers.api.asked import Asked, Method
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.readings import LabelLogProbs, Reading, ResponseInPrompt
+from perturbx.scorers.api.readings.reading import NO_NUMBERS
 from perturbx.scorers.api.withheld import IncompleteError
 from perturbx.typing import TextInput
 
@@ -111,13 +112,13 @@ def _if_offered(model: ApiModel, reading: Any, text: TextInput, refused: list[st
 def _refusal(model: ApiModel, reading: Reading, text: TextInput) -> CapabilityError | None:
     try:
         model.answer(reading.questions(text)[0], reading.missing)
-    except IncompleteError as error:
-        return error
     except RefusedError as error:
         (why,) = error.refused.values()
+        if isinstance(error, IncompleteError) and why != NO_NUMBERS:
+            return error
         raise RefusedError(
             f"{model.model_id}: no answer of use to {text!r:.80}: {why}; what the server can do is "
-            f"to be found out by it; leave that text out, or change it",
+            f"to be found out by it; leave that text out, change it, or give `method`",
             refused={text: why},
         ) from error
     except CapabilityError as error:

@@ -20,7 +20,7 @@ from perturbx.scorers.api.readings.label_text import (
     joined,
     tokens_to_tell_apart,
 )
-from perturbx.scorers.api.readings.reading import Reading
+from perturbx.scorers.api.readings.reading import NO_NUMBERS, Reading
 from perturbx.typing import FloatArray, ScoreKind, TextInput
 
 FORMS = 3
@@ -117,7 +117,7 @@ class LabelLogProbs(Reading):
         if any(not token.top for token in answer.tokens):
             return "an answer without the likeliest tokens that were asked for"
         if any(isnan(own) for token in answer.tokens for own in token.top.values()):
-            return "an answer with log-probabilities that are no numbers"
+            return NO_NUMBERS
         return None
 
     def follow_ups(self, text: TextInput, answers: Sequence[Answer]) -> list[Question]:

@@ -12,7 +12,7 @@ from perturbx.exceptions import ScoringError
 from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question, Token
-from perturbx.scorers.api.readings.reading import Reading
+from perturbx.scorers.api.readings.reading import NO_NUMBERS, Reading
 from perturbx.typing import FloatArray, ScoreKind, TextInput
 
 OPENING = "\n"
@@ -29,7 +29,7 @@ class _InPrompt(Reading):
         if not answer.prompt:
             return "an answer without the prompt's log-probabilities that were asked for"
         if any(isnan(token.log_prob or 0.0) for token in answer.prompt[1:]):
-            return "an answer with log-probabilities that are no numbers"
+            return NO_NUMBERS
         return None
 
     def _question(self, prompt: str, continuation: str) -> Question:

@@ -14,6 +14,9 @@ from perturbx.typing import FloatArray, ScoreKind, TextInput
 LONGER = "give a larger max_new_tokens (models that think first need hundreds)"
 """What to do where answers are cut off."""
 
+NO_NUMBERS = "an answer with log-probabilities that are no numbers"
+"""What `Reading.missing` says of one text's scores; all else that it says is about the service."""
+
 
 class Reading(ABC):
     """A way to get numbers.
