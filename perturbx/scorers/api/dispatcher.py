@@ -120,7 +120,7 @@ class Dispatcher:
         self.purse.spent.from_cache += len(known)
         run.withheld = {key: own for key, own in known.items() if own.refusal is not None}
         sound = [own for own in distinct if own.key in known and own.key not in run.withheld]
-        run.firsts[False] = sum(own.sample == 0 for own in sound)
+        run.n_sound += sum(own.share for own in sound)
         if sound:
             yield [(own, known[own.key]) for own in sound]
         pending = [question for question in distinct if question.key not in known]
@@ -236,15 +236,15 @@ class Dispatcher:
     def _put_out(self, question: Question, answer: Answer, run: Run) -> None:
         """Hand an answer over, unless it is held back; end the run where too many are."""
         is_withheld = answer.refusal is not None
-        # A variant counts once, whatever samples it is worth, and not where it was refused before:
-        # of that round, answers are not asked for again.
-        run.firsts[is_withheld] += question.sample == 0 and question.key not in run.again
         if not is_withheld:
+            run.n_sound += question.share
             run.n_answered += 1
             run.out.put((question, answer))
             return
         run.withheld[question.key] = answer
-        if are_too_many(run.firsts[True], run.firsts[False]):
+        # Of the round where a variant was refused before, answers are not asked for again.
+        run.n_refused += 0 if question.key in run.again else question.share
+        if are_too_many(run.n_refused, run.n_sound):
             n_asked = len(run.withheld) + run.n_answered
             run.stop(error_of(self._who, run.withheld, n_asked, ends_run=True))
 

@@ -224,7 +224,9 @@ class Provider(ABC):
         """Return what distinguishes this service's answers from those of others."""
         return f"{self.name} {self.address}"
 
-    def question(self, prompt: ApiPrompt, *, sample: int = 0, **wish: Any) -> Question:
+    def question(
+        self, prompt: ApiPrompt, *, sample: int = 0, parts: int = 1, **wish: Any
+    ) -> Question:
         """Return one request.
 
         Parameters
@@ -233,6 +235,8 @@ class Provider(ABC):
             The whole prompt.
         sample : int
             Which of several samples it is.
+        parts : int
+            How many such requests there are about a variant.
         **wish
             The fields of `Wish`.
         """
@@ -244,7 +248,7 @@ class Provider(ABC):
         if self.parameters:  # tools, formats and the like are written into the prompt
             size += len(json.dumps(self.parameters))
         most = self.most_tokens(wanted.max_tokens)
-        return Question(self.source, {**body, **self.parameters}, sample, size, most)
+        return Question(self.source, {**body, **self.parameters}, sample, size, most, parts)
 
     def most_tokens(self, wanted: int) -> int:
         """Return the most tokens of an answer of which so many are wanted.

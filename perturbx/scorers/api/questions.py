@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -35,6 +36,8 @@ class Question:
         The most prompt tokens that it can have: a token is a byte at least.
     max_tokens : int
         The most tokens that may be answered.
+    parts : int
+        How many questions like this one, and this one, ask about the same variant.
     """
 
     source: str
@@ -42,6 +45,12 @@ class Question:
     sample: int = 0
     size: int = 0
     max_tokens: int = 1
+    parts: int = 1
+
+    @property
+    def share(self) -> Fraction:
+        """The part of a variant that it stands for; further samples stand for none."""
+        return Fraction(self.sample == 0, self.parts)
 
     @cached_property
     def key(self) -> str:

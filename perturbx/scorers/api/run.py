@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections import Counter
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from perturbx.exceptions import PerturbxError
 from perturbx.scorers.api.questions import Answer, Question
@@ -32,9 +32,8 @@ class Run:
         How many answers it has put there itself.
     n_answered : int
         How many answers came that were asked for.
-    firsts : Counter of bool
-        Of the first samples alone, how many answers came or were there (False), and how many did
-        not come (True).
+    n_sound, n_refused : Fraction
+        Of how many variants answers came or were there, and of how many they did not come.
     again : set of str
         The keys of those that did not come now, nor to an earlier run.
     withheld : dict of str to Answer
@@ -49,7 +48,8 @@ class Run:
     began: tuple[int, int]
     n_put: int = 0
     n_answered: int = 0
-    firsts: Counter[bool] = field(default_factory=Counter)
+    n_sound: Fraction = Fraction(0)
+    n_refused: Fraction = Fraction(0)
     again: set[str] = field(default_factory=set)
     withheld: dict[str, Answer] = field(default_factory=dict)
     out: queue.SimpleQueue[tuple[Question, Answer] | None] = field(

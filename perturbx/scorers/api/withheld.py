@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from perturbx.exceptions import RefusedError, ScoringError
@@ -19,7 +20,7 @@ WITHHELD = "withheld"
 """What stands in the place of an answer that did not come, or not with what was asked for."""
 
 MANY = 8
-"""From so many on, questions without an answer may be too many to go on."""
+"""From so many on, variants without an answer may be too many to go on."""
 
 MOST = 0.25
 """They are if they are more than this part of all that came back, by more than chance: a filter of
@@ -36,8 +37,8 @@ def withheld(why: str, reason: Reason) -> Answer:
     return Answer("", None, None, None, "", "", raw, ended=reason, refusal=why)
 
 
-def are_too_many(n_withheld: int, n_answered: int) -> bool:
-    """Say whether so many questions without an answer are no exception any more."""
+def are_too_many(n_withheld: Fraction, n_answered: Fraction) -> bool:
+    """Say whether so many variants without an answer are no exception any more."""
     n_asked = n_withheld + n_answered
     # The root is more than two standard deviations.
     return n_withheld >= MANY and n_withheld > MOST * n_asked + n_asked**0.5

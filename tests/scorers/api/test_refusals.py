@@ -155,6 +155,17 @@ def test_many_samples_of_one_variant_do_not_end_the_run(serve):
     assert sorted(rows_of(scorer, texts)) == [*range(1, 11)]
 
 
+def test_many_labels_of_one_variant_do_not_end_the_run(serve, servers):
+    model = servers.SimulatedModel({" 20%": {"": 0.0}})
+    server = serve(model=model, refuses=refusing("filter", "thin"))
+    labels = [f"label {number}" for number in range(10)]
+    scorer = ApiScorer("openai:m", base_url=server.base_url, labels=labels, method="confidence")
+    texts = ["so thin", *(f"good {number}" for number in range(10))]
+    assert sorted(rows_of(scorer, texts)) == [*range(1, 11)]
+    with pytest.raises(CapabilityError, match="no answer of use about 8 of 40 texts"):
+        scorer.score(Variants(texts=[f"thin {number}" for number in range(40)]))
+
+
 def test_a_filter_of_two_words_together_does_not_end_the_run(serve):
     server = serve(refuses=refusing("filter", "thin", absent=["superb"]))
     for word in ("one", "two", "three", "four"):

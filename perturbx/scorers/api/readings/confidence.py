@@ -84,7 +84,9 @@ class Confidence(Reading):
         """Return a question per label."""
         return [
             self.provider.question(
-                template.prompt(text, is_chat=self.provider.is_chat), max_tokens=self.most_tokens
+                template.prompt(text, is_chat=self.provider.is_chat),
+                parts=self.calls_per_variant,
+                max_tokens=self.most_tokens,
             )
             for template in self.templates
         ]

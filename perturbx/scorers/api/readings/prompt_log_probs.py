@@ -34,7 +34,8 @@ class _InPrompt(Reading):
 
     def _question(self, prompt: str, continuation: str) -> Question:
         whole = (prompt or OPENING) + continuation
-        return self.provider.question(whole, max_tokens=1, echo=True)
+        parts = self.calls_per_variant
+        return self.provider.question(whole, parts=parts, max_tokens=1, echo=True)
 
     def _sum(self, prompt: str, continuation: str, answer: Answer) -> float:
         tokens = continuation_tokens(answer.prompt or (), prompt or OPENING, continuation)
