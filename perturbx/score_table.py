@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from perturbx.exceptions import ArgumentError, TableError
+from perturbx.exceptions import ArgumentError, CapabilityError, TableError
 from perturbx.score_table_record import joined, split
 from perturbx.scorers.links import apply_link
 from perturbx.typing import FloatArray, IntArray, Link, MaskMatrix, ScoreKind, ScoreMatrix
@@ -163,8 +163,25 @@ class ScoreTable:
         scores: FloatArray = self.scores[row]
         return scores
 
+    @property
+    def is_contrast(self) -> bool:
+        """Whether the scores compare the log-probabilities of two answers to a prompt."""
+        answers = () if self.units is None else self.units.segments[1:]
+        return self.kind == "log_prob" and len(answers) > 1
+
     def linked(self, link: Link) -> ScoreTable:
-        """Return the table with its scores on the scale of `link`."""
+        """Return the table with its scores on the scale of `link`.
+
+        Raises
+        ------
+        CapabilityError
+            The scores have no such scale: a contrast of two answers is no probability.
+        """
+        if link in ("probability", "log_odds") and self.is_contrast:
+            raise CapabilityError(
+                f"link={link!r}: the scores are differences of two answers' log-probabilities "
+                f"and no probabilities; take link='log_prob'"
+            )
         scores, variances = apply_link(
             self.scores, self.variances, link=link, kind=self.kind, exclusive=self.exclusive
         )

@@ -44,9 +44,9 @@ def priced_in_tokens(design: Design, encoding: Encoding, head_price: float) -> D
     head_price : float
         What scoring one position costs, in tokens read.
     """
-    if not isinstance(design.sampler, OddPairs) or encoding.kind != "tokens":
-        return design
     n_units = encoding.units.n_units
+    if not isinstance(design.sampler, OddPairs) or encoding.kind != "tokens" or not n_units:
+        return design
     masks = torch.cat([torch.eye(n_units), torch.zeros(1, n_units), torch.ones(1, n_units)]).bool()
     lengths = encoding.lengths(masks)
     unit_tokens = (lengths[:n_units] - lengths[n_units]).tolist()

@@ -193,8 +193,8 @@ def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
         scale = _SCALE_OF_KIND.get(table.kind, "score")
     else:
         scale = _SCALE_OF_LINK[explanation.link]
-    if table.kind == "log_prob" and len(explanation.units.segments) > 2:
-        scale = "difference in log-probability"  # of two answers to a prompt
+    if table.is_contrast:
+        scale = "difference in log-probability"
     return tuple(
         OutputView(
             name=name,

@@ -11,7 +11,6 @@ from typing import Final
 from perturbx.exceptions import ArgumentError
 from perturbx.units.front_door import SegmenterLike, as_segmenter
 from perturbx.units.scripts import LINE_BREAKS
-from perturbx.units.text_input import as_text_input
 from perturbx.units.tree import Tree
 from perturbx.units.units import Units
 
@@ -50,7 +49,7 @@ def group(units: Units, coarser: Units | SegmenterLike) -> tuple[tuple[int, ...]
     ((0, 1), (2, 3, 4))
     """
     if not isinstance(coarser, Units):
-        coarser = as_segmenter(coarser)(as_text_input(units.text, units.segments))
+        coarser = as_segmenter(coarser).in_segments(units.text, units.segments)
     if coarser.text != units.text:
         raise ArgumentError(
             f"coarser: its text is not that of the units: {coarser.text!r:.60} is not "

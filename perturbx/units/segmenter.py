@@ -48,14 +48,17 @@ class BaseSegmenter(ABC):
         SegmentationError
             If the text holds a lone surrogate, or frozen spans do not fit it.
         """
-        whole, segments = as_one_text(text)
-        cut = self.cut_segments(whole, segments)
+        return self.in_segments(*as_one_text(text))
+
+    def in_segments(self, text: str, segments: tuple[Span, ...]) -> Units:
+        """Return the units of a text that holds one segment or more, each cut on its own."""
+        cut = self.cut_segments(text, segments)
         placed = [(units, (start,)) for units, (start, _) in zip(cut, segments, strict=True)]
-        units = place(whole, placed, level=cut[0].level, segments=segments)
-        return freeze(units, frozen_spans(self.frozen, whole, segments))
+        units = place(text, placed, level=cut[0].level, segments=segments)
+        return freeze(units, frozen_spans(self.frozen, text, segments))
 
     def cut_segments(self, text: str, segments: Sequence[Span]) -> list[Units]:
-        """Return the units of each segment of `text`: the two of a pair are cut apart."""
+        """Return the units of each segment of `text`: they are cut apart."""
         parts = [text[start:stop] for start, stop in segments]
         return [
             self.cut(part) if part.strip() else Units(part, (), level=self.level) for part in parts

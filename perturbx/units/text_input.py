@@ -44,14 +44,6 @@ def as_one_text(text: TextInput) -> tuple[str, tuple[Span, ...]]:
     return first + PAIR_SEPARATOR + second, ((0, len(first)), (start, start + len(second)))
 
 
-def as_text_input(text: str, segments: tuple[Span, ...]) -> TextInput:
-    """Return what `as_one_text` made one string of."""
-    if len(segments) == 1:
-        return text
-    (start, stop), (next_start, next_stop) = segments
-    return text[start:stop], text[next_start:next_stop]
-
-
 def _is_pair(text: Any) -> bool:
     return (
         isinstance(text, tuple) and len(text) == 2 and all(isinstance(part, str) for part in text)

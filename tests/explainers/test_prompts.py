@@ -17,6 +17,7 @@ from perturbx.scorers.causal_lm import CausalLM
 from perturbx.scorers.language_scorer import LanguageScorer
 from perturbx.surrogates import Lasso, OddGP
 from perturbx.units.prompts import chat_prompt, few_shot_prompt
+from perturbx.units.template import Template
 
 CONTEXT = "He left. It rained a lot. Bob sang.\n\nThe end came."
 TEMPLATE = "C: {context} Q: {query} A:"
@@ -119,6 +120,16 @@ def test_a_contrast_is_the_difference_of_both(llama):
         explainer.set_params(link="log_odds").explain([CONTEXT], "q", [" a"], alternatives=[" b"])
 
 
+@pytest.mark.parametrize("link", ["probability", "log_odds"])
+def test_a_contrast_is_no_probability_in_a_refit_either(llama, link):
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False)
+    (found,) = explainer.explain([CONTEXT], "who?", [" Bob"], alternatives=[" Eve"])
+    with pytest.raises(px.CapabilityError, match=f"link='{link}': .* two answers"):
+        found.refit("odd_gp", link=link)
+    same = found.refit("odd_gp", link="identity")
+    np.testing.assert_allclose(same.values, found.values, atol=1e-9)
+
+
 def test_a_language_model_is_a_classifier(llama):
     explainer = px.PromptExplainer(
         llama, labels=[" yes", " no", " maybe"], units="words", link="probability", progress=False
@@ -194,6 +205,26 @@ def test_a_long_context_begins_with_groups_and_stays_within_its_budget(llama):
     ends = found.table.linked("log_prob").scores
     total = found.base_values + found.values.sum(axis=0)
     np.testing.assert_allclose(total, ends[found.table.row_of(kept=True)], atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::perturbx.exceptions.PoorFitWarning")
+@pytest.mark.parametrize("others", [None, [" Eve"]], ids=["alone", "contrast"])
+def test_a_long_prompt_begins_with_groups_too(llama, others):
+    prompt = " ".join(f"w{i}" + "." * (i % 8 == 7) for i in range(80))
+    explainer = px.PromptExplainer(llama, units="words", budget=40, random_state=0, progress=False)
+    (found,) = explainer.explain([prompt], [" Bob"], alternatives=others)
+    assert found.n_calls <= 40
+    assert 3 <= found.units.n_units < 80
+    assert "".join(found.units.pieces) == prompt
+
+
+@pytest.mark.parametrize("estimator", ["auto", "odd_gp", "leverage", "lasso"])
+def test_a_prompt_without_units_has_a_base_value(llama, estimator):
+    prompt = Template("Q: {query} A:").units("words", fields=[], query="who?")
+    explainer = px.PromptExplainer(llama, estimator=estimator, progress=False)
+    (found,) = explainer.explain([prompt], [" Bob"])
+    assert found.values.shape == (0, 1)
+    assert found.base_values[0] == pytest.approx(log_prob(llama, "Q: who? A:", " Bob"), abs=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore::perturbx.exceptions.PoorFitWarning")

@@ -23,6 +23,7 @@ from perturbx.units import (
     group,
     hierarchy,
 )
+from perturbx.units.prompts import with_responses
 
 LEVELS = [Characters(), Words(), Sentences(), Paragraphs(), Regex(r"\w+"), Spans([])]
 
@@ -128,6 +129,12 @@ def test_a_hierarchy_is_a_binary_tree_over_the_same_units(text, fine, levels):
     assert all(len(node) == 2 for node in tree.children)
     if units.n_units:
         assert tree.leaves(tree.root) == tuple(range(units.n_units))
+
+
+@given(text=texts.filter(str.strip), said=st.lists(texts.filter(bool), min_size=1, max_size=2))
+def test_what_was_said_to_a_prompt_changes_no_hierarchy_of_it(text, said):
+    units = Words()(text)
+    assert hierarchy(with_responses(units, *said)).tree == hierarchy(units).tree
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from perturbx.exceptions import ArgumentError
 from perturbx.units.front_door import SegmenterLike, as_segmenter
 from perturbx.units.hierarchy import hierarchy
+from perturbx.units.segmenter import place
 from perturbx.units.template import Template
 from perturbx.units.units import Units
 
@@ -68,13 +68,12 @@ def document_prompt(
     shown = [document + separator for document in documents[:-1]] + [documents[-1]]
     starts = list(accumulate(map(len, shown), initial=0))
     segmenter = as_segmenter(units)
-    spans = tuple(
-        (start + first, start + last)
-        for start, document in zip(starts, shown, strict=False)
-        for first, last in segmenter(document).spans
-    )
+    placed = [(segmenter(own), (start,)) for own, start in zip(shown, starts[:-1], strict=True)]
+    joined = place("".join(shown), placed, level=segmenter.level)
     made = template if isinstance(template, Template) else Template(template)
-    played = made.units(spans, fields=[field], **{field: "".join(shown), **fields})
-    offset = played.first_spans[0][0] - spans[0][0]
+    played = made.units(lambda text: joined, fields=[field], **{field: joined.text, **fields})
+    if not played.n_units:
+        return played
+    offset = played.first_spans[0][0] - joined.first_spans[0][0]
     borders = tuple((offset + first, offset + last) for first, last in pairwise(starts))
-    return hierarchy(replace(played, level=segmenter.level), levels=("paragraphs", borders))
+    return hierarchy(played, levels=("paragraphs", borders))

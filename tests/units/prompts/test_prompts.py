@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perturbx.exceptions import ArgumentError, SegmentationError
-from perturbx.units import as_segmenter
+from perturbx.units import Sentences, Words, as_segmenter
+from perturbx.units.bag_of_words import BagOfWords
 from perturbx.units.prompts import (
     chat_prompt,
     document_prompt,
@@ -136,6 +137,27 @@ def test_no_unit_reaches_over_two_documents(documents):
     inner = range(units.n_units, units.n_units + len(units.tree.children)) if units.tree else []
     together = {frozenset(units.tree.leaves(node)) for node in inner}
     assert all(len(own) < 2 or frozenset(own) in together for own in borders)
+
+
+@pytest.mark.parametrize(
+    "units",
+    [Sentences(frozen=r"\[\d+\]"), BagOfWords(), Words(), Sentences(frozen=r"(?s).+")],
+    ids=["frozen in the middle", "words anywhere", "words", "all frozen"],
+)
+def test_units_of_documents_are_those_of_each_document(units):
+    """A unit of several spans is one, and there may be none."""
+    documents = ["The cat [1] sat. It was [2] red, the cat.", "Bob saw the cat. The end [3] came."]
+    found = document_prompt("C: {context} Q: {query}", documents, units=units, query="The cat?")
+    alone = [units(documents[0] + "\n\n"), units(documents[1])]
+    assert found.n_units == sum(own.n_units for own in alone)
+    assert found.pieces == alone[0].pieces + alone[1].pieces
+    first, second = ([part for part in own.parts if part[1]] for own in alone)
+    moved = [(u if u == FRAME else u + alone[0].n_units, part) for u, part in second]
+    wanted = "C: ", *(part for _, part in (*first, *moved)), " Q: The cat?"
+    assert found.text == "".join(wanted)
+    owned = [(u, part) for u, part in found.parts if u != FRAME]
+    assert owned == [(u, part) for u, part in (*first, *moved) if u != FRAME]
+    assert found.level == units.level
 
 
 def test_documents_that_are_none():
