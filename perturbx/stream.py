@@ -14,7 +14,7 @@ from perturbx.coalitions import pack, unpack
 from perturbx.exceptions import ScoringError
 from perturbx.jobs import Job, Outcome, Result
 from perturbx.maskers.variants import Variants
-from perturbx.scorers.scores import Scores
+from perturbx.scorers.scores import Scores, widened
 from perturbx.typing import IntArray, ScoreKind, ScoreMatrix
 
 Order: TypeAlias = Literal["length", "jobs", "turns"]
@@ -142,7 +142,7 @@ class Ledger:
                 self.samples = np.zeros(len(self.scored), dtype=np.int64)
         if self.widens:
             width = max(values.shape[1], self.scores.shape[1])
-            values, self.scores = _widened(values, width), _widened(self.scores, width)
+            values, self.scores = widened(values, width), widened(self.scores, width)
         if values.shape[1] != self.scores.shape[1]:
             raise ScoringError(
                 f"model: returned {values.shape[1]} outputs a variant after "
@@ -186,7 +186,3 @@ class Ledger:
             int(self.scored.sum()),
             failure,
         )
-
-
-def _widened(values: ScoreMatrix, width: int) -> ScoreMatrix:
-    return np.pad(values, ((0, 0), (0, width - values.shape[1])))

@@ -11,7 +11,7 @@ import torch
 
 from perturbx.exceptions import ScoringError
 from perturbx.scorers.continuations import Continued, LanguageModel
-from perturbx.scorers.scores import Scores
+from perturbx.scorers.scores import Scores, joined
 from perturbx.scorers.token_rows import tokenized
 from perturbx.typing import FloatArray, InputKind, IntArray, ScoreKind
 
@@ -64,9 +64,7 @@ class LanguageScorer(ABC):
         if not parts:
             return self._scores(np.empty((0, len(self.output_names or ()))))
         order = np.argsort(np.concatenate([rows for rows, _ in parts]))
-        width = max(scores.values.shape[1] for _, scores in parts)
-        values = np.concatenate([_widened(scores.values, width) for _, scores in parts])
-        return self._scores(values[order])
+        return self._scores(joined([scores.values for _, scores in parts])[order])
 
     def score_parts(
         self, variants: Variants, batch_tokens: int | Literal["auto"] = "auto"
@@ -82,9 +80,7 @@ class LanguageScorer(ABC):
         """
         questions = self._questions(variants)
         for part in self.language_model.log_probs(questions, batch_tokens):
-            numbers = [self._numbers(answers) for _, answers in part]
-            width = max(map(len, numbers))
-            values = np.stack([np.pad(own, (0, width - len(own))) for own in numbers])
+            values = joined([self._numbers(answers)[None] for _, answers in part])
             yield np.array([i for i, _ in part], dtype=np.int64), self._scores(values)
 
     def _scores(self, values: FloatArray) -> Scores:
@@ -122,7 +118,3 @@ class LanguageScorer(ABC):
 def _numpy(ids: torch.Tensor) -> IntArray:
     array: IntArray = ids.cpu().numpy()
     return array
-
-
-def _widened(values: FloatArray, width: int) -> FloatArray:
-    return np.pad(values, ((0, 0), (0, width - values.shape[1])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,3 +45,29 @@ class Scores:
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
+
+
+def widened(values: ScoreMatrix, width: int) -> ScoreMatrix:
+    """Return rows of numbers with zeros behind them, ``(n, width)``.
+
+    So are responses of different lengths told as one matrix, a column for each of their tokens.
+
+    Examples
+    --------
+    >>> widened(np.ones((1, 2)), 3)
+    array([[1., 1., 0.]])
+    """
+    return np.pad(values, ((0, 0), (0, width - values.shape[1])))
+
+
+def joined(parts: Sequence[ScoreMatrix]) -> ScoreMatrix:
+    """Return parts as one matrix, as wide as the widest.
+
+    Examples
+    --------
+    >>> joined([np.ones((1, 1)), np.ones((1, 2))])
+    array([[1., 0.],
+           [1., 1.]])
+    """
+    width = max(own.shape[1] for own in parts)
+    return np.concatenate([widened(own, width) for own in parts])

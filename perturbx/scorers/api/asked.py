@@ -58,6 +58,8 @@ class Asked:
         See `ApiScorer`.
     calibrations : mapping of str to callable, optional
         See `Confidence`.
+    by_character : bool
+        See `ResponseInPrompt`. The questions are the same, so the fingerprint does not know of it.
     """
 
     template: PromptTemplate
@@ -71,6 +73,7 @@ class Asked:
     max_new_tokens: int | None
     stop: tuple[str, ...]
     calibrations: Mapping[str, Calibration] | None = field(default=None, repr=False)
+    by_character: bool = False
 
     @classmethod
     def of(
@@ -206,7 +209,8 @@ class Asked:
             "stop": tuple(record["stop"]),
             "calibrations": lines and {k: Calibration(**v) for k, v in lines.items()},
         }
-        return cls(**{own.name: read.get(own.name, record[own.name]) for own in fields(cls)})
+        known = {**record, **read}
+        return cls(**{own.name: known[own.name] for own in fields(cls) if own.name in known})
 
     def options(self, method: Method) -> dict[str, Any]:
         """Return the options of `ApiScorer` for the same way of asking, about other prompts."""
@@ -240,7 +244,7 @@ class Asked:
         if known is not None:
             return known
         if self.labels is None:
-            return ResponseInPrompt(provider, self.template, contrast=False)
+            return self.response_in_prompt(provider, contrast=False)
         if method == "prompt_log_probs":
             return self.labels_in_prompt(provider)
         return LabelLogProbs(
@@ -307,6 +311,12 @@ class Asked:
             reference=self.reference,
             stop=self.stop,
             **self._most_tokens,
+        )
+
+    def response_in_prompt(self, provider: Provider, *, contrast: bool) -> ResponseInPrompt:
+        """Return given responses as parts of the prompt, and maybe others beside them."""
+        return ResponseInPrompt(
+            provider, self.template, contrast=contrast, by_character=self.by_character
         )
 
     def labels_in_prompt(self, provider: Provider) -> LabelsInPrompt:

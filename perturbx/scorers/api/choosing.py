@@ -8,7 +8,7 @@ from typing import Any
 from perturbx.exceptions import CapabilityError, RefusedError
 from perturbx.scorers.api.asked import Asked, Method
 from perturbx.scorers.api.model import ApiModel
-from perturbx.scorers.api.readings import LabelLogProbs, Reading, ResponseInPrompt
+from perturbx.scorers.api.readings import LabelLogProbs, Reading
 from perturbx.scorers.api.readings.reading import NO_NUMBERS
 from perturbx.scorers.api.withheld import IncompleteError
 from perturbx.typing import TextInput
@@ -70,7 +70,7 @@ def _for_responses(model: ApiModel, asked: Asked, method: Method, text: TextInpu
     provider = model.provider
     refused: list[str] = []
     if is_response and asked.reference is None and provider.can_echo:
-        in_prompt = ResponseInPrompt(provider, asked.template, contrast=len(text) > 2)
+        in_prompt = asked.response_in_prompt(provider, contrast=len(text) > 2)
         if _if_offered(model, in_prompt, text, refused) is not None:
             return in_prompt
     elif method == "prompt_log_probs":

@@ -11,7 +11,7 @@ from perturbx.exceptions import RefusedError
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.questions import Answer, Question
 from perturbx.scorers.api.readings import Reading, Votes
-from perturbx.scorers.scores import Scores
+from perturbx.scorers.scores import Scores, joined
 from perturbx.typing import IntArray, TextInput
 
 
@@ -101,7 +101,7 @@ def scores_of(rows: Sequence[Row], reading: Reading) -> tuple[IntArray, Scores]:
     variances = [own for _, own in numbers if own is not None]
     samples = np.array([len(row.answers) for row in rows], dtype=np.int64)
     return np.array([row.number for row in rows], dtype=np.int64), Scores(
-        np.stack([values for values, _ in numbers]),
+        joined([values[None] for values, _ in numbers]),
         np.stack(variances) if variances else None,
         kind=reading.kind,
         exclusive=reading.exclusive,
@@ -118,7 +118,7 @@ def in_order(parts: Sequence[tuple[IntArray, Scores]], n_outputs: int) -> Scores
     samples = [own.samples for _, own in parts if own.samples is not None]
     return replace(
         parts[0][1],
-        values=np.concatenate([own.values for _, own in parts])[order],
+        values=joined([own.values for _, own in parts])[order],
         variances=np.concatenate(variances)[order] if variances else None,
         samples=np.concatenate(samples)[order] if samples else None,
     )

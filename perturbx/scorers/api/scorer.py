@@ -169,7 +169,7 @@ class ApiScorer:
     def output_names(self) -> tuple[str, ...] | None:
         """Return a name per output; None before the first score where that decides the way."""
         if self._reading is not None:
-            return self._reading.output_names
+            return self._reading.output_names or None
         return None if self.asked.labels is None else tuple(self.asked.labels)
 
     @property
@@ -347,6 +347,13 @@ class ApiScorer:
         holds = np.array([[own == label for label in labels] for own in y])
         lines = {label: Calibration.fit(said[:, i], holds[:, i]) for i, label in enumerate(labels)}
         return self._asking(replace(self.asked, calibrations=lines))
+
+    def by_character(self) -> ApiScorer:
+        """Return a scorer whose numbers of given responses are a column for each character.
+
+        See `ResponseInPrompt`. What is asked is the same.
+        """
+        return self._asking(replace(self.asked, by_character=True))
 
     def _asking(self, asked: Asked) -> ApiScorer:
         """Return a scorer of the same model that asks in another way."""

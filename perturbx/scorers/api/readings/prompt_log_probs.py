@@ -37,15 +37,27 @@ class _InPrompt(Reading):
         parts = self.calls_per_variant
         return self.provider.question(whole, parts=parts, max_tokens=1, echo=True)
 
+    def _by_character(self, prompt: str, continuation: str, answer: Answer) -> FloatArray:
+        """Return each token's log-probability where its first letter stands, and zeros elsewhere.
+
+        Of tokens that all variants may not share, letters are what they do.
+        """
+        numbers = np.zeros(len(continuation))
+        start = 0
+        for token in continuation_tokens(answer.prompt or (), prompt or OPENING, continuation):
+            if token.log_prob is None:
+                raise ScoringError(
+                    f"{self.provider.name}:{self.provider.model}: gave no log-probability for a "
+                    f"part of {continuation!r:.80}; begin the prompt with a word of its own"
+                )
+            space = len(token.text) - len(token.text.lstrip())
+            letter = start if space == len(token.text) else start + space
+            numbers[min(letter, len(numbers) - 1)] += token.log_prob
+            start += len(token.text)
+        return numbers
+
     def _sum(self, prompt: str, continuation: str, answer: Answer) -> float:
-        tokens = continuation_tokens(answer.prompt or (), prompt or OPENING, continuation)
-        numbers = [token.log_prob for token in tokens]
-        if any(number is None for number in numbers):
-            raise ScoringError(
-                f"{self.provider.name}:{self.provider.model}: gave no log-probability for a part "
-                f"of {continuation!r:.80}; begin the prompt with a word of its own"
-            )
-        return float(sum(number for number in numbers if number is not None))
+        return float(self._by_character(prompt, continuation, answer).sum())
 
 
 class LabelsInPrompt(_InPrompt):
@@ -88,14 +100,34 @@ class ResponseInPrompt(_InPrompt):
 
     A prompt of which every word is removed is a line end. A third segment is an answer that the
     response is contrasted with.
+
+    Parameters
+    ----------
+    provider, template
+        See `Reading`.
+    contrast : bool
+        There is a third segment.
+    by_character : bool
+        The numbers are a column for each character of the response, and then of the third segment,
+        with the log-probability of the token whose first letter it is. They have no names.
     """
 
     kind: ScoreKind = "log_prob"
     exclusive = False
 
-    def __init__(self, provider: Provider, template: PromptTemplate, *, contrast: bool) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        template: PromptTemplate,
+        *,
+        contrast: bool,
+        by_character: bool = False,
+    ) -> None:
         super().__init__(provider, template)
+        self.by_character = by_character
         self.output_names = ("response - alternative",) if contrast else ("response",)
+        if by_character:
+            self.output_names = ()
         self.calls_per_variant = 2 if contrast else 1
 
     def questions(self, text: TextInput) -> list[Question]:
@@ -109,10 +141,13 @@ class ResponseInPrompt(_InPrompt):
         """Return the sum over the tokens of the response, less that of the alternative."""
         prompt, *responses = tuple(text)
         filled = self.template.fill(prompt)
-        sums = [
-            self._sum(filled, own, answer) for own, answer in zip(responses, answers, strict=True)
+        numbers = [
+            self._by_character(filled, own, answer)
+            for own, answer in zip(responses, answers, strict=True)
         ]
-        return np.array([sums[0] - sum(sums[1:])]), None
+        if self.by_character:
+            return np.concatenate(numbers), None
+        return np.array([numbers[0].sum() - sum(own.sum() for own in numbers[1:])]), None
 
 
 def continuation_tokens(
