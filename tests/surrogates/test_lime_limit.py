@@ -13,12 +13,14 @@ from perturbx.coalitions import OddPairs, PlayerCount
 from perturbx.exceptions import ArgumentError, SurrogateError
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import Banzhaf, BanzhafGP, LimeLimit, LimeText, RidgeSurrogate
+from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.game_gp import surrogate
 from perturbx.surrogates.game_gp.relevance_kernel import (
     negative_log_posterior,
     product_prior,
     product_readout,
 )
+from perturbx.surrogates.game_gp.selection import keep_largest
 from perturbx.surrogates.gaussian.model_grid import distances
 from perturbx.surrogates.gaussian.relevances import prior_means
 from perturbx.symmetric_kernels import banzhaf_functional, lime_functional
@@ -98,13 +100,47 @@ def test_few_features_are_the_line_through_these(lab, n, seed, n_features):
 
 
 def test_errors_of_few_features_are_those_of_the_values_they_come_from(lab):
-    table = bought(lab.smooth_scores(8, 1, 2), 60, 0)
+    slopes = np.array([3.0, -2.0, 1.0, 0.1, 0.0, -0.1, 0.05, 0.0])[:, None]
+    scores = lab.all_masks(8) @ slopes + 0.2 * lab.smooth_scores(8, 1, 2)
+    table = bought(scores, 60, 0)
     some, every = fit(table, LimeLimit(n_features=3)), fit(table)
     dropped = some.values.ravel() == 0
     assert dropped.sum() == 5
     np.testing.assert_array_equal(some.std_errors[dropped], 0.0)
-    assert (some.std_errors[~dropped] > 0).all()
     np.testing.assert_allclose(some.std_errors[~dropped], every.std_errors[~dropped], rtol=0.3)
+    diagonal = np.diagonal(some.covariance, axis1=1, axis2=2).T
+    np.testing.assert_allclose(some.std_errors, np.sqrt(diagonal))
+
+
+@pytest.mark.parametrize("n_rows", [30, 50])
+def test_errors_of_few_features_count_that_others_may_be_larger(lab, n_rows):
+    """Of sums of products that are alike, few rows seldom tell which units are the largest."""
+    z, held, sure, right = lab.all_masks(10), [], 0, []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        sets = (rng.choice(10, rng.integers(1, 4), replace=False) for _ in range(6))
+        scores = sum(z[:, own].all(axis=1) for own in sets)[:, None] + 0.0
+        truth = fit(lab.exhaustive(scores), LimeLimit(n_features=3)).values
+        found = fit(bought(scores, n_rows, seed), LimeLimit(n_features=3))
+        band = found.confidence_interval(simultaneous=True)
+        held.append(((band.low <= truth + 1e-9) & (truth - 1e-9 <= band.high)).all())
+        top = found.top_k(3)
+        sure += top.certain[0]
+        right.append(not top.certain[0] or (truth[top.units[:, 0]] != 0).all())
+    assert np.mean(held) >= 0.9
+    assert sure < 20
+    assert np.mean(right) >= 0.95
+
+
+def test_errors_of_few_of_many_units_need_no_covariance(lab):
+    rng = np.random.default_rng(0)
+    values, errors = rng.normal(size=(300, 1)), np.full((300, 1), 0.2)
+    whole = Attribution(values, np.zeros(1), errors, "lime_limit", 400)
+    found = keep_largest(whole, 100, 25.0)
+    assert found.covariance is None
+    order = np.argsort(-np.abs(values.ravel()))
+    np.testing.assert_allclose(found.std_errors[order[:20]], 0.2, rtol=0.15)
+    assert (found.std_errors[order[95:105]] > 0.2).all()
 
 
 @pytest.mark.parametrize("method", [LimeLimit(), BanzhafGP()])

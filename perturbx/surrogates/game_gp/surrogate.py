@@ -149,8 +149,9 @@ class LimeLimit(GameGP):
         The width of LIME's kernel, in hundredths of cosine distance.
     n_features : int, optional
         How many units get a value: for each output those with the largest absolute values, to
-        which the line is fitted anew, as lime does with "highest_weights"; the others get 0. All
-        by default.
+        which the line is fitted anew, as lime does with "highest_weights"; the others get 0. Errors
+        count that the largest may be others than they seem, so those of a unit that is left out are
+        0 only where that is sure. All by default.
 
     Notes
     -----
