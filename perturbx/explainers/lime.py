@@ -14,6 +14,8 @@ from perturbx.explainers.stopping import StoppingRule
 from perturbx.maskers import as_masker
 from perturbx.surrogates import LimeLimit, LimeText, RidgeSurrogate
 from perturbx.surrogates.feature_selection import SELECTIONS, Selection
+from perturbx.surrogates.ridge import check_positive
+from perturbx.symmetric_kernels import lime_functional
 from perturbx.typing import Link, Masker, RandomState, Scorer, Segmenter
 from perturbx.units import BagOfWords, as_segmenter
 from perturbx.units.units import Units
@@ -45,7 +47,7 @@ class LimeExplainer(BaseExplainer):
         5,000 draws ("auto"; an int is the number of draws) with repeats, its feature selection.
     n_features : int, optional
         How many units get a value at most; all by default, 10 for "lime_text", as in lime. Not
-        for "glime", which values every unit.
+        for "glime", which values every unit. Errors of "limit" count that others may be larger.
     feature_selection : str, default="auto"
         How they are chosen, by lime's names: "auto", "forward_selection", "highest_weights",
         "lasso_path", "none". "limit" takes the largest values and fits the line to these anew:
@@ -174,6 +176,10 @@ class LimeExplainer(BaseExplainer):
                 LimeText(n_features, self.feature_selection, self.kernel_width),
                 draws,
             )
+        check_positive(self.kernel_width, "kernel_width")
+        if units.n_units > 1:
+            # Told before anything is paid for where the kernel is too narrow for a line.
+            lime_functional(units.n_units, float(self.kernel_width))
         calls = resolve_budget(self.budget, units.n_units)
         if self.method == "limit":
             least_of_pairs(calls, units.n_units)

@@ -108,6 +108,10 @@ def test_few_features_are_the_largest():
         ({"method": "glime", "tolerance": 0.2}, "tolerance and top_k end the rounds"),
         ({"tolerance": 0}, "tolerance: expected a number above 0"),
         ({"kernel_width": -1.0}, "kernel_width: expected"),
+        *[
+            ({"kernel_width": 0.2, "method": method}, "kernel_width: 0.2 is so small")
+            for method in ("limit", "lime", "glime")
+        ],
         ({"n_features": 0}, "n_features: expected"),
         ({"budget": 9}, "budget: 12 units take at least 14 calls .*got 9"),
     ],
