@@ -51,7 +51,8 @@ class Evidence(BatchSurrogate):
     predict pairs that were left out.
 
     Trees are asked where LightGBM is installed (the extra "trees") and the table has 20 rows a
-    unit; elsewhere the values are those of `OddGP`.
+    unit, and believed where more than noise of the scorer is left to predict; elsewhere the values
+    are those of `OddGP`.
 
     Notes
     -----
@@ -93,7 +94,10 @@ class Evidence(BatchSurrogate):
             trees = [cross_fit(table) for table in some]
             by_share = [control_variate(some, trees, share=share) for share in SHARES[1:]]
             for index, table, *others in zip(asked, some, *by_share, strict=True):
-                fitted[index] = _average([fitted[index], *others], table)
+                fits = [fitted[index], *others]
+                # Where noise leaves too little to predict, nothing speaks for trees.
+                if all(fit.r2_by_output is not None for fit in fits):
+                    fitted[index] = _average(fits, table)
         return [replace(fit, method=self.name) for fit in fitted]
 
 

@@ -1,6 +1,7 @@
 """`Evidence`: odd_gp where trees do not help, trees where they do, and laws in both cases."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,6 +93,17 @@ def test_few_rows_and_a_missing_lightgbm_give_odd_gp(lab, monkeypatch):
     np.testing.assert_array_equal(Evidence().fit([few])[0].values, OddGP().fit([few])[0].values)
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     np.testing.assert_array_equal(Evidence().fit([many])[0].values, OddGP().fit([many])[0].values)
+
+
+def test_trees_are_not_believed_where_noise_leaves_nothing_to_predict(lab):
+    """One output that is noise alone has no quality to weigh trees by."""
+    table = pairs_of(np.tile(additive_scores(lab, 9), (1, 2)) * [1.0, 0.0], 95, 0)
+    noise = np.random.default_rng(0).normal(size=table.scores.shape)
+    noisy = replace(table, scores=table.scores + noise, variances=np.ones_like(noise))
+    (ours,), (plain,) = Evidence().fit([noisy]), OddGP().fit([noisy])
+    assert ours.r2 is None
+    np.testing.assert_array_equal(ours.values, plain.values)
+    np.testing.assert_array_equal(ours.std_errors, plain.std_errors)
 
 
 def test_all_coalitions_give_the_exact_values(lab):
