@@ -66,7 +66,8 @@ class ShapleyExplainer(BaseExplainer):
         local model, a distilled classifier. It scores the same masks and many more, and as far as
         the paid scores speak for it, what it says of the interactions need not be bought. The
         weight is found by evidence, and is 0 for a proxy that tells nothing
-        (``explanation.attribution.proxy_weight``). For the estimators "auto" and "odd_gp".
+        (``explanation.attribution.proxy_weight``). For the estimators "auto" and "odd_gp", and
+        not for texts so long that groups of units come first.
 
     Notes
     -----
@@ -152,6 +153,13 @@ class ShapleyExplainer(BaseExplainer):
         model = self._proxy_model()
         if model is None:
             return designs
+        for number, (design, encoding) in enumerate(zip(designs, encodings, strict=True)):
+            if design.is_refined:
+                raise ArgumentError(
+                    f"proxy: texts[{number}] is so long that groups of units come first, and a "
+                    f"proxy plays units only; take coarser units, or a number of at least "
+                    f"{encoding.units.n_units + 2} for `budget`"
+                )
         try:
             scorer = as_scorer(model)
         except ArgumentError as error:

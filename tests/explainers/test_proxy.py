@@ -82,6 +82,14 @@ def test_a_proxy_that_is_no_model_is_the_proxys_fault():
     assert paid.calls == 0
 
 
+def test_a_proxy_is_not_for_texts_that_begin_with_groups():
+    paid = Game()
+    long = " ".join(f"{TEXT}." for _ in range(7))
+    with pytest.raises(ArgumentError, match=r"^proxy: texts\[0\] .* at least 79 for `budget`"):
+        px.ShapleyExplainer(paid, proxy=Game(), budget=60, progress=False).explain([long])
+    assert paid.calls == 0
+
+
 def test_a_proxy_that_fails_loses_no_paid_score():
     def broken(texts):
         raise ValueError("no memory")
