@@ -222,7 +222,7 @@ class Explanation(ExplanationValues):
 
         if table.units is None:
             raise TableError("table: has no units, so there is no text to explain")
-        view = table.linked(link).select(outputs)
+        view = table.linked(link).select(table.select(outputs).output_names)
         (attribution,) = as_surrogate(surrogate).fit([view])
         return cls(table.units, table, attribution, view.output_names, link)
 

@@ -271,6 +271,20 @@ def test_a_table_without_pairs_has_no_interactions():
             assert "odd_gp needs" not in str(caught.value)
 
 
+def test_what_is_predicted_is_told_by_the_scorers_own_numbers():
+    """Two sure outputs are both 1 as probabilities, and one of them is the likelier still."""
+    units = as_segmenter("words")("a b")
+    masks = np.array([[False, False], [True, False], [False, True], [True, True]])
+    logits = masks @ np.array([[20.0, 30.0], [20.0, 20.0]])
+    table = ScoreTable(
+        masks, logits, ("A", "B"), units=units, kind="logit", exclusive=False, exhaustive=True
+    )
+    found = Explanation.from_table(table, "exact", link="probability", outputs="predicted")
+    assert found.output_names == ("B",)
+    named = Explanation.from_table(table, "exact", link="probability", outputs=["B"])
+    np.testing.assert_array_equal(found.values, named.values)
+
+
 def test_errors_that_are_not_known_survive_json():
     def judged(texts):
         return [float("good" in text) for text in texts]

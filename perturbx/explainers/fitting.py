@@ -19,7 +19,9 @@ def fit_tables(
     outputs: str | Sequence[str],
 ) -> dict[int, Attribution]:
     """Return the attribution of each table, on the scale of `link`, of the outputs asked for."""
-    views = {i: table.linked(link).select(outputs) for i, table in tables.items()}
+    # By the scorer's own numbers: a link can round two sure outputs to the same.
+    names = {i: table.select(outputs).output_names for i, table in tables.items()}
+    views = {i: table.linked(link).select(names[i]) for i, table in tables.items()}
     fitted: dict[int, Attribution] = {}
     for surrogate in dict.fromkeys(surrogates[i] for i in views):
         members = [i for i in views if surrogates[i] == surrogate]
