@@ -179,6 +179,7 @@ class PromptExplainer(ShapleyExplainer):
         """
         scorer, masker, encodings = self._ready(prompts, responses, alternatives)
         check_outputs_of_tables(tables, encodings)
+        self._prompt_model().settle()
         return self._explain_encoded(encodings, tables, scorer, masker)
 
     def estimate_cost(  # type: ignore[override]

@@ -31,6 +31,9 @@ class PromptModel(Protocol):
     def head_price(self) -> float | None:
         """Return what a scored position costs in tokens; None where calls are what is paid for."""
 
+    def settle(self) -> None:
+        """Find out what `head_price` depends on: else a first run might be designed otherwise."""
+
     def scorer(self, labels: Labels, calibrate: str | None) -> Scorer:
         """Return the scorer of labels, or of responses."""
 
@@ -62,6 +65,10 @@ class HostedPrompts:
         """Return the price of the model's head, where beginnings are shared."""
         price: float | None = getattr(self.model, "head_price", None)
         return price
+
+    def settle(self) -> None:
+        """Let the model find out how it is read, if it has to."""
+        getattr(self.model, "settle", lambda: None)()
 
     def scorer(self, labels: Labels, calibrate: str | None) -> Scorer:
         """Return the scorer of labels, or of responses."""
@@ -102,6 +109,9 @@ class ApiPrompts:
     def head_price(self) -> float | None:
         """Return None: a call is a call."""
         return None
+
+    def settle(self) -> None:
+        """Ask nothing: nothing depends on it."""
 
     def scorer(self, labels: Labels, calibrate: str | None) -> ApiScorer:
         """Return the scorer of labels, or of responses."""

@@ -24,7 +24,9 @@ class Seq2SeqLM:
     """An encoder-decoder of transformers: log-probabilities of what its decoder may say.
 
     The encoder reads each distinct prompt once, whatever is asked about behind it. A continuation
-    is a text of its own behind the tokens that the decoder begins with.
+    is a text of its own behind the tokens that the decoder begins with. Prompts are read in padded
+    batches: an encoder that attends otherwise the wider a batch is (BigBird's "block_sparse") is to
+    be loaded so that it does not ("original_full").
 
     Parameters
     ----------

@@ -453,6 +453,21 @@ def test_tokens_are_priced_where_beginnings_are_read_once(language_model, family
         assert design.sampler.tail == pytest.approx(tail + price * len(" Bob"), abs=1)
 
 
+@pytest.mark.filterwarnings("ignore::perturbx.exceptions.PoorFitWarning")
+def test_a_run_asks_what_the_next_one_asks_whatever_the_model_can(language_model, monkeypatch):
+    """A decoder may seem to read tries, and be found out by the first question."""
+    monkeypatch.setattr(CausalLM, "_can", lambda self, way: way != "tree")
+    model = language_model("llama", attention="sdpa")
+    context = " ".join(f"Part {i} said {i * 7}." for i in range(8))
+    explainer = px.ContextExplainer(
+        model, template=TEMPLATE, budget=24, random_state=0, progress=False
+    )
+    first = explainer.explain([context], "who?", [" Bob"])
+    again = explainer.explain([context], "who?", [" Bob"])
+    np.testing.assert_array_equal(first.tables[0].masks, again.tables[0].masks)
+    assert first.tables[0].provenance["sampler"] == "OddPairs()"
+
+
 @pytest.mark.parametrize("wrong", ["zz", None, "lime"])
 def test_an_estimator_that_does_not_exist_is_told_before_a_response_is_generated(llama, wrong):
     explainer = px.PromptExplainer(llama, estimator=wrong, progress=False)

@@ -116,6 +116,18 @@ class CausalLM:
         n_body = sum(own.numel() for own in self.model.parameters()) - sum(tables.values())
         return float(n_head / max(n_body, 1))
 
+    def settle(self) -> None:
+        """Find out on a small example how prompts are read, which `head_price` depends on.
+
+        The first question does, too.
+
+        Raises
+        ------
+        ArgumentError, ScoringError, CapabilityError
+            If the model is no decoder, gives no numbers, or cannot be read as `batching` says.
+        """
+        self._way()
+
     def log_probs(
         self, questions: Sequence[Continued], batch_tokens: int | Literal["auto"] = "auto"
     ) -> Iterator[Scored]:

@@ -78,10 +78,11 @@ def _batch(
         "attention_mask": is_token.astype(np.int64),
         "position_ids": np.maximum(is_token.cumsum(axis=1) - 1, 0),
     }
+    # Rows without padding are read as the model reads them by itself: not all count from 0.
     arguments: dict[str, Any] = {
         name: torch.from_numpy(value).to(device)
         for name, value in options.items()
-        if name in inputs and not (name == "attention_mask" and is_token.all())
+        if name in inputs and (name == "input_ids" or not is_token.all())
     }
     if "logits_to_keep" in inputs:
         arguments["logits_to_keep"] = n_kept

@@ -156,6 +156,16 @@ def test_a_model_that_reads_its_padding_is_given_none(language_model):
         next(CausalLM(model, tokenizer, batching="padded").log_probs(questions()))
 
 
+@pytest.mark.parametrize("batching", ["auto", "unpadded"])
+def test_positions_that_begin_elsewhere_are_the_models_own(language_model, batching):
+    """RoBERTa counts from the place behind its padding's: what it is told counts from 0."""
+    model = build("Roberta", is_decoder=True, intermediate_size=64)
+    tokenizer = language_model.tokenizer()
+    assert_as_alone(CausalLM(model, tokenizer, batching=batching), questions(), 200)
+    with pytest.raises(CapabilityError, match="batching='padded'"):
+        next(CausalLM(model, tokenizer, batching="padded").log_probs(questions()))
+
+
 @pytest.mark.parametrize("name", ["BertForMaskedLM", "BertLMHeadModel", "XLNetLMHeadModel"])
 def test_a_model_that_reads_what_follows_is_refused(language_model, name):
     config = (
