@@ -137,8 +137,11 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     ('the', 'cat', 'the (2)')
     """
     seen: dict[str, int] = {}
-    unique: list[str] = []
+    unique: dict[str, None] = {}
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        own = name
+        while own in unique:
+            seen[name] = seen.get(name, 1) + 1
+            own = f"{name} ({seen[name]})"
+        unique[own] = None
     return tuple(unique)

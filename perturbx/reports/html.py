@@ -92,13 +92,14 @@ def _card(explanation: Explanation, name: str, heading: str) -> str:
         return f'<section class="px-card">\n{head}{panel}\n</section>'
     shown = explanation.column()
     is_said = explanation.response is not None
+    said = _said([view.name for view in views]) if is_said else map(_named, views)
     tabs = "\n".join(
         f'<input class="px-pick" type="radio" name="{name}" id="{name}-{j}"'
         f"{' checked' if j == shown else ''}>"
         f'<label class="px-tab" for="{name}-{j}" title="{view.number(view.score)}">'
-        f"{_said(view) if is_said else _named(view)}</label>\n"
+        f"{tab}</label>\n"
         f"{_panel(explanation, view, only=False)}"
-        for j, view in enumerate(views)
+        for j, (view, tab) in enumerate(zip(views, said, strict=True))
     )
     kind = "px-tabs px-said" if is_said else "px-tabs"
     note = '<p class="px-ask">Choose a part of the response:</p>\n' if is_said else ""
@@ -111,9 +112,17 @@ def _named(view: OutputView) -> str:
     return f"<b>{_bdi(view.name)}</b> {view.number(view.score)}"
 
 
-def _said(view: OutputView) -> str:
-    """Return a part of a response, whole: the tabs together are what was said."""
-    return f"<bdi>{_escaped(view.name)}</bdi>"
+def _said(names: Sequence[str]) -> list[str]:
+    """Return the parts of a response, whole: the tabs together are what was said.
+
+    A part that comes again has a number in its name, and none in what was said.
+    """
+    said: list[str] = []
+    for name in names:
+        part, _, number = name.rpartition(" (")
+        again = said.count(part) + 1
+        said.append(part if again > 1 and number == f"{again})" else name)
+    return [f"<bdi>{_escaped(part)}</bdi>" for part in said]
 
 
 def _panel(explanation: Explanation, view: OutputView, *, only: bool) -> str:

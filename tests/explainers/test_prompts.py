@@ -13,6 +13,7 @@ from sklearn.base import clone
 import perturbx as px
 from perturbx.coalitions import PrefixPairs
 from perturbx.exceptions import ArgumentError, MaskingError, ScoringError
+from perturbx.explainers.responses import unique_names
 from perturbx.scorers.causal_lm import CausalLM
 from perturbx.scorers.language_scorer import LanguageScorer
 from perturbx.surrogates import Lasso, OddGP
@@ -107,6 +108,11 @@ def test_any_part_of_a_response_can_be_explained(llama):
     assert parts.output_names == ("who", "did")
     np.testing.assert_allclose(parts.values[:, 0], tokens.values[:, 1:4].sum(axis=1), atol=1e-4)
     np.testing.assert_allclose(parts.values[:, 1], tokens.values[:, 5:].sum(axis=1), atol=1e-4)
+
+
+@pytest.mark.parametrize("names", [["a", "a (2)", "a"], ["a", "a", "a (2)"], ["a (2)"] * 3])
+def test_no_two_parts_have_one_name(names):
+    assert len(set(unique_names(names))) == 3
 
 
 def test_a_contrast_is_the_difference_of_both(llama):

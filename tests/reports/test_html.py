@@ -90,6 +90,16 @@ def test_one_tab_per_output_of_which_the_top_one_is_open(explain):
     assert not Page(render_html([explain("a", names=("x",))], standalone=True)).of("px-tab")
 
 
+def test_the_tabs_of_a_response_read_as_it_was_said(explain):
+    """Names of parts that come again have numbers, which nobody said."""
+    names = (" the", " the (2)", " cat", " the (3)", " (2)", " (2) (2)", " dog (2)")
+    units = {"spans": [(0, 2)], "segments": ((0, 2), (2, 6)), "frozen": ((2, 6),)}
+    explanation = explain("so yes", names=names, kind="log_prob", **units)
+    tabs = Page(render_html([explanation], standalone=True)).of("px-tab")
+    said = [" the", " the", " cat", " the", " (2)", " (2)", " dog (2)"]
+    assert [tab["text"] for tab in tabs] == said
+
+
 def test_fragments_do_not_share_tabs_and_a_page_is_the_same_each_time(explain):
     explanation = explain("a b")
     both = Page(explanation._repr_html_() + explanation._repr_html_())

@@ -9,7 +9,8 @@ import torch
 
 from perturbx.scorers.inference import evaluating
 
-TOKENS_AT_ONCE = 8_192
+LETTERS_AT_ONCE = 8_192
+"""Of the texts of one batch, each filled up to the longest."""
 
 
 def in_batches(
@@ -36,8 +37,12 @@ def in_batches(
     with torch.inference_mode(), evaluating(model):
         start = 0
         while start < len(order):
-            size = max(1, TOKENS_AT_ONCE // max(1, lengths[order[min(start + 31, len(order) - 1)]]))
-            chosen = order[start : start + size]
+            stop = start + 1  # the longest, for which all are filled up, comes last
+            while (
+                stop < len(order) and (stop - start + 1) * lengths[order[stop]] <= LETTERS_AT_ONCE
+            ):
+                stop += 1
+            chosen = order[start:stop]
             encoded = tokenizer(
                 *([column[i] for i in chosen] for column in columns),
                 padding=True,
@@ -45,6 +50,6 @@ def in_batches(
                 return_tensors="pt",
             ).to(device)
             parts.append(read(model(**encoded), encoded["attention_mask"]).float().cpu())
-            start += size
+            start = stop
     joined = torch.cat(parts)
     return joined[torch.tensor(order).argsort()]

@@ -108,6 +108,10 @@ def response_spans(units: Units, outputs: Any) -> tuple[list[str], list[list[Spa
             return ["response"], [[(0, len(response))]]
         if outputs == "sentences":
             cut = as_segmenter("sentences")(response)
+            if not cut.spans:
+                raise ArgumentError(
+                    f"outputs: {response!r:.80} has no sentence; take outputs='response'"
+                )
             return [piece.strip() for piece in cut.pieces], [[span] for span in cut.spans]
         outputs = [outputs]
     parts = (

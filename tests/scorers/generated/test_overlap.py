@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perturbx.exceptions import ArgumentError, MissingExtraError, ScoringError
-from perturbx.scorers.generated import Bleu, ChrF, EmbeddingSimilarity, Entailment, Rouge
+from perturbx.scorers.generated import Bleu, ChrF, EmbeddingSimilarity, Entailment, Rouge, pooled
 from perturbx.scorers.generated.tokens import overlap_tokens
 
 OVERLAPS = [Rouge("rouge1"), Rouge("rouge2"), Rouge(), Bleu(), ChrF()]
@@ -107,6 +107,24 @@ def test_embeddings_are_means_of_tokens_whatever_the_batch(bert):
         ]
     expected = [float(torch.cosine_similarity(vectors[0], own, dim=0)) for own in vectors[1:]]
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_few_long_texts_behind_many_short_ones_are_not_filled_up_together(bert, monkeypatch):
+    import transformers
+
+    config, tokenizer = bert
+    model = transformers.BertModel(config).eval()
+    monkeypatch.setattr(pooled, "LETTERS_AT_ONCE", 200)
+    read = []
+    model.register_forward_pre_hook(
+        lambda _, args, given: read.append(given["input_ids"].shape), with_kwargs=True
+    )
+    texts = ["bad"] * 60 + ["a bad awful film and i loved it"] * 9
+    found = EmbeddingSimilarity((model, tokenizer))("the film", texts)
+    assert sum(rows for rows, _ in read) == 70
+    assert max(rows for rows, width in read if width > 5) <= 200 // len(texts[-1])
+    np.testing.assert_allclose(found[:60], found[0], atol=1e-5)
+    np.testing.assert_allclose(found[60:], found[60], atol=1e-5)
 
 
 def test_entailment_reads_the_label_that_says_so(bert):

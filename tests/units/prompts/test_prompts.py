@@ -199,6 +199,8 @@ def test_parts_of_a_response():
     for wrong in ("Eve", [(3, 99)], [3], [], {"a": ""}):
         with pytest.raises(ArgumentError, match="outputs"):
             response_spans(units, wrong)
+    with pytest.raises(ArgumentError, match="has no sentence; take outputs='response'"):
+        response_spans(with_responses(as_segmenter("words")("so"), " \n"), "sentences")
     with pytest.raises(ArgumentError, match="response"):
         with_responses(as_segmenter("words")("so"), "")
     with pytest.raises(ArgumentError, match="once"):
