@@ -87,7 +87,9 @@ class PromptExplainer(ShapleyExplainer):
     -----
     Response scoring: Cohen-Wang et al. 2024 (ContextCite). Label scoring: Zhao et al. 2021. The
     value of a response is the sum of its tokens' values: with links other than "probability" each
-    token (or each of 24 groups) is fitted as a game of its own, from the same calls.
+    token (or each of 24 groups) is fitted as a game of its own, from the same calls. Of a model
+    behind an API that scores prompts these are the words; where it does not, only whole answers
+    are compared, and there are no parts to explain.
     """
 
     def __init__(
@@ -178,6 +180,7 @@ class PromptExplainer(ShapleyExplainer):
             The model failed, or Ctrl-C; ``.tables`` holds what was paid for.
         """
         scorer, masker, encodings = self._ready(prompts, responses, alternatives)
+        encodings = self._prompt_model().as_scored(scorer, encodings)
         check_outputs_of_tables(tables, encodings)
         self._prompt_model().settle()
         return self._explain_encoded(encodings, tables, scorer, masker)

@@ -22,8 +22,10 @@ def lasso_design(encoding: Encoding, budget: int | str, link: Link) -> Design:
     """
     calls = resolve_budget(budget, encoding.units.n_units)
     readout = getattr(encoding, "readout", None)
+    # Where columns are characters, nobody knows how many tokens there are.
+    words = getattr(encoding, "words", None)
     scales: float | tuple[float, ...] = 1.0
-    if readout is not None and link != "probability":
+    if readout is not None and words is None and link != "probability":
         scales = tuple(np.abs(readout).sum(axis=0).tolist())
     return Design(Uniform(0.5), Lasso(0.01, response_scale=scales), calls)
 

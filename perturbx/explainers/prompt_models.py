@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from perturbx.exceptions import ArgumentError
-from perturbx.explainers.responses import with_readout
+from perturbx.exceptions import ArgumentError, CapabilityError
+from perturbx.explainers.responses import with_readout, with_readout_by_character
+from perturbx.maskers.response_encoding import ResponseEncoding
 from perturbx.scorers.api_names import names_api_model
 from perturbx.scorers.continuations import LanguageModel
 from perturbx.scorers.labels import LabelScorer
@@ -16,6 +17,7 @@ from perturbx.typing import Encoding, Link, Scorer
 
 if TYPE_CHECKING:
     from perturbx.scorers.api import ApiModel, ApiScorer
+    from perturbx.scorers.api.readings import Reading
 
 Labels: TypeAlias = Sequence[str] | Mapping[str, str] | None
 
@@ -44,6 +46,9 @@ class PromptModel(Protocol):
 
     def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
         """Return a prompt with its response that knows what is explained of the response."""
+
+    def as_scored(self, scorer: Scorer, encodings: Sequence[Encoding]) -> list[Encoding]:
+        """Return the prompts as the model turns out to score them; one may be asked about."""
 
     def link(self, scorer: Scorer, encoding: Encoding, link: Link) -> Link:
         """Return the scale on which the scores of a prompt are explained."""
@@ -86,6 +91,10 @@ class HostedPrompts:
         """Return the prompt with what is read out of the tokens of its response."""
         return with_readout(encoding, outputs, self.tokenizer)
 
+    def as_scored(self, scorer: Scorer, encodings: Sequence[Encoding]) -> list[Encoding]:
+        """Return the prompts: there is one way to score them."""
+        return list(encodings)
+
     def link(self, scorer: Scorer, encoding: Encoding, link: Link) -> Link:
         """Return the link that was asked for."""
         return link
@@ -121,7 +130,8 @@ class ApiPrompts:
         if calibrate is not None:
             raise ArgumentError("calibrate: is for a model that you host; leave it out")
         template = PromptTemplate(is_marked=self.model.provider.is_chat)
-        return ApiScorer(self.model, labels=labels, prompt_template=template, **self.options)
+        made = ApiScorer(self.model, labels=labels, prompt_template=template, **self.options)
+        return made if labels is not None else made.by_character()
 
     def answers(
         self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
@@ -150,35 +160,59 @@ class ApiPrompts:
         return [said[question.key] for question in questions]
 
     def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
-        """Return the prompt as it is: of a response behind an API only the whole is explained."""
+        """Return the prompt with what is read out of the letters of its response, if it can be."""
+        provider, method = self.model.provider, self.options.get("method", "auto")
+        if provider.can_echo and method in ("auto", "prompt_log_probs"):
+            return with_readout_by_character(encoding, outputs)
         if outputs != "response":
             raise ArgumentError(
-                f"outputs: of a model behind an API the whole response is explained; got "
-                f"{outputs!r:.80}"
+                f"outputs: parts of a response need a service that scores prompts, and here "
+                f"answers are compared; expected 'response', got {outputs!r:.80}"
             )
         return encoding
+
+    def as_scored(self, scorer: Scorer, encodings: Sequence[Encoding]) -> list[Encoding]:
+        """Return the prompts as they are, where the service turns out to compare answers.
+
+        Raises
+        ------
+        CapabilityError
+            If parts of a response are asked for.
+        """
+        from perturbx.scorers.api.readings import ResponseInPrompt
+
+        made = [own for own in encodings if isinstance(own, ResponseEncoding)]
+        if not made or isinstance(self._reading(scorer, made[0]), ResponseInPrompt):
+            return list(encodings)
+        for own in made:
+            if own.output_names != ("response",):
+                raise CapabilityError(
+                    f"outputs: {self.model.model_id} scores no prompts, so answers are compared; "
+                    f"expected 'response', got {list(own.output_names)!r:.80}"
+                )
+        return [own.prompt if isinstance(own, ResponseEncoding) else own for own in encodings]
 
     def link(self, scorer: Scorer, encoding: Encoding, link: Link) -> Link:
         """Return the link, or the scale of numbers that have no logarithm.
 
         Similarities stay as they are, and shares of sampled answers are probabilities.
         """
-        import torch
-
-        whole = encoding.variants(torch.ones(1, encoding.units.n_units, dtype=torch.bool))
-        assert whole.texts is not None
-        kind = self.scorer_of(scorer).reading(whole.texts[0]).kind
+        kind = self._reading(scorer, encoding).kind
         if kind in ("similarity", "value"):
             return "identity"
         return "probability" if kind == "probability" and link == "log_prob" else link
 
     @staticmethod
-    def scorer_of(scorer: Scorer) -> ApiScorer:
-        """Return the scorer as what `scorer` made."""
+    def _reading(scorer: Scorer, encoding: Encoding) -> Reading:
+        """Return how the service is asked; a whole prompt shows what it can do."""
+        import torch
+
         from perturbx.scorers.api import ApiScorer
 
+        whole = encoding.variants(torch.ones(1, encoding.units.n_units, dtype=torch.bool))
+        assert whole.texts is not None
         assert isinstance(scorer, ApiScorer)
-        return scorer
+        return scorer.reading(whole.texts[0])
 
 
 def is_behind_api(model: Any) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 from perturbx.exceptions import ArgumentError
 from perturbx.jobs import Result
 from perturbx.maskers.response_encoding import ResponseEncoding
-from perturbx.typing import Encoding, FloatArray, Span
+from perturbx.typing import Encoding, FloatArray, IntArray, Span
+from perturbx.units import as_segmenter
 from perturbx.units.prompts import response_spans
 
 MOST_SUMMANDS, MOST_SUMMANDS_IN_ALL = 24, 64
@@ -41,13 +42,7 @@ def with_readout(encoding: Encoding, outputs: Any, tokenizer: Any) -> ResponseEn
     row = tokenizer(*([text] for text in texts), return_offsets_mapping=bool(tokenizer.is_fast))
     segments = np.array(row["token_type_ids"][0])
     if len(texts) > 2:
-        if outputs != "response":
-            raise ArgumentError(
-                f"outputs: an alternative is compared with the whole response; expected "
-                f"'response', got {outputs!r:.80}"
-            )
-        signs = np.where(segments[segments > 0] == 1, 1.0, -1.0)
-        return ResponseEncoding(encoding, ("response - alternative",), signs[:, None])
+        return _contrasted(encoding, outputs, segments[segments > 0])
     if outputs == "response":
         return ResponseEncoding(encoding, ("response",), np.ones((int((segments == 1).sum()), 1)))
     if not tokenizer.is_fast:
@@ -67,12 +62,65 @@ def with_readout(encoding: Encoding, outputs: Any, tokenizer: Any) -> ResponseEn
     return ResponseEncoding(encoding, unique_names(names), readout)
 
 
+def with_readout_by_character(encoding: Encoding, outputs: Any) -> ResponseEncoding:
+    """Return the same for a scorer whose columns are characters: nobody knows its tokens yet.
+
+    Parameters
+    ----------
+    encoding, outputs
+        See `with_readout`.
+
+    Raises
+    ------
+    ArgumentError
+        If tokens are asked for, or a contrast of parts.
+    """
+    units = encoding.units
+    _, *texts = (units.text[start:stop] for start, stop in units.segments)
+    words = _words_of_characters(texts)
+    if len(texts) > 1:
+        segments = np.repeat(np.arange(1, len(texts) + 1), list(map(len, texts)))
+        return _contrasted(encoding, outputs, segments, words)
+    if outputs == "tokens":
+        raise ArgumentError(
+            "outputs: the tokens of a model behind an API are its own; expected 'response', "
+            "'sentences', or parts of the response, got 'tokens'"
+        )
+    names, parts = response_spans(units, outputs)
+    places = [(place, place + 1) for place in range(len(texts[0]))]
+    readout = _parts_of_tokens(texts[0], places, parts)
+    return ResponseEncoding(encoding, unique_names(names), readout, words)
+
+
+def _contrasted(
+    encoding: Encoding, outputs: Any, segments: IntArray, words: IntArray | None = None
+) -> ResponseEncoding:
+    """Return a prompt with its response (columns of segment 1) less an alternative (2)."""
+    if outputs != "response":
+        raise ArgumentError(
+            f"outputs: an alternative is compared with the whole response; expected "
+            f"'response', got {outputs!r:.80}"
+        )
+    signs = np.where(segments == 1, 1.0, -1.0)
+    return ResponseEncoding(encoding, ("response - alternative",), signs[:, None], words)
+
+
+def _words_of_characters(texts: Sequence[str]) -> IntArray:
+    """Return the number of the word that each character of some texts belongs to."""
+    begins = np.zeros(sum(map(len, texts)), dtype=np.int64)
+    offset = 0
+    for text in texts:
+        begins[[offset, *(offset + start for start, _ in as_segmenter("words")(text).spans)]] = 1
+        offset += len(text)
+    return np.cumsum(begins)
+
+
 def read_out(result: Result, encoding: Encoding) -> Result:
     """Return a result with the outputs of its text, where they are made from the scorer's columns.
 
-    Each comes with its summands, where the columns are known without noise: the tokens, or up to
-    24 groups of neighbours (64 for all outputs together). Variances are those of columns whose
-    noise is independent.
+    Each comes with its summands, where the columns are known without noise: the tokens (or words),
+    or up to 24 groups of neighbours (64 for all outputs together). Variances are those of columns
+    whose noise is independent.
     """
     readout: FloatArray | None = getattr(encoding, "readout", None)
     if readout is None:
@@ -84,33 +132,33 @@ def read_out(result: Result, encoding: Encoding) -> Result:
     n_columns = len(readout)
     scores = result.scores[:, :n_columns] @ readout
     if result.variances is None:
-        groups = _groups_of_columns(readout)
+        groups = _groups_of_columns(readout, getattr(encoding, "words", None))
         summands = (
-            None
-            if groups is None
-            else np.einsum("rc,ckj->rkj", result.scores[:, :n_columns], groups)
+            None if groups is None else np.tensordot(result.scores[:, :n_columns], groups, axes=1)
         )
         return replace(result, scores=scores, summands=summands)
     variances = result.variances[:, :n_columns] @ np.square(readout)
     return replace(result, scores=scores, variances=variances)
 
 
-def _groups_of_columns(readout: FloatArray) -> FloatArray | None:
+def _groups_of_columns(readout: FloatArray, words: IntArray | None = None) -> FloatArray | None:
     """Return how columns add up to summands, ``(n_columns, n_outputs, n_summands)``.
 
-    None where no output is a sum of several columns, or there are too many outputs. An output of
-    fewer summands than another has zeros in place of the rest.
+    Columns of one word stay together. None where no output is a sum of several columns, or there
+    are too many outputs. An output of fewer summands than another has zeros in place of the rest.
     """
     n_columns, n_outputs = readout.shape
+    words = np.arange(n_columns) if words is None else words
     most = min(MOST_SUMMANDS, MOST_SUMMANDS_IN_ALL // n_outputs)
-    own = [np.flatnonzero(column) for column in readout.T]
+    own = [np.unique(words[column != 0]) for column in readout.T]
     widest = min(max(map(len, own)), most)
     if widest < 2:
         return None
     groups = np.zeros((n_columns, n_outputs, widest))
-    for output, columns in enumerate(own):
-        for place, group in enumerate(np.array_split(columns, min(len(columns), widest))):
-            groups[group, output, place] = readout[group, output]
+    for output, held in enumerate(own):
+        for place, group in enumerate(np.array_split(held, min(len(held), widest))):
+            inside = np.isin(words, group)
+            groups[inside, output, place] = readout[inside, output]
     return groups
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from perturbx.maskers.variants import Variants
-from perturbx.typing import Encoding, FloatArray, InputKind
+from perturbx.typing import Encoding, FloatArray, InputKind, IntArray
 from perturbx.units.units import Units
 
 
 @dataclass(frozen=True, eq=False)
 class ResponseEncoding:
-    """A prompt ready for masking, that says what is read out of its response's tokens.
+    """A prompt ready for masking, that says what is read out of its response's columns.
 
     Parameters
     ----------
@@ -22,14 +22,18 @@ class ResponseEncoding:
         The prompt with its response, which is never masked.
     output_names : tuple of str
         The outputs: parts of the response.
-    readout : numpy.ndarray, (n_tokens, n_outputs)
+    readout : numpy.ndarray, (n_columns, n_outputs)
         The weight of each token's log-probability in each output: 1 where the token is in the
         part, and -1 where it is in the answer that the response is contrasted with.
+    words : numpy.ndarray of int64, (n_columns,), optional
+        Where the columns are characters, each with the token that begins there: the word of each.
+        None: the columns are tokens.
     """
 
     prompt: Encoding
     output_names: tuple[str, ...]
     readout: FloatArray = field(repr=False)
+    words: IntArray | None = field(default=None, repr=False)
 
     @property
     def units(self) -> Units:

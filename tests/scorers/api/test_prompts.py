@@ -8,6 +8,7 @@ import pytest
 import perturbx as px
 from perturbx.exceptions import ArgumentError, CapabilityError, MissingExtraError
 from perturbx.scorers.api import ApiModel, ApiScorer
+from perturbx.scorers.api.questions import Answer, Token
 
 pytestmark = pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
 
@@ -52,6 +53,70 @@ def test_a_given_response_is_scored_where_the_server_scores_prompts(serve):
     np.testing.assert_allclose(other.scores, expected)
 
 
+PROMPT, RESPONSE = "the sea is blue and it is cold", " The sky is blue, too. It is cold!"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "names"),
+    [
+        ("sentences", ("The sky is blue, too.", "It is cold!")),
+        (["blue", (0, 4)], ("blue", "The")),
+        ({"when": "It is"}, ("when",)),
+    ],
+)
+def test_parts_of_a_response_cost_the_calls_of_the_whole(serve, outputs, names):
+    server = serve()
+    asked = {"kind": "openai-completions", "units": "words", "budget": 60}
+    (found,) = prompts_of(server, outputs=outputs, **asked).explain([PROMPT], [RESPONSE])
+    n_asked = server.stats()["requests"]
+    (whole,) = prompts_of(server, **asked).explain([PROMPT], [RESPONSE])
+    assert server.stats()["requests"] == 2 * n_asked
+    assert found.output_names == names
+    places = {name: RESPONSE.index(name) for name in found.output_names if name in RESPONSE}
+    for name, place in places.items():
+        before, until = PROMPT + RESPONSE[:place], PROMPT + RESPONSE[: place + len(name)]
+        both = [sum(server.model.prompt_log_probs(own)[1][1:]) for own in (before.rstrip(), until)]
+        at = names.index(name)
+        assert found.scores[at] == pytest.approx(both[1] - both[0])
+    if outputs == "sentences":
+        np.testing.assert_allclose(found.table.scores.sum(axis=1), whole.table.scores[:, 0])
+        np.testing.assert_allclose(found.scores.sum(), whole.scores[0])
+
+
+def test_a_response_behind_an_api_is_the_sum_of_its_words(serve):
+    explainer = prompts_of(serve(), "openai-completions", units="words")
+    first, second = explainer.explain([PROMPT, "so it is"], [RESPONSE, " yes"])
+    assert first.table.summands.shape[1:] == (1, 8)
+    assert second.table.summands is None
+    np.testing.assert_allclose(first.table.summands.sum(axis=2), first.table.scores)
+    (other,) = explainer.explain([PROMPT], [RESPONSE], alternatives=[" No, it is hot."])
+    assert other.output_names == ("response - alternative",)
+    assert other.table.summands.shape[1:] == (1, 12)
+    np.testing.assert_allclose(other.table.summands.sum(axis=2), other.table.scores)
+
+
+def test_a_token_belongs_to_the_word_of_its_first_letter(serve):
+    model = ApiModel("openai-completions:m", base_url=serve().base_url)
+    reading = ApiScorer(model, method="prompt_log_probs").by_character()
+    reading = reading.reading(("so", " yes,\n no"))
+    tokens = ["so", " ", "yes", ",\n", "", " n", "o"]
+    numbers = [None, -1.0, -2.0, -4.0, -8.0, -16.0, -32.0]
+    answer = Answer("", None, tuple(map(Token, tokens, numbers)), None, "", "", {})
+    (values, _) = reading.numbers(("so", " yes,\n no"), [answer])
+    assert values.tolist() == [-1.0, -2.0, 0.0, 0.0, -4.0, 0.0, 0.0, -16.0, -32.0]
+
+
+def test_a_service_that_scores_no_prompts_has_no_parts_to_tell(serve, servers):
+    weights = {" positive": {"": 1.0, "superb": 2.0}, " negative": {"": 0.0, "thin": 2.0}}
+    server = serve(model=servers.SimulatedModel(weights, echo=False))
+    (found,) = prompts_of(server, "openai-completions").explain(["So thin. Superb."], [" positive"])
+    assert found.table.kind == "similarity"
+    assert found.response == " positive"
+    parts = prompts_of(server, "openai-completions", outputs="sentences")
+    with pytest.raises(CapabilityError, match=r"^outputs: .* scores no prompts"):
+        parts.explain(["So thin. Superb."], [" positive. Yes."])
+
+
 def test_elsewhere_answers_are_compared(serve):
     server = serve()
     (found,) = prompts_of(server).explain([CHAT])
@@ -92,8 +157,10 @@ def test_contexts_go_through_an_api(serve):
 
 def test_what_has_no_meaning_for_an_api_is_refused(serve):
     server = serve()
-    with pytest.raises(ArgumentError, match=r"^outputs: of a model behind an API"):
+    with pytest.raises(ArgumentError, match=r"^outputs: parts of a response need a service that"):
         prompts_of(server, outputs="tokens").explain(["so good"], ["yes"])
+    with pytest.raises(ArgumentError, match=r"^outputs: the tokens of a model behind an API are"):
+        prompts_of(server, "openai-completions", outputs="tokens").explain(["so good"], ["yes"])
     with pytest.raises(ArgumentError, match=r"^calibrate: "):
         prompts_of(server, labels=[" a", " b"], calibrate="N/A").explain(["so good"])
     with pytest.raises(ArgumentError, match=r"^device, dtype: "):
