@@ -8,9 +8,9 @@ from typing import Any, ClassVar, TypeAlias
 
 from perturbx.exceptions import ArgumentError, SegmentationError
 from perturbx.typing import Span
-from perturbx.units.frozen import as_spans, in_order
+from perturbx.units.frozen import in_order
 from perturbx.units.segmenter import BaseSegmenter, Between, check_between, mark
-from perturbx.units.units import Units
+from perturbx.units.units import Units, as_spans
 
 CutFunction: TypeAlias = Callable[[str], Units | Iterable[Span] | Iterable[str]]
 """From a text to its units: spans, strings in the order in which they stand in it, or `Units`."""

@@ -10,13 +10,13 @@ from perturbx.exceptions import ArgumentError
 from perturbx.typing import Segmenter, Span
 from perturbx.units.characters import Characters
 from perturbx.units.custom import Custom, CutFunction
-from perturbx.units.frozen import as_spans
 from perturbx.units.paragraphs import Paragraphs
 from perturbx.units.regex import Regex
 from perturbx.units.segmenter import BaseSegmenter
 from perturbx.units.sentences import Sentences
 from perturbx.units.spans import Spans
 from perturbx.units.tokens import Tokens
+from perturbx.units.units import as_spans
 from perturbx.units.words import Words
 
 SegmenterLike: TypeAlias = str | re.Pattern[str] | Sequence[Span] | Segmenter | CutFunction

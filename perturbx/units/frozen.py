@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +10,7 @@ from typing import Any, TypeAlias
 
 from perturbx.exceptions import ArgumentError, SegmentationError
 from perturbx.typing import Span
-from perturbx.units.units import Units
+from perturbx.units.units import Units, as_spans
 
 Frozen: TypeAlias = Sequence[Span] | str | re.Pattern[str] | Callable[[str], Iterable[Span]]
 """What is frozen: ``(start, stop)`` spans; a regular expression, of which every match is frozen;
@@ -103,22 +102,6 @@ def gaps(spans: Sequence[Span], length: int) -> tuple[Span, ...]:
     return tuple(
         (start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if start < stop
     )
-
-
-def as_spans(spans: Any, name: str) -> tuple[Span, ...]:
-    """Return `spans` as a tuple of pairs of ints.
-
-    Raises
-    ------
-    ArgumentError
-        If they are anything else.
-    """
-    try:
-        return tuple((operator.index(start), operator.index(stop)) for start, stop in spans)
-    except (TypeError, ValueError) as error:
-        raise ArgumentError(
-            f"{name}: expected (start, stop) pairs of character positions; got {spans!r:.80}"
-        ) from error
 
 
 def as_pattern(pattern: Any, name: str) -> re.Pattern[str]:

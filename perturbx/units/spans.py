@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from perturbx.exceptions import SegmentationError
 from perturbx.typing import Span
-from perturbx.units.frozen import as_spans, in_order
+from perturbx.units.frozen import in_order
 from perturbx.units.segmenter import BaseSegmenter, Between, check_between, mark
-from perturbx.units.units import Units
+from perturbx.units.units import Units, as_spans
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,9 +6,10 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import index
 from typing import TYPE_CHECKING, Any
 
-from perturbx.exceptions import SegmentationError
+from perturbx.exceptions import ArgumentError, SegmentationError
 from perturbx.typing import Span
 from perturbx.units.tree import Tree
 
@@ -63,8 +64,11 @@ class Units:
     tree: Tree | None = None
 
     def __post_init__(self) -> None:
-        if not self.unit_of_span:
-            object.__setattr__(self, "unit_of_span", tuple(range(len(self.spans))))
+        # Lists and numpy's numbers would neither be saved nor be equal to what was loaded.
+        for name in ("spans", "frozen", "segments"):
+            object.__setattr__(self, name, as_spans(getattr(self, name), name))
+        owners = _as_owners(self.unit_of_span) or tuple(range(len(self.spans)))
+        object.__setattr__(self, "unit_of_span", owners)
         if not self.segments:
             object.__setattr__(self, "segments", ((0, len(self.text)),))
         last = 0
@@ -75,11 +79,11 @@ class Units:
                     f"{len(self.text)}; got {(start, stop)} after {last}"
                 )
             last = stop
-        owners = set(self.unit_of_span)
-        if len(self.unit_of_span) != len(self.spans) or owners != set(range(len(owners))):
+        numbers = set(owners)
+        if len(owners) != len(self.spans) or numbers != set(range(len(numbers))):
             raise SegmentationError(
                 f"unit_of_span: must name units 0, 1, ... without a gap, one per span; "
-                f"got {len(self.unit_of_span)} owners for {len(self.spans)} spans"
+                f"got {len(owners)} owners for {len(self.spans)} spans"
             )
         if self.tree is not None and self.tree.n_units != self.n_units:
             raise SegmentationError(
@@ -177,6 +181,31 @@ class Units:
             locale=record["locale"],
             tree=None if tree is None else Tree(n_units, tuple(tuple(node) for node in tree)),
         )
+
+
+def as_spans(spans: Any, name: str) -> tuple[Span, ...]:
+    """Return `spans` as a tuple of pairs of ints.
+
+    Raises
+    ------
+    ArgumentError
+        If they are anything else.
+    """
+    try:
+        return tuple((index(start), index(stop)) for start, stop in spans)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            f"{name}: expected (start, stop) pairs of character positions; got {spans!r:.80}"
+        ) from error
+
+
+def _as_owners(owners: Any) -> tuple[int, ...]:
+    try:
+        return tuple(map(index, owners))
+    except TypeError as error:
+        raise ArgumentError(
+            f"unit_of_span: expected the number of a unit per span; got {owners!r:.80}"
+        ) from error
 
 
 def _core(piece: str) -> str:

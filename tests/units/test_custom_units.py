@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +36,26 @@ def test_names_stand_for_segmenters():
     assert as_segmenter(re.compile("a+")) == Regex("a+")
     assert as_segmenter([(0, 1)]) == Spans(((0, 1),))
     assert as_segmenter(str.split) == Custom(str.split)
+
+
+def test_units_of_lists_and_numpy_are_those_of_tuples():
+    own = {"frozen": ((0, 1),), "segments": ((0, 7),)}
+    units = Units("so good", ((1, 3), (3, 7)), (0, 1), **own)
+    lists = Units("so good", [[1, 3], [3, 7]], [0, 1], frozen=[[0, 1]], segments=[[0, 7]])
+    arrays = {name: np.array(spans) for name, spans in own.items()}
+    numbers = Units("so good", np.array([[1, 3], [3, 7]]), np.arange(2), **arrays)
+    assert units == lists == numbers
+    assert hash(units) == hash(lists) == hash(numbers)
+    assert units == Units.from_dict(json.loads(json.dumps(numbers.to_dict())))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("spans", [(0, 1.5)]), ("spans", 3), ("unit_of_span", ["a"]), ("frozen", [(1,)])],
+)
+def test_units_that_are_no_positions_are_told_by_name(name, value):
+    with pytest.raises(ArgumentError, match=f"^{name}: expected"):
+        Units("so good", **{"spans": ((0, 3),), name: value})
 
 
 @pytest.mark.parametrize("units", ["word", "", None, 3, {"a"}, Words, [1, 2], ["a", "bc"]])
