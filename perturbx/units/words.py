@@ -71,7 +71,8 @@ class Words(BaseSegmenter):
             elif not is_word:
                 gap.append(piece)
             position += len(piece)
-        starts = icu.at_characters(text, starts)
+        # The first word begins with the text, whatever cluster its own first letter is in.
+        starts = icu.at_characters(text, [0, *starts[1:]])
         return partition(text, starts, level=self.level, locale=locale)
 
 

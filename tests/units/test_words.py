@@ -116,6 +116,10 @@ def test_no_character_of_a_reader_is_parted(segmenter, text):
     assert {start for start, _ in segmenter(text).spans} <= characters
 
 
+def test_a_letter_that_clings_to_what_opens_a_text_hides_no_later_word():
+    assert Words()(".ำ ดี มาก").pieces == (".ำ ", "ดี ", "มาก")
+
+
 def test_no_japanese_word_begins_with_a_small_kana():
     labels = Words()("この映画は本当に面白かったです。もう一度見たい！").labels
     assert labels == (
