@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from perturbx.coalitions import GroupedLeverage
+from perturbx.coalitions.coalitions import Coalitions
+from perturbx.coalitions.grouped_leverage import grouped_pairs
 from perturbx.explainers.design import Design
 from perturbx.explainers.draws import draws_of
 from perturbx.explainers.preparation import draw_coalitions
 from perturbx.explainers.repeats import VoteSplit, split_votes, with_samples
 from perturbx.explainers.variant_keys import variant_keys
 from perturbx.typing import Encoding, IntArray, PaidScorer, Scorer
+from perturbx.units.units import Units
 
 if TYPE_CHECKING:
     from perturbx.scorers.api.estimate import Bill
@@ -118,10 +122,10 @@ def estimate_cost(
 
     With `n_samples` the budgets are answers, which `split_votes` splits.
     """
-    least = _Bill.of(encodings, designs, [own[0] for own in budgets], seed, n_samples)
+    least = _Bill.of(encodings, designs, budgets, 0, seed, n_samples)
     most = least
     if any(len(own) > 1 for own in budgets):
-        most = _Bill.of(encodings, designs, [own[-1] for own in budgets], seed, n_samples)
+        most = _Bill.of(encodings, designs, budgets, -1, seed, n_samples)
     texts = tuple(
         TextCost(encoding.units.n_units, *calls, *sizes)
         for encoding, calls, sizes in zip(
@@ -154,22 +158,30 @@ class _Bill:
         cls,
         encodings: Sequence[Encoding],
         designs: Sequence[Design],
-        budgets: Sequence[int],
+        budgets: Sequence[tuple[int, ...]],
+        look: int,
         seed: int,
         n_samples: int | None,
     ) -> _Bill:
+        """Return the cost of all rounds up to one, 0 for the first and -1 for the last."""
+        calls = [own[look] for own in budgets]
         units = [encoding.units for encoding in encodings]
         splits: list[VoteSplit | None] = [None] * len(units)
         if n_samples is not None:
             splits = [
                 None if design.is_refined else split_votes(own, unit.n_units, n_samples)
-                for design, own, unit in zip(designs, budgets, units, strict=True)
+                for design, own, unit in zip(designs, calls, units, strict=True)
             ]
         sized = [
             replace(design, budget=own if split is None else split.n_masks)
-            for design, own, split in zip(designs, budgets, splits, strict=True)
+            for design, own, split in zip(designs, calls, splits, strict=True)
         ]
-        coalitions = draw_coalitions(sized, units, seed)
+        coalitions = [
+            _taken_apart(unit, own, look) if design.is_refined else drawn
+            for unit, own, design, drawn in zip(
+                units, budgets, designs, draw_coalitions(sized, units, seed), strict=True
+            )
+        ]
         keys, lengths, answers = [], [], []
         for encoding, drawn, split in zip(encodings, coalitions, splits, strict=True):
             each = drawn if split is None else with_samples(drawn, split)
@@ -194,6 +206,22 @@ class _Bill:
             int(most.sum()),
             int(every[first] @ most),
         )
+
+
+def _taken_apart(units: Units, budgets: tuple[int, ...], look: int) -> Coalitions:
+    """Return as many rows as a long text is asked about, see `perturbx.explainers.refinement`.
+
+    The first ones keep or remove the groups that it begins with; in the end there are as many
+    groups as so many rows take at least.
+    """
+    assert units.tree is not None
+    most = budgets[-1]
+    nodes = GroupedLeverage().nodes(units, most)
+    if look == -1:
+        nodes = tuple(units.tree.split(units.tree.root, max(len(nodes), most.bit_length())))
+    groups = [units.tree.leaves(node) for node in nodes]
+    masks = grouped_pairs(groups, units.n_units, budgets[look], torch.Generator().manual_seed(0))
+    return Coalitions(masks, torch.ones(len(masks), dtype=torch.int64), paired=True)
 
 
 def _distinct(keys: IntArray, wanted: IntArray) -> tuple[IntArray, IntArray]:

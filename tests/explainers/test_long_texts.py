@@ -132,11 +132,15 @@ def test_transform_shares_a_group_among_its_words():
     assert matrix.shape == (1, N_WORDS)
 
 
-def test_the_estimate_is_kept(explained):
-    _, explanation = explained
-    cost = explainer(Model()).estimate_cost([TEXT])
-    assert cost.least_calls <= explanation.budget_report.calls[0]
-    assert explanation.n_calls <= cost.most_calls == 100
+@pytest.mark.parametrize("budget", [12, 14, 16, 24, 40, 100, 121])
+def test_the_estimate_is_kept(budget):
+    model = Model()
+    explanation = explainer(model, budget=budget).explain([TEXT])[0]
+    cost = explainer(Model(most_calls=0), budget=budget).estimate_cost([TEXT])
+    assert cost.least_calls == explanation.budget_report.calls[0]
+    assert explanation.n_calls <= cost.most_calls <= budget
+    per_call = cost.most_size / cost.most_calls
+    assert per_call == pytest.approx(np.mean([len(text) for text in model.seen]), rel=0.2)
 
 
 def test_auto_takes_groups_where_a_first_look_would_cost_too_much():
