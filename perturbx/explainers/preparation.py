@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
@@ -26,6 +26,11 @@ def cut_texts(texts: Sequence[TextInput | Units], segmenter: Segmenter) -> list[
     SegmentationError
         A text cannot be cut.
     """
+    if isinstance(texts, Mapping) or hasattr(texts, "columns"):
+        raise ArgumentError(
+            f"texts: expected a list of texts, got {type(texts).__name__}; give the column that "
+            f"holds them: frame['text']"
+        )
     if isinstance(texts, (str, bytes, Units)) or not hasattr(texts, "__iter__"):
         raise ArgumentError(
             f"texts: expected a list of texts, got {type(texts).__name__}; put a single text "

@@ -30,6 +30,11 @@ class WordColumns(TransformerMixin):  # type: ignore[misc]
         The names of the explained outputs, one block of columns each.
     """
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        # No data frame holds a sparse matrix, and scikit-learn would say so when all is paid for:
+        # as its text vectorizers, explainers have no `set_output` and heed no global choice of one.
+        super().__init_subclass__(**{"auto_wrap_output_keys": None, **options})
+
     @abstractmethod
     def explain(self, texts: Sequence[TextInput | Units]) -> Explanations:
         """Explain every text."""
@@ -98,7 +103,7 @@ class WordColumns(TransformerMixin):  # type: ignore[misc]
                     rows += [row] * blocks
                     columns += [block * n_words + word for block in range(blocks)]
                     values += worth.tolist()
-        shape = (len(X), n_words * len(self.output_names_))
+        shape = (len(cut), n_words * len(self.output_names_))
         return scipy.sparse.csr_matrix((values, (rows, columns)), shape=shape, dtype=np.float64)
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:

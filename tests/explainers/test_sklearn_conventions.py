@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
@@ -185,6 +186,26 @@ def test_fit_needs_texts():
         px.ShapleyExplainer(total).fit("a string")
 
 
+@pytest.mark.parametrize("frame", [pd.DataFrame({"text": TEXTS}), dict(enumerate(TEXTS))])
+def test_a_frame_is_not_taken_for_the_names_of_its_columns(frame):
+    def never(texts):
+        raise AssertionError("a call was made")
+
+    fitted = px.ShapleyExplainer(word_counts, random_state=0).fit(TEXTS)
+    for ask in (px.ShapleyExplainer(never).fit, px.ShapleyExplainer(never).explain):
+        with pytest.raises(px.ArgumentError, match=r"^texts: .*the column"):
+            ask(frame)
+    with pytest.raises(px.ArgumentError, match=r"^texts: .*the column"):
+        fitted.transform(frame)
+    column = pd.Series(TEXTS, index=list("uvwxyz"))
+    assert (fitted.transform(column) != fitted.transform(TEXTS)).nnz == 0
+
+
+def test_texts_may_come_one_by_one():
+    explainer = px.ShapleyExplainer(word_counts, random_state=0).fit(iter(TEXTS))
+    assert (explainer.transform(iter(TEXTS)) != explainer.transform(TEXTS)).nnz == 0
+
+
 def test_a_changed_parameter_takes_effect(pipeline):
     explainer = px.ShapleyExplainer(pipeline, random_state=0)
     first = explainer.explain(["good film"])[0]
@@ -196,7 +217,16 @@ def test_a_changed_parameter_takes_effect(pipeline):
 
 
 def test_scikit_learns_global_settings_do_no_harm(pipeline):
-    with sklearn.config_context(transform_output="default", display="diagram"):
+    with sklearn.config_context(transform_output="pandas", display="diagram"):
         explainer = px.ShapleyExplainer(pipeline, outputs=["pos"], random_state=0)
         assert explainer.fit_transform(TEXTS).shape == (6, 6)
         assert "ShapleyExplainer" in explainer._repr_html_()
+        steps = make_pipeline(clone(explainer), LogisticRegression()).fit(TEXTS, LABELS)
+        assert steps.predict(TEXTS).tolist() == LABELS
+
+
+@pytest.mark.parametrize("kind", EXPLAINERS.values())
+def test_no_explainer_promises_data_frames(kind):
+    assert not hasattr(kind(total), "set_output")
+    with pytest.raises(ValueError, match="set_output"):
+        make_pipeline(kind(total), LogisticRegression()).set_output(transform="pandas")
