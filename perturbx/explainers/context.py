@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, SegmentationError
 from perturbx.explainers.cost import CostEstimate
 from perturbx.explainers.prompt import PromptExplainer
 from perturbx.explanations import Explanations
@@ -159,6 +159,10 @@ class ContextExplainer(PromptExplainer):
                 f"template: expected the fields {{context}} and {{query}}, got {list(made.fields)}"
             )
         asked = [queries] * len(contexts) if isinstance(queries, str) else queries
+        if asked is not None and not hasattr(asked, "__len__"):
+            raise ArgumentError(
+                f"queries: expected a question, or a list of one per context; got {asked!r:.80}"
+            )
         if asked is None:
             asked = [""] * len(contexts)
             if not all(isinstance(context, Units) for context in contexts):
@@ -175,13 +179,18 @@ class ContextExplainer(PromptExplainer):
     def _prompt(
         self, template: Template, number: int, context: str | Sequence[str], query: str
     ) -> Units:
+        if isinstance(context, Mapping) or not isinstance(context, Iterable):
+            raise ArgumentError(
+                f"contexts[{number}]: expected a text, a list of documents, or Units; got "
+                f"{context!r:.80}"
+            )
         documents = [context] if isinstance(context, str) else list(context)
         try:
             units = document_prompt(
                 template, documents, field="context", units=self.units, query=query
             )
-        except ArgumentError as error:
-            raise ArgumentError(f"contexts[{number}]: {error}") from None
+        except (ArgumentError, SegmentationError) as error:
+            raise type(error)(f"contexts[{number}]: {error}") from error
         tokenizer = self._prompt_model().tokenizer
         has_template = getattr(tokenizer, "chat_template", None) is not None
         if self.chat is True or (self.chat == "auto" and has_template):

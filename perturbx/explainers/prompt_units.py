@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, SegmentationError
 from perturbx.explainers.prompt_parameters import check_readable
 from perturbx.units import as_segmenter
 from perturbx.units.prompts import chat_prompt
@@ -45,8 +45,9 @@ def check_answers(
         return
     if are_labels:
         raise ArgumentError(f"{name}: labels are explained; leave one of them out")
-    if isinstance(given, str) or len(given) != n_prompts:
-        count = "a string" if isinstance(given, str) else len(given)
+    if isinstance(given, str) or not hasattr(given, "__len__") or len(given) != n_prompts:
+        is_list = hasattr(given, "__len__") and not isinstance(given, str)
+        count = len(given) if is_list else type(given).__name__
         raise ArgumentError(f"{name}: expected one per prompt ({n_prompts}), got {count}")
     for i, answer in enumerate(given):
         if not isinstance(answer, str) or not answer:
@@ -81,10 +82,24 @@ def units_of_prompt(
 
     Raises
     ------
-    ArgumentError
-        If it is no prompt.
+    ArgumentError, SegmentationError
+        If it is no prompt, or cannot be cut.
     """
     made = Template(template) if isinstance(template, str) else template
+    try:
+        return _cut(prompt, made, fields, units, roles, tokenizer)
+    except (ArgumentError, SegmentationError) as error:
+        raise type(error)(f"prompts[{number}]: {error}") from error
+
+
+def _cut(
+    prompt: Prompt,
+    made: Template | None,
+    fields: Sequence[str] | None,
+    units: Any,
+    roles: Sequence[str],
+    tokenizer: Callable[[], Any],
+) -> Units:
     if isinstance(prompt, Units):
         return prompt
     if isinstance(prompt, str) and made is None:
@@ -92,7 +107,7 @@ def units_of_prompt(
     if made is not None and isinstance(prompt, str):
         if len(made.fields) != 1:
             raise ArgumentError(
-                f"prompts[{number}]: the template has the fields {', '.join(made.fields)}; "
+                f"the template has the fields {', '.join(made.fields)}; "
                 f"expected a mapping of each to its value, got {prompt!r:.80}"
             )
         prompt = {made.fields[0]: prompt}
@@ -101,11 +116,11 @@ def units_of_prompt(
     if isinstance(prompt, Sequence) and not isinstance(prompt, str):
         if made is not None:
             raise ArgumentError(
-                f"prompts[{number}]: the messages of a chat do not fill a template; expected the "
+                f"the messages of a chat do not fill a template; expected the "
                 f"values of its fields, {', '.join(made.fields)}"
             )
         return chat_prompt(prompt, tokenizer(), units=units, roles=roles)
     raise ArgumentError(
-        f"prompts[{number}]: expected a string, Units, the messages of a chat, or (with a "
+        f"expected a string, Units, the messages of a chat, or (with a "
         f"template) the values of its fields; got {prompt!r:.80}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import index
 from typing import Any
 
 from perturbx.exceptions import ArgumentError
@@ -145,7 +146,7 @@ def _found(response: str, part: Any) -> list[Span]:
             raise ArgumentError(f"outputs: {part!r:.80} does not stand in {response!r:.80}")
         return found
     try:
-        start, stop = (int(edge) for edge in part)
+        start, stop = map(index, part)
     except (TypeError, ValueError) as error:
         raise ArgumentError(
             f"outputs: expected (start, stop) or a string of the response; got {part!r:.80}"
