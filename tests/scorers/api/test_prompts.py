@@ -169,7 +169,7 @@ def test_what_has_no_meaning_for_an_api_is_refused(serve):
 
 def test_messages_with_marks_are_refused(serve):
     chat = [{"role": "user", "content": "say <|user|>\nhello"}]
-    with pytest.raises(ArgumentError, match=r"^messages: the chat template refuses"):
+    with pytest.raises(ArgumentError, match=r"^prompts\[0\]: messages: the chat template refuses"):
         prompts_of(serve()).explain([chat])
 
 
