@@ -97,6 +97,11 @@ class FairnessAudit(ModelEstimator):
     is tested; where hardly anything can be permuted, or beyond 30,000 rows, the bootstrap tests.
     Words account for a gap by their Shapley values, which add up to it.
 
+    Texts that a service refuses (a filter, say) are left out and told, by an `AnswersWarning` and
+    in the notes; unless they are too many, which ends the audit. Where there are any, ``metrics``
+    and ``gaps`` hold the share of them by group, "refusal_rate" (beside the first outcome, as it is
+    of none), tested in a family of its own.
+
     Examples
     --------
     >>> import perturbx as px
@@ -193,7 +198,8 @@ class FairnessAudit(ModelEstimator):
         ArgumentError
             A parameter, a text or a column is not what it should be.
         ScoringError, Interrupted
-            The model failed. What it said is kept: `fit` on the same texts goes on from there.
+            The model failed, or refused too many texts (`RefusedError`). What it said is kept:
+            `fit` on the same texts goes on from there.
         MissingExtraError
             fairlearn or pandas is not installed (extra ``fairness``).
         """
@@ -327,6 +333,8 @@ class FairnessAudit(ModelEstimator):
                 self._scorer(), batch_tokens=self.batch_tokens, progress=self.progress
             )
             self._hold("_said", scores)
+        # A filter may be another one by now: what is refused is so for one run.
+        scores.refused.clear()
         return scores
 
     def _lexicons(self, texts: Sequence[str]) -> tuple[Lexicon, ...]:

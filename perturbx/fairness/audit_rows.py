@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, RefusedError
 from perturbx.fairness.grouping import (
     Attribute,
     attribute,
@@ -17,8 +17,9 @@ from perturbx.fairness.grouping import (
     intersections,
     joined,
 )
-from perturbx.fairness.outcomes import Outcome, is_missing, plain
-from perturbx.fairness.scoring import TextScores
+from perturbx.fairness.outcomes import Outcome, distinct_labels, is_missing, plain
+from perturbx.fairness.refusals import Refusals
+from perturbx.fairness.scoring import TextScores, are_answered
 from perturbx.fairness.statistics.measures import Judged
 from perturbx.fairness.text_source import TextSource
 from perturbx.lexicons import Lexicon
@@ -27,7 +28,7 @@ from perturbx.typing import IntArray, ScoreKind, ScoreMatrix
 
 @dataclass(frozen=True, eq=False)
 class AuditRows:
-    """What is known of every row.
+    """What is known of every row that the model answers.
 
     Parameters
     ----------
@@ -43,6 +44,10 @@ class AuditRows:
         The groups.
     clusters : numpy.ndarray of int64, (n_rows,), optional
         What rows stand or fall together with, 0, 1, ...
+    distinct_labels : list
+        The labels that occur, in rows that are refused, too.
+    refusals : Refusals, optional
+        What is known of all rows where the model refuses some.
     """
 
     raw: ScoreMatrix
@@ -52,9 +57,15 @@ class AuditRows:
     labels: list[Any] | None
     attributes: tuple[Attribute, ...]
     clusters: IntArray | None
+    distinct_labels: list[Any]
+    refusals: Refusals | None = None
 
     def __len__(self) -> int:
         return len(self.raw)
+
+    def in_source(self, rows: IntArray) -> IntArray:
+        """Return the numbers that some rows have among all of the source."""
+        return rows if self.refusals is None else self.refusals.answered[rows]
 
     def judge(self, outcome: Outcome) -> Judged:
         """Return scores, decisions and labels for one outcome."""
@@ -67,7 +78,7 @@ def collect_rows(
     *,
     lexicons: Sequence[Lexicon],
     depth: int,
-    check: Callable[[list[Any] | None, Sequence[Attribute]], None] = lambda labels, found: None,
+    check: Callable[[list[Any], Sequence[Attribute]], None] = lambda labels, found: None,
 ) -> AuditRows:
     """Find the groups of every row of a source, and score it, piece by piece.
 
@@ -82,15 +93,15 @@ def collect_rows(
     depth : int
         Attributes are crossed so many at a time; 1: they are not.
     check : callable
-        Takes labels and attributes, and raises where they are not what is asked for; the model is
-        asked after that.
+        Takes distinct labels and attributes, and raises where they are not what is asked for; the
+        model is asked after that.
 
     Raises
     ------
     ArgumentError
         There is no row, or no group, or labels and columns that are none.
     ScoringError, Interrupted
-        The model failed; what it said is kept in `scores`.
+        The model failed, or refuses all; what it said is kept in `scores`.
     """
     n_rows = 0
     labels: list[Any] = []
@@ -123,18 +134,58 @@ def collect_rows(
     if depth > 1:
         attributes += intersections(tuple(attributes), depth)
     known = as_numbers(labels) if is_labelled else None
-    check(known, attributes)
+    distinct = distinct_labels(known)
+    check(distinct, attributes)
     # The source is read again: what is wrong with any column is said before the model is asked.
-    raw = np.concatenate([scores.of(piece.texts) for piece in source.pieces()])
+    raw = [scores.of(piece.texts) for piece in source.pieces()]
+    of_piece = [are_answered(own) for own in raw]
+    answered = np.concatenate(of_piece)
+    refusals = None
+    numbers = clusters.numbers()
+    if not answered.all():
+        refusals = Refusals(
+            ~answered, tuple(attributes), numbers, _first_refused(source, scores, answered)
+        )
+        raw = [own[kept] for own, kept in zip(raw, of_piece, strict=True) if kept.any()]
+        at = refusals.answered
+        attributes = [own.rows(at) for own in attributes]
+        known = known if known is None else [known[row] for row in at]
+        if numbers is not None:
+            left = _Numbers()
+            left.add(numbers[at].tolist())
+            numbers = left.numbers()
     return AuditRows(
-        raw,
+        np.concatenate(raw),
         scores.kind,
         scores.exclusive,
         scores.output_names,
         known,
         tuple(attributes),
-        clusters.numbers(),
+        numbers,
+        distinct,
+        refusals,
     )
+
+
+def _first_refused(source: TextSource, scores: TextScores, answered: Any) -> tuple[int, str]:
+    """Return the first row that the model refuses, and why.
+
+    Raises
+    ------
+    RefusedError
+        It refuses every row.
+    """
+    row = int(np.argmin(answered))
+    (text,) = source.texts_at(np.array([row]))
+    why = str(scores.why_refused(text))
+    if not answered.any():
+        raise RefusedError(
+            f"texts: the model answers none of {len(answered)}; about {text!r:.80}: {why}; there "
+            f"is nothing to audit: give it another prompt, or audit texts that it answers",
+            refused={text: why},
+            ends_run=True,
+        )
+    return row, why
 
 
 def _without_empty(found: Attribute) -> Attribute:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from perturbx._version import __version__
+from perturbx.exceptions import AnswersWarning
 from perturbx.fairness.audit_rows import AuditRows, collect_rows
 from perturbx.fairness.audited import Audited, Tables
 from perturbx.fairness.compared_groups import check_compared, pairs_to_compare
@@ -19,14 +21,9 @@ from perturbx.fairness.explaining import audit_explainer
 from perturbx.fairness.frames import FRAMES, frame
 from perturbx.fairness.group_stage import group_tables
 from perturbx.fairness.grouping import Attribute
-from perturbx.fairness.outcomes import (
-    Outcome,
-    Task,
-    check_choices,
-    choose_outcomes,
-    distinct_labels,
-)
+from perturbx.fairness.outcomes import Outcome, Task, check_choices, choose_outcomes
 from perturbx.fairness.plan import AuditPlan
+from perturbx.fairness.refusals import gathered_warnings
 from perturbx.fairness.report import FairnessReport
 from perturbx.fairness.rewording_stage import Closer, advice_tables, counterfactual_tables
 from perturbx.fairness.scoring import TextScores
@@ -90,6 +87,7 @@ class AuditRun:
         facts: dict[str, Any] = {"n_explained": 0, "explainer": None, "masker": None}
         facts |= {"n_swapped_texts": 0}
         n_calls = 0
+        told: list[str] = []
         with tqdm(
             total=5, desc="audit", unit="stage", leave=False, disable=not self.progress
         ) as bar:
@@ -98,6 +96,7 @@ class AuditRun:
             )
             if plan.depth > 1 and not any(a.origin == "intersection" for a in rows.attributes):
                 notes = [*notes, "there is one attribute only, so none are crossed (intersections)"]
+            n_refused = len(self.scores.refused)
             outcomes = self._outcomes(rows)
             judged = tuple(rows.judge(outcome) for outcome in outcomes)
             audited = Audited(rows, outcomes, judged, plan)
@@ -114,11 +113,12 @@ class AuditRun:
                     random_state=plan.seed,
                     progress=self.progress,
                 )
-                found, n_calls, left_out = word_tables(
-                    audited, comparisons, source, self.scores, explainer, self.lexicons
-                )
+                with gathered_warnings() as told:
+                    found, n_calls, left_out = word_tables(
+                        audited, comparisons, source, self.scores, explainer, self.lexicons
+                    )
                 tables |= found
-                facts["n_explained"] = min(plan.n_explained, len(rows))
+                facts["n_explained"] = min(plan.n_explained, len(rows)) if found else 0
                 facts["explainer"] = type(explainer).__name__
                 facts["masker"] = str(explainer.masker)
                 if left_out:
@@ -137,18 +137,22 @@ class AuditRun:
             bar.update()
             tables |= advice_tables(audited, closer, self.scores, self.lexicons, self.model)
             bar.update()
+        if rows.refusals is not None:
+            told.insert(0, str(rows.refusals))
+        if n_more := len(self.scores.refused) - n_refused:
+            told.append(f"{n_more:,} texts with swapped or neutral terms were refused and left out")
+        if told:
+            warnings.warn("; ".join(told), AnswersWarning, stacklevel=4)
         facts |= self._facts(source, audited, n_calls)
-        facts |= {"seconds": round(time.perf_counter() - began, 1), "notes": list(notes)}
+        facts |= {"seconds": round(time.perf_counter() - began, 1), "notes": [*told, *notes]}
         return FairnessReport(facts, {name: frame(name, tables[name]) for name in FRAMES})
 
-    def _check(self, labels: list[Any] | None, attributes: Sequence[Attribute]) -> None:
+    def _check(self, labels: list[Any], attributes: Sequence[Attribute]) -> None:
         """Refuse what does not fit the data, before anything is paid for."""
         check_compared(self.plan.compare, attributes)
         for attribute in attributes:
             pairs_to_compare(attribute, self.plan.compare)
-        check_choices(
-            self.scorer.output_names, labels=distinct_labels(labels), **vars(self.choices)
-        )
+        check_choices(self.scorer.output_names, labels=labels, **vars(self.choices))
 
     def _outcomes(self, rows: AuditRows) -> tuple[Outcome, ...]:
         return choose_outcomes(
@@ -156,7 +160,7 @@ class AuditRun:
             rows.kind,
             rows.exclusive,
             rows.output_names,
-            labels=distinct_labels(rows.labels),
+            labels=rows.distinct_labels,
             **vars(self.choices),
         )
 
@@ -169,8 +173,9 @@ class AuditRun:
             "dataset": source.name,
             "model": self.scorer.model_id,
             "n_texts": len(rows),
+            "n_refused": 0 if rows.refusals is None else len(rows.refusals),
             "n_labelled": 0 if rows.labels is None else sum(v is not None for v in rows.labels),
-            "n_calls": len(self.scores) + n_calls,
+            "n_calls": len(self.scores) + len(self.scores.refused) + n_calls,
             "task": "classification" if audited.outcomes[0].decides else "regression",
             "outcomes": [
                 {

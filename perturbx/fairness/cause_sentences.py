@@ -112,7 +112,8 @@ def _told(
 def advice_sentences(attribute: str, own: pd.DataFrame, advice: pd.DataFrame) -> Iterator[str]:
     """Say what would help where there is a gap, or that nothing did."""
     known = advice[(advice["attribute"] == attribute) & advice["gap_after"].notna()]
-    sure = set(own[own["p_value"] < ALPHA]["outcome"])
+    answered = own[own["metric"] != "refusal_rate"]
+    sure = set(answered[answered["p_value"] < ALPHA]["outcome"])
     for outcome in dict.fromkeys(name for name in known["outcome"] if name in sure):
         rows = only(known, outcome=outcome)
         better = rows[rows["gap_high"] < rows["gap_before"]]

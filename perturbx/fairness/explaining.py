@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from perturbx.exceptions import ArgumentError, PoorFitWarning
+from perturbx.exceptions import AnswersWarning, ArgumentError, PoorFitWarning, RefusedError
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.draws import draws_of
 from perturbx.explainers.explain import make_explainer
@@ -88,13 +88,13 @@ def named_explainer(name: str | None, scorer: Scorer, **settings: Any) -> BaseEx
 
 def explain_texts(
     explainer: BaseExplainer, texts: Sequence[str], scores: TextScores
-) -> tuple[Explanations, int]:
+) -> tuple[Explanations | None, int]:
     """Explain texts whose scores are known already: those are not bought again.
 
     Returns
     -------
-    explanations : Explanations
-        One per text.
+    explanations : Explanations, optional
+        One per text; None, with an `AnswersWarning`, where what the model refuses allows none.
     n_calls : int
         The distinct variants asked about for it: texts have many in common.
     """
@@ -110,18 +110,25 @@ def explain_texts(
     with warnings.catch_warnings():
         # The fit of single texts is told in the report; a warning a run says nothing of gaps.
         warnings.simplefilter("ignore", PoorFitWarning)
-        explanations = explainer._explain_encoded(encodings, known, scorer, masker)
-    return explanations, _n_distinct(explanations, encodings, is_known=known is not None)
+        try:
+            explanations = explainer._explain_encoded(encodings, known, scorer, masker)
+            tables: Sequence[ScoreTable] = [own.table for own in explanations]
+        except RefusedError as error:
+            if error.ends_run:
+                raise
+            warnings.warn(f"no gap is split into words: {error}", AnswersWarning, stacklevel=2)
+            explanations, tables = None, error.tables
+    return explanations, _n_distinct(tables, encodings, is_known=known is not None)
 
 
 def _n_distinct(
-    explanations: Explanations, encodings: Sequence[Encoding], *, is_known: bool
+    tables: Sequence[ScoreTable], encodings: Sequence[Encoding], *, is_known: bool
 ) -> int:
     """Return the distinct variants in the tables, without the whole texts where those are known."""
     nothing = np.empty((0, 2), dtype=np.int64)
     asked, known = [nothing], [nothing]
-    for explanation, encoding in zip(explanations, encodings, strict=True):
-        masks = torch.from_numpy(explanation.table.masks)
+    for table, encoding in zip(tables, encodings, strict=True):
+        masks = torch.from_numpy(table.masks)
         asked += [variant_keys(draw, masks) for draw in draws_of(encoding)]
         if is_known:
             whole = torch.ones_like(masks[:1])

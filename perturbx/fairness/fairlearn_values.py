@@ -142,6 +142,7 @@ def _functions() -> dict[str, Callable[..., float]]:
 
     return {
         "selection_rate": fairlearn.selection_rate,
+        "refusal_rate": fairlearn.selection_rate,
         "base_rate": base_rate,
         "tpr": of_label(fairlearn.true_positive_rate, 1),
         "fpr": of_label(fairlearn.false_positive_rate, 0),

@@ -92,7 +92,7 @@ FRAMES: Final[Mapping[str, tuple[Column, ...]]] = {
         *_PAIR,
         _number("value", "the gap"),
         *_LIMITS,
-        _number("p_value", "of no gap, adjusted for all gaps of this table"),
+        _number("p_value", "of no gap, adjusted for all gaps here (refusal rates for theirs)"),
         _number("p_unadjusted", "the same for this gap alone"),
         _number("detectable", "the gap that would be found in 80 of 100 such data sets"),
         *_TEXTS_OF_BOTH,

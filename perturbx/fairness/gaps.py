@@ -37,6 +37,7 @@ MEASURE_OF_GAP: Final[Mapping[str, str]] = {
     "mean_score": "mean_score",
     "mean_error": "mean_error",
     "mean_absolute_error": "mean_absolute_error",
+    "refusal_rate": "refusal_rate",
 }
 """A gap is the difference, or the quotient, of this measure in two groups."""
 

@@ -97,9 +97,10 @@ class Gate:
             The report has no such gap at all: a gate that never looks at anything is a mistake.
         """
         gaps = report.gaps
-        own = gaps[(gaps["metric"] == self.metric) & (gaps["kind"] == self.kind)]
-        if self.attribute is not None:
-            own = own[own["attribute"] == self.attribute]
+        about = gaps if self.attribute is None else gaps[gaps["attribute"] == self.attribute]
+        own = about[(about["metric"] == self.metric) & (about["kind"] == self.kind)]
+        if self.metric == "refusal_rate" and report.facts.get("n_refused") == 0 and len(about):
+            return []
         if not own["value"].notna().any():
             where = f" of {self.attribute!r}" if self.attribute is not None else ""
             pairs = zip(gaps["metric"], gaps["kind"], strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -251,7 +251,9 @@ def gathered(
     scores = mean(judged.scores)
     assert scores is not None
     return _Gathered(
-        Judged(scores, mean(judged.decisions), mean(judged.labels), judged.is_probability),
+        replace(
+            judged, scores=scores, decisions=mean(judged.decisions), labels=mean(judged.labels)
+        ),
         members[first].tocsr(),
         Resampling(None, size.astype(np.int64), n_resamples, seed),
     )

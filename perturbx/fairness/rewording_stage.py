@@ -14,7 +14,7 @@ from perturbx.fairness.outcomes import Outcome
 from perturbx.fairness.remedies import Case, reading_advice, threshold_advice
 from perturbx.fairness.reweighing import reweighing, reweighing_advice
 from perturbx.fairness.sampling import Sample
-from perturbx.fairness.scoring import TextScores
+from perturbx.fairness.scoring import TextScores, are_answered
 from perturbx.fairness.swaps import make_swaps, swap_tables
 from perturbx.fairness.text_source import TextSource
 from perturbx.lexicons import Lexicon
@@ -40,25 +40,29 @@ class Closer:
     def of(cls, audited: Audited, source: TextSource) -> Closer:
         """Draw them."""
         sample = audited.sample(audited.plan.n_swaps, 2)
-        return cls(sample, source.texts_at(sample.rows))
+        return cls(sample, source.texts_at(audited.rows.in_source(sample.rows)))
 
 
 def counterfactual_tables(
     audited: Audited, closer: Closer, scores: TextScores, lexicons: Sequence[Lexicon]
 ) -> tuple[Tables, int]:
-    """Return the tables of swapped terms, and how many swaps there were."""
+    """Return the tables of swapped terms, and how many swaps were answered."""
     plan, rows = audited.plan, audited.rows
     rng = np.random.default_rng([plan.seed, 3])
     swaps = make_swaps(closer.texts, closer.sample, lexicons, plan.n_swaps, rng)
     tables: Tables = {"counterfactual": [], "worst_cases": []}
+    raw = scores.of([swap.text for swap in swaps.made])
+    answered = np.flatnonzero(are_answered(raw))
+    swaps, raw = swaps.at(answered), raw[answered]
     if len(swaps):
-        raw = scores.of([swap.text for swap in swaps.made])
         after = [o.judge(raw, rows.kind, rows.exclusive, None) for o in audited.outcomes]
         before = [judged.rows(swaps.rows) for judged in audited.judged]
         clusters = None if rows.clusters is None else rows.clusters[swaps.rows]
         tables["counterfactual"], tables["worst_cases"] = swap_tables(
             swaps, audited.outcomes, before, after, clusters, level=plan.level, n_worst=N_WORST
         )
+        for case in tables["worst_cases"]:
+            case["row"] = int(rows.in_source(np.array(case["row"])))
     return tables, len(swaps)
 
 
@@ -90,10 +94,12 @@ def advice_tables(
             )
             tables["advice"] += threshold_advice(case)
             if closer is not None:
-                at, weights = closer.sample.rows, closer.sample.weights
                 for remedy, raw in others.items():
-                    decisions = _decisions(outcome, raw, rows)
-                    tables["advice"] += reading_advice(case, remedy, at, weights, decisions)
+                    answered = are_answered(raw)
+                    if answered.any():
+                        at, weights = closer.sample.rows[answered], closer.sample.weights[answered]
+                        decisions = _decisions(outcome, raw[answered], rows)
+                        tables["advice"] += reading_advice(case, remedy, at, weights, decisions)
             weighed, of_row = reweighing(case)
             tables["reweighing"] += weighed
             if closer is not None and weighed:

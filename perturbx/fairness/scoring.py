@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from perturbx.exceptions import (
     ArgumentError,
     Interrupted,
+    RefusedError,
     ScoringError,
     SegmentationError,
     TruncationWarning,
@@ -42,6 +44,11 @@ class TextScores:
         See `Runner`.
     progress : bool
         Show a bar.
+
+    Attributes
+    ----------
+    refused : dict of bytes to str
+        Why there is no answer, by the key of each text that was refused; it is not asked again.
     """
 
     def __init__(
@@ -50,10 +57,12 @@ class TextScores:
         self.scorer = scorer
         self.kind: ScoreKind = "value"
         self.exclusive = True
+        self.refused: dict[bytes, str] = {}
         self._runner = Runner(scorer, batch_tokens=batch_tokens, progress=progress)
         # Sorted by the first 64 bits, so that a million texts take 16 bytes each beside scores.
         self._keys = np.empty(0, dtype="i8,i8")
-        self._values: ScoreMatrix = np.empty((0, 0))
+        # One column of NaN stands for nothing until the number of outputs is known.
+        self._values: ScoreMatrix = np.empty((0, 1))
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -65,37 +74,48 @@ class TextScores:
         return names or tuple(map(str, range(self._values.shape[1])))
 
     def of(self, texts: Sequence[str]) -> ScoreMatrix:
-        """Return the scorer's own numbers, ``(n_texts, n_outputs)``.
+        """Return the scorer's own numbers, ``(n_texts, n_outputs)``; NaN of texts that it refuses.
 
         Raises
         ------
         ScoringError
-            The model failed, or said what is no number; what it said before is remembered, so
-            that the same call goes on from there.
+            The model failed, refused too much, or said what is no number; what it said before is
+            remembered, so that the same call goes on from there.
         Interrupted
             Ctrl-C; the same.
         """
-        keys = Variants(texts=list(texts)).keys().view("i8,i8").ravel() if len(texts) else None
-        if keys is None:
+        if not len(texts):
             return np.empty((0, self._values.shape[1]))
+        keys = _keys_of(texts)
         new, first = np.unique(keys, return_index=True)
-        is_new = self._places(new) < 0
+        is_new = (self._places(new) < 0) & ~self._are_refused(new)
         wanted = np.sort(first[is_new])
         for start in range(0, len(wanted), _AT_ONCE):
             self._score(texts, keys, wanted[start : start + _AT_ONCE])
-        values: ScoreMatrix = self._values[self._places(keys)]
+        places = self._places(keys)
+        values: ScoreMatrix = np.full((len(texts), self._values.shape[1]), np.nan)
+        values[places >= 0] = self._values[places[places >= 0]]
         return values
+
+    def why_refused(self, text: str) -> str | None:
+        """Return why there is no answer to a text; None where it was not refused."""
+        return self.refused.get(_keys_of([text])[0].tobytes())
+
+    def _are_refused(self, keys: Any) -> NDArray[np.bool_]:
+        if not self.refused:
+            return np.zeros(len(keys), dtype=bool)
+        return np.array([key.tobytes() in self.refused for key in keys], dtype=bool)
 
     def _score(self, texts: Sequence[str], keys: Any, wanted: IntArray) -> None:
         jobs = _jobs([texts[i] for i in wanted], self.scorer, wanted)
         outcome = self._runner.run(jobs)
+        scored = np.array([bool(result.scored[0]) for result in outcome.results])
         if outcome.n_outputs is not None:
-            scored = np.array([bool(result.scored[0]) for result in outcome.results])
             values = np.concatenate([result.scores for result in outcome.results])
             self.kind, self.exclusive = outcome.kind, outcome.exclusive
             self._remember(keys[wanted[scored]], values[scored])
         failure = outcome.failure
-        if failure is None:
+        if failure is None or self._go_without(failure, texts, keys, wanted[~scored]):
             return
         kept = f"{len(self):,} scores are kept: the same call buys only the others"
         if isinstance(failure, KeyboardInterrupt):
@@ -106,6 +126,18 @@ class TextScores:
         raise ScoringError(
             f"model: raised {type(failure).__name__}: {failure}; {kept}"
         ) from failure
+
+    def _go_without(
+        self, failure: BaseException, texts: Sequence[str], keys: Any, left: IntArray
+    ) -> bool:
+        """Note the texts that have no score as refused; return False where it is not just that."""
+        if not isinstance(failure, RefusedError) or failure.ends_run:
+            return False
+        reasons = [failure.refused.get(texts[i]) for i in left]
+        if None in reasons:
+            return False
+        self.refused |= {keys[i].tobytes(): str(why) for i, why in zip(left, reasons, strict=True)}
+        return True
 
     def _places(self, keys: Any) -> IntArray:
         """Return where each key is, -1 where it is not."""
@@ -125,6 +157,15 @@ class TextScores:
         order = np.argsort(every, kind="stable")
         held = self._values if len(self._values) else np.empty((0, values.shape[1]))
         self._keys, self._values = every[order], np.concatenate([held, values])[order]
+
+
+def are_answered(raw: ScoreMatrix) -> NDArray[np.bool_]:
+    """Say which rows of `TextScores.of` the model has not refused, ``(n_texts,)``."""
+    return np.asarray(np.isfinite(raw).all(axis=1))
+
+
+def _keys_of(texts: Sequence[str]) -> Any:
+    return Variants(texts=list(texts)).keys().view("i8,i8").ravel()
 
 
 def _placed(message: str, wanted: IntArray) -> str:

@@ -46,6 +46,15 @@ class Swaps:
     def __len__(self) -> int:
         return len(self.made)
 
+    def at(self, places: IntArray) -> Swaps:
+        """Return some of them."""
+        return Swaps(
+            tuple(self.made[place] for place in places),
+            tuple(self.texts[place] for place in places),
+            self.rows[places],
+            self.weights[places],
+        )
+
 
 def make_swaps(
     texts: Sequence[str],

@@ -36,11 +36,16 @@ def word_tables(
     explainer: BaseExplainer,
     lexicons: Sequence[Lexicon],
 ) -> tuple[Tables, int, int]:
-    """Return the tables of words, how many calls they took, and how many gaps are not split."""
+    """Return the tables of words, how many calls they took, and how many gaps are not split.
+
+    There are no tables where the model refuses what they need.
+    """
     plan, rows = audited.plan, audited.rows
     sample = audited.sample(plan.n_explained, 1)
-    texts = source.texts_at(sample.rows)
+    texts = source.texts_at(rows.in_source(sample.rows))
     explanations, n_calls = explain_texts(explainer, texts, scores)
+    if explanations is None:
+        return {}, n_calls, 0
     clusters = sample.rows if rows.clusters is None else rows.clusters[sample.rows]
     categories = _categories(lexicons)
     left_out = 0
@@ -140,7 +145,7 @@ def _representatives(
         rows.append(
             {
                 "outcome": outcome.name,
-                "row": row,
+                "row": int(audited.rows.in_source(np.array(row))),
                 "text": texts[place],
                 "score": float(found.scores[place]),
                 "groups": "; ".join(groups),

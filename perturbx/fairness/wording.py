@@ -89,6 +89,12 @@ MEASURES: Final[Mapping[str, Wording]] = {
     "mean_absolute_error": Wording(
         "mean absolute error", "how far predictions are from the truth, on average"
     ),
+    "refusal_rate": Wording(
+        "refusal rate",
+        "the share of all texts to which the model gives no answer, whatever the outcome; the "
+        "other measures are of the texts that it answers",
+        True,
+    ),
     "fped": Wording(
         "false positive equality difference",
         "the sum over groups of how far their false positive rate is from that of all texts",
@@ -128,6 +134,7 @@ _OF_GAPS: Final[Mapping[str, Wording]] = {
 }
 
 GAP_ORDER: Final = (
+    "refusal_rate",
     "demographic_parity",
     "equal_opportunity",
     "fpr",
@@ -160,6 +167,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "mean_error": "predictions of {o} less the true values are {x} on average {a}, against {y} {b}",
     "mean_absolute_error": "predictions of {o} miss the true values by {x} on average {a}, "
     "against {y} {b}",
+    "refusal_rate": "the model refuses {x} of the texts {a}, against {y} {b}",
 }
 """How a gap is told: {x} in the group {a}, which is the higher, against {y} in {b}."""
 

@@ -144,6 +144,7 @@ def _facts(view: AuditView) -> str:
         "Model": facts.get("model"),
         "Data": facts.get("dataset"),
         "Texts": _count(facts.get("n_texts")),
+        "Refused": _count(facts.get("n_refused") or None),
         "With a label": _count(facts.get("n_labelled")),
         "Audited": ", ".join(view.outcomes[:8])
         + (f" and {len(view.outcomes) - 8} more" if len(view.outcomes) > 8 else ""),

@@ -62,6 +62,7 @@ def _plain(text: object, limit: int | None = 80) -> str:
 def _facts(view: AuditView) -> Iterator[str]:
     known = {
         "Texts": view.facts.get("n_texts"),
+        "Refused": view.facts.get("n_refused") or None,
         "With a label": view.facts.get("n_labelled"),
         "Date": view.time,
     }

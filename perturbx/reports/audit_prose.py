@@ -102,6 +102,13 @@ def method(view: AuditView) -> Iterator[tuple[str, str]]:
             "practice a ratio of selection rates below 0.8 is a reason to look closer; it is no "
             "threshold of this audit.",
         )
+    if facts.get("n_refused"):
+        yield (
+            "Refused texts",
+            "The refusal rate is the share of all texts to which the model gave no answer. Groups "
+            "are compared in it as in other measures, with p-values adjusted for such comparisons "
+            "only. All other figures are of the texts that were answered.",
+        )
     if rows["words"]:
         yield (
             "What words add",
@@ -172,6 +179,8 @@ def data(view: AuditView) -> Iterator[tuple[str, str]]:
     n, labelled = facts.get("n_texts"), facts.get("n_labelled")
     if isinstance(n, int):
         yield "Texts", f"{n:,}"
+    if refused := facts.get("n_refused"):
+        yield "Refused", f"{refused:,} further texts"
     if isinstance(n, int) and isinstance(labelled, int):
         share = f" ({percent(labelled / n)})" if n else ""
         yield "With a label", f"{labelled:,}{share}; {n - labelled:,} without"
@@ -243,6 +252,12 @@ def limits(view: AuditView) -> Iterator[str]:
         yield (
             "Nothing is said of groups and measures with too few texts. They are the ones of whom "
             "least is known, not the ones that fare well."
+        )
+    if facts.get("n_refused"):
+        yield (
+            "What the model would say of the texts that it refused is not known. If it refuses "
+            "those that it would judge otherwise, or more of one group, gaps among the others are "
+            "not those among all."
         )
     if rows["gaps"]:
         yield (

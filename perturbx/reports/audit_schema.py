@@ -35,6 +35,7 @@ _FACTS: Final = {
     "model": (["string", "null"], "the model that was audited"),
     "dataset": (["string", "null"], "the name of the data set"),
     "n_texts": ("integer", "texts that were scored"),
+    "n_refused": ("integer", "further texts, to which the model gave no answer"),
     "n_labelled": ("integer", "texts with a label"),
     "n_calls": ("integer", "distinct inputs that the model was given"),
     "task": ("string", "classification or regression"),

@@ -64,6 +64,7 @@ def _facts(view: AuditView) -> str:
     facts = view.facts
     said = [
         f"{facts['n_texts']:,} texts" if isinstance(facts.get("n_texts"), int) else "",
+        f"{facts['n_refused']:,} refused" if facts.get("n_refused") else "",
         f"{facts['n_labelled']:,} labelled" if isinstance(facts.get("n_labelled"), int) else "",
         f"{facts['n_calls']:,} inputs" if isinstance(facts.get("n_calls"), int) else "",
     ]

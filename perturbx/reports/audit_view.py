@@ -30,6 +30,7 @@ MAIN_MEASURES: Final = (
     "subgroup_auc",
     "mean_error",
     "mean_absolute_error",
+    "refusal_rate",
 )
 """What is shown of every group at once; other measures are folded away."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -25,23 +25,26 @@ class Judged:
         1.0 or 0.0, or a number for a regression; NaN where the row has no label.
     is_probability : bool
         The scores are probabilities, so they can be compared with shares.
+    are_refusals : bool
+        The decisions are those not to answer, and nothing else is measured.
     """
 
     scores: FloatArray
     decisions: FloatArray | None = None
     labels: FloatArray | None = None
     is_probability: bool = False
+    are_refusals: bool = False
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def rows(self, at: Any) -> Judged:
         """Return some of the rows."""
-        return Judged(
-            self.scores[at],
-            None if self.decisions is None else self.decisions[at],
-            None if self.labels is None else self.labels[at],
-            self.is_probability,
+        return replace(
+            self,
+            scores=self.scores[at],
+            decisions=None if self.decisions is None else self.decisions[at],
+            labels=None if self.labels is None else self.labels[at],
         )
 
     @property
@@ -147,6 +150,9 @@ REGRESSION: Final = (
 )
 """The measures of predicted numbers."""
 
+REFUSALS: Final = (Measure("refusal_rate", lambda s, p, y: _mean(p), needs_labels=False),)
+"""What is measured of texts that a model refuses, among all."""
+
 
 def measures_of(judged: Judged) -> tuple[Measure, ...]:
     """Return the measures that these rows allow.
@@ -156,9 +162,9 @@ def measures_of(judged: Judged) -> tuple[Measure, ...]:
     >>> [m.name for m in measures_of(Judged(np.array([0.2, 0.9]), np.array([0.0, 1.0])))]
     ['selection_rate', 'mean_score']
     """
-    every: Sequence[Measure] = (
-        REGRESSION if judged.decisions is None else (*CLASSIFICATION, *SCORES)
-    )
+    every: Sequence[Measure] = (*CLASSIFICATION, *SCORES)
+    if judged.decisions is None or judged.are_refusals:
+        every = REFUSALS if judged.are_refusals else REGRESSION
     return tuple(
         measure
         for measure in every
