@@ -59,6 +59,9 @@ RESPONSE, ALTERNATIVE, MESSAGES, PROMPT = "response", "alternative", "messages",
 
 MOST_TOKENS = 64
 
+NAMED, OF_LABELS = ("auto", "response", "sentences", "tokens"), ("auto", "all", "predicted")
+"""What `--outputs` may ask of a response, and of labels, beside a part or a label itself."""
+
 EXAMPLES = """
 Examples:
 
@@ -138,9 +141,9 @@ def explain_prompt(
     outputs: Annotated[
         str,
         typer.Option(
-            metavar="[auto|response|sentences|tokens|NAME]",
+            metavar="[auto|response|sentences|tokens|all|predicted|NAME]",
             help="What is explained: the response, its sentences or tokens, a part that stands "
-            "in it; or a label.",
+            "in it; or all labels, the predicted one, or one of them.",
             rich_help_panel=WHAT,
         ),
     ] = "auto",
@@ -248,9 +251,7 @@ def explain_prompt(
             fields=None if fields is None else [name.strip() for name in fields.split(",")],
             assembly=assembly,
             budget=calls,
-            outputs=outputs
-            if outputs in ("auto", "response", "sentences", "tokens")
-            else [outputs],
+            outputs=outputs if outputs in (NAMED if by_name is None else OF_LABELS) else [outputs],
             link=link,
             max_new_tokens=max_new_tokens,
             stop=stop or (),

@@ -64,6 +64,17 @@ def test_labels_and_an_estimate(run, tmp_path):
     done = run("so good", "--labels", " yes, no", "--units", "words", "--link", "probability")
     assert done.exit_code == 0, done.output
     assert "yes" in done.stdout
+    shown = {}
+    for outputs in ("all", "predicted", "yes", "auto"):
+        done = run(
+            *("so good", "--labels", " yes, no", "--units", "words", "--output", "json"),
+            *("--outputs", outputs),
+        )
+        assert done.exit_code == 0, done.output
+        shown[outputs] = json.loads(done.stdout)["output_names"]
+    assert shown["all"] == shown["auto"] == ["yes", "no"]
+    assert len(shown["predicted"]) == 1
+    assert shown["yes"] == ["yes"]
     done = run("so good", "--estimate", "--max-new-tokens", "4")
     assert done.stdout.startswith("1 text, 1 units: 2 calls")
 
