@@ -192,7 +192,7 @@ def _legend(view: OutputView) -> str:
 
 
 def _top(explanation: Explanation, view: OutputView) -> str:
-    labels, order = row_labels(explanation.units), view.order[:_ROWS]
+    labels, order = row_labels(explanation.units, _LABEL_LIMIT), view.order[:_ROWS]
     ends = [
         float(view.values[unit]) + side * _finite(view.std_errors[unit])
         for unit in order

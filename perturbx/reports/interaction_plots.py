@@ -159,8 +159,8 @@ def network(explanation: Explanation, view: OutputView, n: int, ax: Axes | None)
 
 
 def _labels(explanation: Explanation, units: IntArray) -> list[str]:
-    labels = row_labels(explanation.units)
-    return [one_line(labels[unit], _LABEL_LIMIT) for unit in units]
+    labels = row_labels(explanation.units, _LABEL_LIMIT)
+    return [labels[unit] for unit in units]
 
 
 def _colour(value: float) -> str:

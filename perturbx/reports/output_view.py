@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perturbx.reports.safe_text import one_line
 from perturbx.surrogates.fit_quality import ROUNDING
 from perturbx.typing import FloatArray, IntArray
 
@@ -158,8 +159,10 @@ class OutputView:
         return f"{words} fit, r² {self.r2:.2f}"
 
 
-def row_labels(units: Units) -> tuple[str, ...]:
-    """Return a label per unit for a ranking, where repeated words cannot be told by their place.
+def row_labels(units: Units, limit: int | None = None) -> tuple[str, ...]:
+    """Return a label per unit for a ranking, where equal ones cannot be told by their place.
+
+    Each is one line of `limit` characters at most; those that read the same are numbered.
 
     Examples
     --------
@@ -167,12 +170,15 @@ def row_labels(units: Units) -> tuple[str, ...]:
     >>> row_labels(Units("no no yes", ((0, 3), (3, 6), (6, 9))))
     ('no (1)', 'no (2)', 'yes')
     """
-    total = Counter(units.labels)
+    shown = [one_line(label, limit) for label in units.labels]
+    total = Counter(shown)
     seen: Counter[str] = Counter()
     numbered = []
-    for label in units.labels:
+    for label in shown:
         seen[label] += 1
-        numbered.append(f"{label} ({seen[label]})" if total[label] > 1 else label)
+        number = f" ({seen[label]})" if total[label] > 1 else ""
+        room = None if limit is None else limit - len(number)
+        numbered.append(one_line(label, room) + number)
     return tuple(numbered)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perturbx.exceptions import ArgumentError
 from perturbx.reports.drawing import AGAINST, TOWARDS, new_axes, with_fonts
@@ -92,13 +92,9 @@ def plot(
 
 
 def _rows(explanation: Explanation, view: OutputView, n: int) -> list[_Row]:
-    labels = row_labels(explanation.units)
+    labels = row_labels(explanation.units, _LABEL_LIMIT)
     rows = [
-        _Row(
-            one_line(labels[unit], _LABEL_LIMIT),
-            float(view.values[unit]),
-            float(view.std_errors[unit]),
-        )
+        _Row(labels[unit], float(view.values[unit]), float(view.std_errors[unit]))
         for unit in view.order[:n]
     ]
     count, total, std_error = view.rest(n)
@@ -192,8 +188,9 @@ def _explain(ax: Axes, view: OutputView, rows: list[_Row], measure: str) -> None
     # Numbers stand before the name: after one in Arabic they would be taken for a part of it.
     title = f"{view.scale} {view.number(view.score)} for {one_line(view.name, _LABEL_LIMIT)}"
     families, (title, label) = with_fonts([f"{title} ({view.fit})", measure + errors])
-    ax.set_title(title, loc="left", fontsize="medium", fontfamily=families, parse_math=False)
-    ax.set_xlabel(label, fontfamily=families, parse_math=False)
+    style: dict[str, Any] = {"fontfamily": families, "parse_math": False, "wrap": True}
+    ax.set_title(title, loc="left", fontsize="medium", **style)
+    ax.set_xlabel(label, **style)
 
 
 def _finite(row: _Row) -> float:

@@ -29,6 +29,7 @@ _TOWARDS = ("#1f7fc4", "#0b62a4")
 _AGAINST = ("#c65f00", "#a84d00")
 _STEPS = (0.1, 0.35, 0.7)
 _BAR_CELLS = 10
+_LABEL_CELLS = 32
 
 
 def render_terminal(
@@ -163,15 +164,15 @@ def _ranking(explanation: Explanation, view: OutputView, n: int) -> Table:
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(overflow="ellipsis", no_wrap=True, max_width=32)
+    table.add_column(overflow="ellipsis", no_wrap=True, max_width=_LABEL_CELLS)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
-    labels = row_labels(explanation.units)
+    labels = row_labels(explanation.units, _LABEL_CELLS)
     for unit in view.order[: max(n, 0)]:
         ink = "" if view.clear[unit] else "dim"
         table.add_row(
-            Text(one_line(labels[unit])),
+            Text(labels[unit]),
             Text(view.signed(view.values[unit]), style=ink),
             Text(view.error(view.std_errors[unit]), style="dim"),
             _bar(view.strengths[unit]),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from perturbx.explanation import Explanation
 
 _NAMED_EACH_WAY = 2
+_LABEL_LIMIT = 40
 
 
 def summarize(explanation: Explanation, output: str | int | None = None) -> str:
@@ -96,8 +97,8 @@ def _leading(view: OutputView, sign: int) -> list[int]:
 
 
 def _listed(explanation: Explanation, view: OutputView, units: list[int]) -> str:
-    labels = row_labels(explanation.units)
-    named = [f"“{one_line(labels[unit], 40)}” ({view.with_error(unit)})" for unit in units]
+    labels = row_labels(explanation.units, _LABEL_LIMIT)
+    named = [f"“{labels[unit]}” ({view.with_error(unit)})" for unit in units]
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
 
 
@@ -125,5 +126,6 @@ def _fit(explanation: Explanation, view: OutputView) -> str:
 def _noun(explanation: Explanation, count: int = 1) -> str:
     """Return what a unit is called, as in "word" for the level "words"."""
     level = explanation.units.level
-    plural = level if level.endswith("s") else "units"
+    # Groups of words beside words are no words.
+    plural = level if level.endswith("s") and " and " not in level else "units"
     return plural[:-1] if count == 1 else plural

@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perturbx.reports.output_view import output_view, output_views
+from perturbx.reports.output_view import output_view, output_views, row_labels
 
 
 def test_the_listed_and_the_rest_make_up_the_whole(drawn):
@@ -96,3 +98,18 @@ def test_the_scale_is_told(explain, link, kind, scale):
     view = output_view(explain("a b", link=link, kind=kind))
     assert view.scale == scale
     assert view.base_value + view.values.sum() == pytest.approx(view.score)
+
+
+@given(st.lists(st.sampled_from(["a long sentence, ", "a long sentence; ", "no ", "\n"])))
+@settings(deadline=None)
+def test_units_that_read_the_same_are_told_apart_within_the_limit(explain, pieces):
+    ends = np.cumsum([0, *map(len, pieces)]).tolist()
+    units = explain("".join(pieces), spans=list(pairwise(ends))).units
+    for limit in (None, 12):
+        labels = row_labels(units, limit)
+        assert len(set(labels)) == len(pieces)
+        assert all(len(label) <= (limit or 30) for label in labels)
+
+
+def test_white_space_has_a_label(explain):
+    assert row_labels(explain("  ", spans=[(0, 1), (1, 2)]).units) == ("␣ (1)", "␣ (2)")

@@ -111,3 +111,15 @@ def test_a_missing_matplotlib_names_its_extra(explain, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=r"perturbx\[plots\]"):
         explain("a b").plot()
+
+
+@pytest.mark.parametrize("kind", ["bar", "waterfall"])
+def test_no_name_is_so_long_that_what_is_said_of_it_is_cut_off(explain, kind):
+    names = ("an output with a long name indeed", "another output with as long a name")
+    figure = plot(explain("a sentence of forty letters " * 3, names=names), kind).get_figure()
+    figure.canvas.draw()
+    (ax,) = figure.axes
+    for said in (ax.xaxis.label, *ax.findobj(lambda part: part is ax._left_title)):
+        box = said.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
+    mpl.pyplot.close(figure)

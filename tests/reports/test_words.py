@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from perturbx.exceptions import ArgumentError
 from perturbx.reports import summarize
 from perturbx.reports.output_view import output_view, row_labels
-from perturbx.reports.safe_text import one_line
 
 
 def test_the_sentences_of_a_class(explain):
@@ -35,7 +34,7 @@ def test_only_what_is_clear_of_its_error_is_said_to_push(drawn):
         text = summarize(explanation)
         assert ("push" in text) == bool(view.clear.any())
         for unit in view.order[:1][view.clear[view.order[:1]]]:
-            assert f"“{one_line(row_labels(explanation.units)[unit], 40)}”" in text
+            assert f"“{row_labels(explanation.units, 40)[unit]}”" in text
         assert ("poor" in text) == (view.r2 is not None and view.r2 < 0.5)
         assert ("exact" in text) == view.exact
 
@@ -102,3 +101,9 @@ def test_another_output_can_be_told(explain):
     assert "gives “no” a logit of" in summarize(explain("a b"), "no")
     with pytest.raises(ArgumentError, match="'maybe'"):
         summarize(explain("a b"), "maybe")
+
+
+def test_groups_of_words_are_no_words(explain):
+    said = summarize(explain("so very good", [[0, 1e-9]] * 3, level="words and groups"))
+    assert "with no unit kept" in said
+    assert "word" not in said
