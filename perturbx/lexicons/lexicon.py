@@ -19,7 +19,12 @@ from perturbx.lexicons.english_context import (
 )
 from perturbx.lexicons.entry import Ambiguous, Entry, Kind, Mention
 from perturbx.lexicons.letter_case import could_be
-from perturbx.lexicons.pattern import compile_terms, is_unspaced, normal
+from perturbx.lexicons.pattern import (
+    compile_terms,
+    is_part_of_a_letter,
+    is_unspaced,
+    normal,
+)
 from perturbx.lexicons.reading import entries_of, read_rows
 from perturbx.lexicons.whole_words import WordEdges
 
@@ -190,8 +195,9 @@ class Lexicon:
         found: re.Match[str] | None = match
         while found is not None:
             stop = found.end()
+            is_torn = stop < len(text) and is_part_of_a_letter(text[stop])
             spaced = not (is_unspaced(text[start]) or is_unspaced(text[stop - 1]))
-            if spaced or edges.holds(start, stop):
+            if not is_torn and (spaced or edges.holds(start, stop)):
                 return stop
             found = self._pattern.match(text, start, stop - 1)
         return None
@@ -269,7 +275,7 @@ class Lexicon:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return compile_terms(self._index)
+        return compile_terms(own for rows in self._index.values() for _, _, own in rows)
 
 
 def _is_surname(text: str, mention: Mention, before: Mention) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -12,6 +13,10 @@ _UNSPACED: Final = (
     r"\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
 _IS_UNSPACED: Final = re.compile(f"[{_UNSPACED}]")
+# Points of Hebrew and Arabic, which may be left out, and what chooses between glyphs.
+_OPTIONAL: Final = re.compile(
+    r"[\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\ufe00-\ufe0f]"
+)
 _LETTER: Final = rf"[^\W{_UNSPACED}]"
 _WRITTEN: Final = {" ": r"(?:\s+|[-‐‑])", "'": "['’ʼ]"}
 
@@ -19,6 +24,18 @@ _WRITTEN: Final = {" ": r"(?:\s+|[-‐‑])", "'": "['’ʼ]"}
 def is_unspaced(character: str) -> bool:
     """Return whether the script of `character` puts no space between words."""
     return _IS_UNSPACED.match(character) is not None
+
+
+def is_part_of_a_letter(character: str) -> bool:
+    """Return whether a character belongs to the letter before it: a vowel sign, an accent.
+
+    Examples
+    --------
+    >>> [is_part_of_a_letter(c) for c in ("\N{DEVANAGARI VOWEL SIGN O}", "\N{ARABIC FATHA}", "a")]
+    [True, False, False]
+    """
+    is_mark = unicodedata.category(character) in ("Mn", "Mc")
+    return is_mark and _OPTIONAL.match(character) is None
 
 
 def normal(term: str) -> str:
@@ -29,19 +46,24 @@ def normal(term: str) -> str:
     >>> normal("African-American"), normal("Ma’am")
     ('african american', "ma'am")
     """
+    return _plain(term).casefold()
+
+
+def _plain(term: str) -> str:
     straight = re.sub("[’ʼ]", "'", term)
-    return " ".join(re.sub("[-‐‑]", " ", straight).split()).casefold()
+    return " ".join(re.sub("[-‐‑]", " ", straight).split())
 
 
-def compile_terms(terms: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern that finds the longest of the `terms` (in normal form) at any place.
+def compile_terms(spellings: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern that finds the longest of some terms at any place, in normal form or not.
 
     A tree of common beginnings, so that its speed does not depend on how many terms there are. A
     term does not match inside a word; where the script has no spaces between words, whoever uses
     the pattern must see to that.
     """
     trees: dict[tuple[bool, bool], dict[str, Any]] = {}
-    for term in terms:
+    # "ß" is "ss" in normal form, which a pattern takes for two letters.
+    for term in {form for own in spellings for form in (normal(own), _plain(own).lower())}:
         node = trees.setdefault((is_unspaced(term[0]), is_unspaced(term[-1])), {})
         for character in term:
             node = node.setdefault(character, {})

@@ -234,3 +234,19 @@ def test_a_language_without_rules_takes_the_first_row():
         language="es",
     )
     assert [m.term for m in lexicon.find("Una MUJER roja")] == ["MUJER"]
+
+
+@pytest.mark.parametrize(
+    ("terms", "text", "found"),
+    [
+        (("Großmutter", "Opa"), "Großmutter, GROSSMUTTER, Grossmutter!", 3),
+        (("weiß", "schwarz"), "weiß, WEISS, weisse", 2),
+        (("पुरुष", "महिला"), "पुरुषों और पुरुष, महिला।", 2),
+        (("fiance", "fiancee"), "the fiance\N{COMBINING ACUTE ACCENT} and the fiance", 1),
+        (("رجل", "امرأة"), "رجلٌ رجل", 2),
+    ],
+)
+def test_a_letter_is_whole_with_its_signs_and_in_any_case(terms, text, found):
+    row = {"form": "noun", "kind": "symmetric"} | dict(zip("ab", terms, strict=True))
+    own = Lexicon.from_rows([row], name="own", language="xx")
+    assert len(own.find(text)) == found
