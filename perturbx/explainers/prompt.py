@@ -332,7 +332,9 @@ class PromptExplainer(ShapleyExplainer):
         return cached[2]
 
     def _scorer(self) -> Scorer:
-        made = self._prompt_model().scorer(self.labels, self.calibrate)
+        made = self._prompt_model().scorer(
+            self.labels, self.calibrate, max_new_tokens=self.max_new_tokens, stop=self.stop
+        )
         kept = self.__dict__.get("_loaded_scorer")
         # The one that knows what the model says to the prompt without content.
         if isinstance(made, LabelScorer) and isinstance(kept, LabelScorer) and made.is_like(kept):

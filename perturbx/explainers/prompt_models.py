@@ -36,8 +36,10 @@ class PromptModel(Protocol):
     def settle(self) -> None:
         """Find out what `head_price` depends on: else a first run might be designed otherwise."""
 
-    def scorer(self, labels: Labels, calibrate: str | None) -> Scorer:
-        """Return the scorer of labels, or of responses."""
+    def scorer(
+        self, labels: Labels, calibrate: str | None, *, max_new_tokens: int, stop: Sequence[str]
+    ) -> Scorer:
+        """Return the scorer of labels, or of responses; answers that are compared end there."""
 
     def answers(
         self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
@@ -75,7 +77,9 @@ class HostedPrompts:
         """Let the model find out how it is read, if it has to."""
         getattr(self.model, "settle", lambda: None)()
 
-    def scorer(self, labels: Labels, calibrate: str | None) -> Scorer:
+    def scorer(
+        self, labels: Labels, calibrate: str | None, *, max_new_tokens: int, stop: Sequence[str]
+    ) -> Scorer:
         """Return the scorer of labels, or of responses."""
         if labels is None:
             return ResponseScorer(self.model)
@@ -122,16 +126,22 @@ class ApiPrompts:
     def settle(self) -> None:
         """Ask nothing: nothing depends on it."""
 
-    def scorer(self, labels: Labels, calibrate: str | None) -> ApiScorer:
-        """Return the scorer of labels, or of responses."""
+    def scorer(
+        self, labels: Labels, calibrate: str | None, *, max_new_tokens: int, stop: Sequence[str]
+    ) -> ApiScorer:
+        """Return the scorer of labels, or of responses; an `ApiScorer` may say where those end."""
         from perturbx.scorers.api import ApiScorer
         from perturbx.scorers.api.prompting import PromptTemplate
 
         if calibrate is not None:
             raise ArgumentError("calibrate: is for a model that you host; leave it out")
         template = PromptTemplate(is_marked=self.model.provider.is_chat)
-        made = ApiScorer(self.model, labels=labels, prompt_template=template, **self.options)
-        return made if labels is not None else made.by_character()
+        asked = {"labels": labels, "prompt_template": template, **self.options}
+        if labels is not None:
+            return ApiScorer(self.model, **asked)
+        asked["max_new_tokens"] = asked.get("max_new_tokens") or max_new_tokens
+        asked["stop"] = asked.get("stop") or stop
+        return ApiScorer(self.model, **asked).by_character()
 
     def answers(
         self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
@@ -142,7 +152,8 @@ class ApiPrompts:
         provider = self.model.provider
         if not provider.can_echo:
             # They will be compared: a package that this needs is missed before they are paid for.
-            self.scorer(None, None).asked.similarity(provider)
+            scorer = self.scorer(None, None, max_new_tokens=max_new_tokens, stop=stop)
+            scorer.asked.similarity(provider)
         template = PromptTemplate(is_marked=provider.is_chat)
         questions = [
             provider.question(

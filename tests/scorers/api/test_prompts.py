@@ -131,6 +131,19 @@ def test_elsewhere_answers_are_compared(serve):
         prompts_of(server).explain([CHAT], [" positive"], alternatives=[" negative"])
 
 
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [({"max_new_tokens": 200, "stop": ["."]}, (200, ["."])), ({}, (64, None))],
+)
+def test_variants_are_answered_at_the_length_of_the_response(serve, ends, expected):
+    model = ApiModel("openai:m", base_url=serve().base_url)
+    px.PromptExplainer(model, progress=False, random_state=0, **ends).explain([CHAT])
+    bodies = [row["question"] for row in model.cache.export()]
+    assert len(bodies) == 8
+    for body in bodies:
+        assert (body["max_tokens"], body.get("stop")) == expected
+
+
 def test_sampled_labels_are_explained_as_probabilities(serve):
     server = serve()
     scorer = ApiScorer(
