@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -12,18 +13,24 @@ from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.repeats import samples_expected
 from perturbx.fairness.explaining import named_explainer
 from perturbx.fairness.plan import AuditPlan
-from perturbx.fairness.sampling import Sample, stratified
-from perturbx.fairness.swaps import make_swaps
+from perturbx.fairness.sampling import stratified
 from perturbx.lexicons import Lexicon
+from perturbx.lexicons.counterfactuals import counterfactuals
 from perturbx.typing import PaidScorer, Scorer
 
 if TYPE_CHECKING:
     from perturbx.scorers.api.estimate import Bill
 
 
+LOOKED_AT: Final = 50_000
+"""Texts in which terms are looked for; of further ones, each is taken to hold one."""
+
+
 @dataclass(frozen=True)
 class AuditCost:
     """How often an audit asks the model; print it to read it. Sampled answers count each.
+
+    What is drawn depends on groups and scores: the calls for words may be a few more or less.
 
     Parameters
     ----------
@@ -45,15 +52,15 @@ class AuditCost:
 
     @property
     def most_calls(self) -> int:
-        """The calls of all stages, at most."""
+        """The most calls of each stage, added up."""
         return self.scoring + self.explaining[1] + self.swapping + self.neutral
 
     def __str__(self) -> str:
         least, most = self.explaining
         words = f"{least:,}" if least == most else f"{least:,} to {most:,}"
         said = (
-            f"at most {self.most_calls:,} calls: {self.scoring:,} for the texts, {words} for "
-            f"words, {self.swapping:,} for swapped terms, {self.neutral:,} for neutral ones"
+            f"about {self.most_calls:,} calls: {self.scoring:,} for the texts, {words} for words, "
+            f"at most {self.swapping:,} for swapped terms and {self.neutral:,} for neutral ones"
         )
         if self.bill is None:
             return said
@@ -69,26 +76,30 @@ def estimate_audit(
     lexicons: Sequence[Lexicon],
 ) -> AuditCost:
     """Return what an audit of some texts would cost."""
-
-    def sample(n: int, number: int) -> Sample:
-        rng = np.random.default_rng([plan.seed, number])
-        return stratified(len(texts), n, (), (), rng)
-
     explaining = (0, 0)
     if plan.n_explained and texts:
         chosen = explainer
         if not isinstance(chosen, BaseExplainer):
             chosen = named_explainer(explainer, scorer)
-        cost = chosen.estimate_cost([texts[i] for i in sample(plan.n_explained, 1).rows])
+        rng = np.random.default_rng([plan.seed, 1])
+        sample = stratified(len(texts), plan.n_explained, (), (), rng)
+        cost = chosen.estimate_cost([texts[i] for i in sample.rows])
         explaining = (cost.least_calls, cost.most_calls)
     swapping = neutral = 0
-    if plan.n_swaps and texts and lexicons:
-        closer = sample(plan.n_swaps, 2)
-        own = [texts[i] for i in closer.rows]
-        rng = np.random.default_rng([plan.seed, 3])
-        swaps = make_swaps(own, closer, lexicons, plan.n_swaps, rng)
-        swapping = len({swap.text for swap in swaps.made})
-        neutral = 2 * sum(any(lexicon.find(text) for lexicon in lexicons) for text in own)
+    if plan.n_swaps and lexicons:
+        # Texts with terms are drawn before others: of all texts, not of a sample, so many hold one.
+        holding = (text for text in texts[:LOOKED_AT] if any(own.find(text) for own in lexicons))
+        held = list(islice(holding, plan.n_swaps))
+        n_held = min(len(held) + max(len(texts) - LOOKED_AT, 0), plan.n_swaps)
+        swapping, neutral = plan.n_swaps, 2 * n_held
+        if n_held == len(held) < plan.n_swaps:
+            made = {
+                swap.text
+                for text in held
+                for own in lexicons
+                for swap in counterfactuals(text, own)
+            }
+            swapping = min(len(made), plan.n_swaps)
     each = samples_expected(scorer) or 1
     found = AuditCost(each * len(set(texts)), explaining, each * swapping, each * neutral)
     if not isinstance(scorer, PaidScorer):

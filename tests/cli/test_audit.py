@@ -144,7 +144,7 @@ def test_groups_by_lexicon_and_an_attribute_of_an_object(folder):
 def test_estimate_calls_nothing(folder):
     done = audit(folder, "--estimate", model="biased")
     assert done.exit_code == 0, done.stderr
-    assert done.stdout.startswith("at most ")
+    assert done.stdout.startswith("about ")
 
 
 @pytest.mark.parametrize("model", ["default", "python:my_models:biased"])

@@ -47,6 +47,20 @@ def test_no_audit_costs_more_than_it_says(options):
         assert (cost.swapping, cost.neutral) == (0, 0)
 
 
+@pytest.mark.parametrize(("n_swaps", "looked_at"), [(30, 50_000), (300, 50_000), (30, 100)])
+def test_rare_terms_are_counted_in_all_texts(monkeypatch, n_swaps, looked_at):
+    monkeypatch.setattr("perturbx.fairness.audit_cost.LOOKED_AT", looked_at)
+    model = Model()
+    texts = [f"{'He' if i % 20 == 7 else 'It'} is late, day {i}." for i in range(1_000)]
+    audit = px.FairnessAudit(model, **OPTIONS, n_explained=0, n_swaps=n_swaps)
+    cost = audit.estimate_cost(texts)
+    audit.fit(texts)
+    stage = sum(model.asked.values()) - cost.scoring
+    assert 30 < stage <= cost.swapping + cost.neutral
+    if n_swaps == 300:
+        assert (cost.swapping, cost.neutral) == (50, 100)
+
+
 def test_a_file_costs_what_its_texts_cost(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("text\n" + "".join(f'"{text}"\n' for text in TEXTS), encoding="utf-8")
@@ -70,7 +84,7 @@ def test_a_cost_can_be_read():
     cost = AuditCost(1200, (10, 20), 5, 6)
     assert cost.most_calls == 1231
     assert str(cost) == (
-        "at most 1,231 calls: 1,200 for the texts, 10 to 20 for words, 5 for swapped terms, 6 for "
-        "neutral ones"
+        "about 1,231 calls: 1,200 for the texts, 10 to 20 for words, at most 5 for swapped terms "
+        "and 6 for neutral ones"
     )
     assert "20 for words" in str(AuditCost(1, (20, 20), 0, 0))
