@@ -75,7 +75,7 @@ def advice_tables(
 ) -> Tables:
     """Return the tables of what would help."""
     tables: Tables = {"advice": [], "reweighing": []}
-    others = {} if closer is None else _read_otherwise(closer, scores, lexicons)
+    others: dict[str, FloatArray] | None = None
     plan, rows = audited.plan, audited.rows
     for attribute in rows.attributes:
         for outcome, judged in zip(audited.outcomes, audited.judged, strict=True):
@@ -93,7 +93,9 @@ def advice_tables(
                 plan.min_group_size,
             )
             tables["advice"] += threshold_advice(case)
-            if closer is not None:
+            if closer is not None and len(case.groups) > 1:
+                if others is None:
+                    others = _read_otherwise(closer, scores, lexicons)
                 for remedy, raw in others.items():
                     answered = are_answered(raw)
                     if answered.any():

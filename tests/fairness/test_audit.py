@@ -500,3 +500,17 @@ def test_a_toxicity_classifier_on_madlibs(shared):
     terms = of(report.identity_terms, word="gay", group="(all)", attribute="identity")
     assert terms.attribution.item() > 0
     assert terms.low.item() > 0
+
+
+@pytest.mark.parametrize("options", [{"task": "regression"}, {"min_group_size": 100}])
+def test_nothing_is_read_in_other_words_for_advice_that_there_cannot_be(options):
+    asked = []
+
+    def model(texts):
+        asked.extend(texts)
+        return biased()(texts)
+
+    audit = px.FairnessAudit(model, n_explained=0, **QUICK | options)
+    audit.fit(SMALL.texts, None, dict(SMALL.groups))
+    assert not len(audit.report_.advice)
+    assert not [text for text in asked if "person" in text or "sibling" in text]
