@@ -11,7 +11,7 @@ import typer
 
 from perturbx.cli.messages import say
 from perturbx.cli.outputs import check_takes_files, check_writable, is_written
-from perturbx.exceptions import ArgumentError, Interrupted, ScoringError
+from perturbx.exceptions import ArgumentError, Interrupted, PerturbxError
 
 if TYPE_CHECKING:
     from perturbx.explanations import Explanations
@@ -134,7 +134,7 @@ def explain_and_save(
     """
     try:
         explanations = explain()
-    except (ScoringError, Interrupted) as failure:
+    except (PerturbxError, Interrupted) as failure:
         n_scored = sum(len(table) for table in failure.tables)
         if save_table is not None and n_scored and _are_saved(failure.tables, save_table):
             say(f"saved the {n_scored} scores of the unfinished run to {save_table}")

@@ -15,7 +15,7 @@ from perturbx.coalitions import (
     Permutation,
 )
 from perturbx.coalitions.grouped_leverage import FEWEST_GROUPS, LEAST_CALLS, first_look
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, MissingExtraError
 from perturbx.explainers.budget import (
     FIRST_LOOK,
     MOST_UNITS_ENUMERATED,
@@ -33,6 +33,7 @@ from perturbx.surrogates import (
     PermutationShapley,
     TreeProxy,
 )
+from perturbx.surrogates.tree_proxy.boosting import is_installed
 from perturbx.typing import Sampler, Surrogate
 
 ShapleyEstimator: TypeAlias = Literal[
@@ -139,11 +140,15 @@ def shapley_design(estimator: str, budget: int | str, n_units: int) -> Design:
     ------
     ArgumentError
         The estimator is unknown, or the budget too small for it.
+    MissingExtraError
+        LightGBM, for "tree_proxy", is not installed.
     """
     calls = resolve_budget(budget, n_units)
     if estimator == "exact":
         return _enumeration(budget, calls, n_units)
     check_estimator(estimator, SHAPLEY_ESTIMATORS)
+    if estimator == "tree_proxy" and not is_installed():
+        raise MissingExtraError("lightgbm", "trees")
     in_rounds = budget == "auto" and estimator in NESTED
     if in_rounds:
         calls = rounds_of(n_units)[0]

@@ -9,6 +9,7 @@ import perturbx as px
 from perturbx.cli.main import app
 from perturbx.cli.outputs import check_takes_files, check_writable
 from perturbx.scorers.classifier import TransformersClassifier
+from perturbx.surrogates import ExactShapley
 
 PRAISE = "the acting is superb"
 
@@ -61,3 +62,17 @@ def test_results_that_cannot_be_written_are_printed(tmp_path, monkeypatch, optio
     assert done.exit_code == 1
     assert done.stdout == perturbx("explain", PRAISE, "--seed", 0).stdout
     assert done.stderr == f"error: {option}: [Errno 28] No space left on device\n"
+
+
+def test_what_is_paid_is_saved_whatever_goes_wrong_afterwards(tmp_path, monkeypatch):
+    def fails(self, tables):
+        raise px.SurrogateError("no line through this")
+
+    with monkeypatch.context() as context:
+        context.setattr(ExactShapley, "fit", fails)
+        done = perturbx("explain", "so good", "--save-table", tmp_path / "t.npz")
+    assert done.exit_code == 1
+    assert "no line through this" in done.stderr
+    assert len(px.ScoreTable.load(tmp_path / "t.npz")) == 4
+    monkeypatch.setattr(TransformersClassifier, "score", None)
+    assert perturbx("explain", "so good", "--resume", tmp_path / "t.npz").exit_code == 0

@@ -1,5 +1,7 @@
 """Each explainer against the library it follows, and against itself by another way."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,17 @@ class TestLimeText:
         ).explain([TEXT])
         assert item.table.counts.sum() == 300
         assert (item.values[:, 1] != 0).sum() == 4
+
+
+def test_a_missing_extra_is_told_before_any_call(monkeypatch):
+    def never(asked):
+        raise AssertionError("a call was made")
+
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(px.MissingExtraError, match="trees"):
+        px.ShapleyExplainer(never, estimator="tree_proxy").explain([TEXT])
+    with pytest.raises(px.MissingExtraError, match="trees"):
+        px.explain_game(never, 8, estimator="tree_proxy")
 
 
 @pytest.mark.parametrize("method", ["lime", "glime"])
