@@ -64,7 +64,9 @@ def fit_interactions(table: ScoreTable) -> Interactions:
     The index is that of Grabisch & Roubens 1999, the mean over S ⊆ N∖{i, j} of uniform size of
     v(S+i+j) - v(S+i) - v(S+j) + v(S). Errors are posterior standard deviations of a Gaussian
     process (see `even_process`), widened by 1 + n / 2P for P pairs; for intervals take Student's t
-    with P / 2 degrees of freedom, as `Interactions.confidence_interval` does.
+    with P / 2 degrees of freedom, as `Interactions.confidence_interval` does. Known noise of the
+    scorer shrinks the one pair that stands out, and its distance from what the values tell of it
+    alone is a part of the errors then: without that, intervals held it in 8 to 90% of the runs.
 
     Examples
     --------
@@ -139,6 +141,8 @@ def _fit_output(pairs: Halves, output: int, relevances: FloatArray) -> _Output:
         targets = torch.from_numpy(even / scale)
         fit = fit_even(masks, targets, relevant, noise)
         widened = fit.variances * (1.0 + INFLATION * n_units / n_pairs)
+        if noise:
+            widened = widened + _of_shrinkage(fit.values, masks, targets, noise)
         values = _square(fit.values, n_units) * scale
         variances = _square(widened, n_units) * scale**2
         unexplained = float(fit.residuals.square().sum()) * scale**2
@@ -157,6 +161,22 @@ def _fit_output(pairs: Halves, output: int, relevances: FloatArray) -> _Output:
         terms += terms_of_sets(kernel, nugget, targets, masks, sets, scale=scale, has_mean=False)
     terms.sort(key=lambda term: -abs(term.value))
     return _Output(values, variances, unexplained, tuple(terms))
+
+
+def _of_shrinkage(
+    found: torch.Tensor, masks: torch.Tensor, targets: torch.Tensor, noise: float
+) -> torch.Tensor:
+    """Return what the variances of interactions lack that noise has shrunk, in their order.
+
+    As in `perturbx.surrogates.gaussian.shrinkage`, the one pair that stands out is taken for noise,
+    and the variances do not know of it. What the values, of mean square 1, tell of each pair of
+    units alone, 4 times their mean product with x_i x_j, is not shrunk; the square of its distance
+    counts as far as the values are noise.
+    """
+    signs = 1.0 - 2.0 * masks.to(torch.float64)
+    alone = 4.0 * signs.mT @ (targets[:, None] * signs) / len(targets)
+    first, second = torch.triu_indices(len(alone), len(alone), 1)
+    return min(noise, 1.0) * (alone[first, second] - found).square()
 
 
 def _of_constant(odd: FloatArray) -> float:
