@@ -30,6 +30,10 @@ SINGULAR = 1e-12
 PLAUSIBLE = 1.0
 """Penalties whose deviance is within this of the least are plausible: 68% of a chi square of 1."""
 
+WIDEST = 4.0
+"""The prior variance of a coefficient that is hardly shrunk, in mean squares of the targets: a
+single column could explain all of them, at ±½ for kept and removed."""
+
 GRID = (-15.0, 3.0, 37)
 """Decimal logarithms of the penalties tried, in mean squared singular values: half decades."""
 
@@ -212,8 +216,10 @@ class Evidence:
     spare_square: torch.Tensor
 
 
-def likeliest_prior(fit: Regression, evidence: Evidence) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the likeliest penalty, and the largest plausible prior variance of the coefficients.
+def likeliest_prior(
+    fit: Regression, evidence: Evidence
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the likeliest penalty, the largest plausible prior variance, and the likeliest noise.
 
     The ridge penalty λ is the variance of the noise over the prior variance of the coefficients.
     With K = Z Zᵀ, N rows and the prior variance profiled out, minus twice the log-likelihood is
@@ -225,8 +231,9 @@ def likeliest_prior(fit: Regression, evidence: Evidence) -> tuple[torch.Tensor, 
 
     Returns
     -------
-    penalty, variance : torch.Tensor, (B, k)
-        One for each output of each problem.
+    penalty, variance, noise : torch.Tensor, (B, k)
+        One for each output of each problem: the variance is that of coefficients, the noise that of
+        a whitened target.
     """
     decades = torch.linspace(*GRID, dtype=fit.singular.dtype, device=fit.singular.device)
     grid = (10.0**decades) * fit.scale
@@ -239,10 +246,33 @@ def likeliest_prior(fit: Regression, evidence: Evidence) -> tuple[torch.Tensor, 
     unseen = n_observed - fit.alive.sum(1, keepdim=True)
     log_volume = (squares.log() * fit.alive.unsqueeze(1)).sum(-1) + unseen * grid.log()
     deviance = n_observed.unsqueeze(-1) * energy.log() + log_volume.unsqueeze(1)
-    best = deviance.argmin(dim=2)
+    best = deviance.argmin(dim=2, keepdim=True)
     plausible = deviance <= deviance.amin(dim=2, keepdim=True) + PLAUSIBLE
     variance = torch.where(plausible, energy, torch.zeros_like(energy)).amax(dim=2)
-    return torch.gather(grid, 1, best), variance / n_observed.clamp(min=1.0)
+    counted = n_observed.clamp(min=1.0)
+    likeliest = torch.gather(grid, 1, best.squeeze(2))
+    noise = likeliest * energy.gather(2, best).squeeze(2)
+    return likeliest, variance / counted, noise / counted
+
+
+def shortfall(fit: Regression, penalty: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Return what the penalty takes from coefficients that are hardly shrunk: ``(B, n, k)``.
+
+    A prior under which all columns are alike takes what one of them stands out by for noise, and
+    its variance, right on the average over the columns, does not know of that one. Under a prior
+    that is wide enough for any column there is next to no bias, though more noise.
+
+    Parameters
+    ----------
+    fit : Regression
+        The regression.
+    penalty, noise : torch.Tensor, (B, k)
+        The penalties that are applied, and the variances of whitened targets that are noise.
+    """
+    mean_square = fit.targets.square().sum(1) / fit.roots.square().sum(1, keepdim=True)
+    tiny = torch.finfo(penalty.dtype).tiny
+    hardly = torch.maximum(noise / (WIDEST * mean_square).clamp(min=tiny), no_penalty(fit))
+    return coefficients(fit, torch.minimum(hardly, penalty)) - coefficients(fit, penalty)
 
 
 def for_unseen(fit: Regression, penalty: torch.Tensor, unseen: torch.Tensor) -> torch.Tensor:

@@ -93,8 +93,11 @@ def fit_on_masks(
     -----
     Errors are those of the sandwich with residuals left out (HC3, MacKinnon & White 1985), a
     coalition and its complement being one observation where they were drawn as one; to these come
-    the directions that the penalty shrinks, or that no row sees, under the likeliest prior. `r2`
-    leaves each observation out in turn, at the same penalty; the ends belong to every fit.
+    the directions that the penalty shrinks, or that no row sees, under the likeliest prior, and the
+    distance from a line that is hardly shrunk (`least_squares.shortfall`): of the one unit that
+    stands out a penalty for noise takes most, and a prior that is right on the average does not
+    know of it. `r2` leaves each observation out in turn, at the same penalty; the ends belong to
+    every fit.
     Degrees of freedom: see `perturbx.surrogates.intervals.freedom_of_regression`.
     """
     groups = [_group(table, weighting) for table in tables]
@@ -105,10 +108,12 @@ def fit_on_masks(
         stack([own.weights.ravel() for own in groups]),
     )
     unseen = torch.tensor([own.unseen for own in groups], dtype=torch.float64)[:, None]
-    likeliest, variance = ls.likeliest_prior(regression, _evidence(regression, groups))
+    likeliest, variance, noise = ls.likeliest_prior(regression, _evidence(regression, groups))
     chosen = penalty(regression, ls.for_unseen(regression, likeliest, unseen))
     space = torch.eye(tables[0].n_units, dtype=torch.float64)
-    unsettled = ls.shrinkage_covariance(regression, chosen, variance * unseen, space).numpy()
+    unsettled = ls.shrinkage_covariance(regression, chosen, variance * unseen, space)
+    short = ls.shortfall(regression, chosen, noise)
+    unsettled += torch.einsum("bnk,bmk->bknm", short, short)
     solution = ls.coefficients(regression, chosen)
     bases = ls.intercepts(regression, solution).numpy()
     residuals = ls.left_out_residuals(regression, chosen, group_size=2).numpy()
@@ -121,7 +126,7 @@ def fit_on_masks(
             bases[i],
             residuals[i, : groups[i].rows.size],
             sensitivity[i, :, : groups[i].rows.size],
-            unsettled[i],
+            unsettled[i].numpy(),
             name,
         )
         for i, table in enumerate(tables)

@@ -41,7 +41,8 @@ class RidgeSurrogate(BatchSurrogate):
     Notes
     -----
     The target is the limit of many draws, where the penalty no longer matters: errors count what
-    it takes from a small table. `base_values` is the intercept, the line at the empty coalition.
+    it takes from a small table, by the distance from a line that it takes next to nothing from.
+    `base_values` is the intercept, the line at the empty coalition.
     A text of one unit is not regressed: its value is v(N) - v(∅).
 
     Ribeiro, Singh & Guestrin, "Why Should I Trust You?", KDD 2016. Errors and `r2`: see

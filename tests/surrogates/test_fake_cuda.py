@@ -17,13 +17,13 @@ def test_every_solve_stays_on_the_device_of_its_tensors(start):
         weights = torch.rand(problems, rows, dtype=torch.float64, device="cuda")
         fit = start(columns, targets, weights)
         evidence = ls.Evidence(weights.sum(1), weights.sum(1), targets.sum(1))
-        likeliest, variance = ls.likeliest_prior(fit, evidence)
+        likeliest, variance, noise = ls.likeliest_prior(fit, evidence)
         penalty = ls.for_unseen(fit, likeliest, weights.amin(1, keepdim=True))
         space = torch.eye(units, dtype=torch.float64, device="cuda")
         solution = ls.coefficients(fit, torch.maximum(penalty, ls.no_penalty(fit)))
         results = {
             (problems, units, outputs): solution,
-            (problems, outputs): ls.intercepts(fit, solution),
+            (problems, outputs): ls.intercepts(fit, solution + ls.shortfall(fit, penalty, noise)),
             (problems, outputs, rows, units): ls.sensitivity(fit, penalty),
             (problems, rows, outputs): ls.left_out_residuals(fit, penalty, group_size=2),
             (problems, outputs, units, units): ls.shrinkage_covariance(

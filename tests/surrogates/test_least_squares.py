@@ -96,7 +96,22 @@ def test_the_likeliest_penalty_is_the_ratio_of_the_variances():
     )
     counted = torch.full((problems,), float(rows), dtype=torch.float64)
     evidence = ls.Evidence(counted, 0 * counted, torch.zeros(problems, 1).double())
-    penalty, variance = ls.likeliest_prior(fit, evidence)
+    penalty, variance, noise = ls.likeliest_prior(fit, evidence)
     assert 0.7 * 16 < float(penalty.median()) < 1.4 * 16
+    assert 0.8 * 4 < float(noise.median()) < 1.2 * 4
     # The largest plausible variance lies above the true one, and not far.
     assert 0.25 < float(variance.median()) < 0.5
+
+
+def test_what_a_penalty_takes_is_told_by_one_that_takes_next_to_nothing():
+    """On columns at right angles each slope is multiplied by s² / (s² + λ)."""
+    rows = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]).double()[None]
+    slopes = torch.tensor([[1.0], [0.0]]).double()
+    fit = ls.through_origin(rows, rows @ slopes, torch.ones(1, 4).double())
+    penalty, noise = torch.full((1, 1), 4.0).double(), torch.full((1, 1), 0.16).double()
+    # The mean square of the targets is 1, so of noise 0.16 a wide prior makes the penalty 0.04.
+    expected = np.array([4.0 / 4.04 - 4.0 / 8.0, 0.0])
+    found = ls.shortfall(fit, penalty, noise)[0, :, 0]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert not ls.shortfall(fit, ls.no_penalty(fit), noise).any()
+    np.testing.assert_allclose(ls.shortfall(fit, penalty, 1e9 * noise)[0], 0.0, atol=1e-12)
