@@ -26,6 +26,11 @@ TOKENS_AT_ONCE = 1_024
 
 _UNUSED = re.compile(r"\[unused\d+\]")
 
+_CHINESE = "\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+_NO_GAP = re.compile(rf"(?<=[{_CHINESE}]) (?=[{_CHINESE}])")
+"""Spaces that word-piece tokenizers put between letters (and kana, and punctuation) of Chinese and
+Japanese, each of which is a token of its own to them."""
+
 REMEMBERED = 1 << 16
 """Strings kept for each draw of a text, so that a mask asked about twice is filled once."""
 
@@ -320,7 +325,7 @@ class _Draw:
             bare = piece.lstrip()
             lead, tail = len(piece) - len(bare), len(bare.rstrip())
             said = tokenizer.decode(ids[own], skip_special_tokens=True).strip()
-            parts += [text[last:start], piece[:lead], said, bare[tail:]]
+            parts += [text[last:start], piece[:lead], _NO_GAP.sub("", said), bare[tail:]]
             last = stop
         return "".join([*parts, text[last:]])
 

@@ -1,5 +1,7 @@
 """Removed units filled by a masked language model."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from perturbx.exceptions import ArgumentError, MaskingError
 from perturbx.maskers import Infill
 from perturbx.scorers.causal_lm import CausalLM
 from perturbx.scorers.continuations import Continued
-from perturbx.units import as_segmenter
+from perturbx.units import Units, as_segmenter
 
 TEXT = "the good, thin  movie is good"
 
@@ -51,6 +53,21 @@ def test_what_is_kept_stays_to_the_character(bert):
         at = 0
         for unit in np.flatnonzero(mask):
             at = text.index(units.pieces[unit].strip(), at)
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn", "length"), [("你好，你好你", "你好，", 6), ("the good thin movie", "ab", 7)]
+)
+def test_a_fill_has_spaces_where_its_script_has(bert, text, drawn, length):
+    model, tokenizer = copy.deepcopy(bert)
+    with torch.no_grad():
+        model.cls.predictions.bias[tokenizer.convert_tokens_to_ids(list(drawn))] += 100.0
+    encoding = Infill((model, tokenizer)).encode(Units(text, ((0, len(text)),)))
+    for draw in encoding.draws:
+        (filled,) = texts_of(draw, [[False]])
+        assert set(filled) <= {*drawn, " "}
+        assert len(filled) == length
+        assert (" " in filled) == (" " in text)
 
 
 def test_a_mask_has_the_same_fill_wherever_it_is_asked_about(bert):
