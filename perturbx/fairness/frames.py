@@ -71,7 +71,7 @@ FRAMES: Final[Mapping[str, tuple[Column, ...]]] = {
         _ATTRIBUTE,
         _GROUP,
         _text("origin", "how rows are known to belong to it: column, text or intersection"),
-        _count("n", "rows"),
+        _count("n", "rows, without those that the model refuses"),
         _count("n_labelled", "rows with a label"),
     ),
     "metrics": (

@@ -26,7 +26,7 @@ _BASES: Final = {
     **dict.fromkeys(("underlies", "belies", "unties"), -1),
     **dict.fromkeys(("quizzes", "whizzes"), -3),
 }
-_CLITIC: Final = re.compile(r"['’]s(?=\s+(\w+))")
+_CLITIC: Final = re.compile(r"['’]s(?=\s+(\w+))", re.IGNORECASE)
 _WORD: Final = re.compile(r"\s+([A-Za-z]+(?:['’]t)?)(?![\w'’])")
 _JOINT: Final = re.compile(r"\s+(?:and|or|but)(?!\w)", re.IGNORECASE)
 _RELATIVE: Final = re.compile(r"\s+who(?![\w'’])", re.IGNORECASE)
@@ -63,7 +63,9 @@ def plural_verbs(text: str, start: int, stop: int) -> tuple[tuple[Span, str], ..
     clitic = _CLITIC.match(text, stop)
     if clitic is not None:
         perfect = re.fullmatch(r"been|got|had|done|gone|\w+ed", clitic[1], re.IGNORECASE)
-        return (((stop, stop + 2), text[stop] + ("ve" if perfect else "re")),)
+        verb = "ve" if perfect else "re"
+        is_upper = text[stop + 1].isupper()
+        return (((stop, stop + 2), text[stop] + (verb.upper() if is_upper else verb)),)
     relative = _RELATIVE.match(text, stop)
     found = _joined_verbs(text, stop if relative is None else relative.end())
     if found and relative is not None:

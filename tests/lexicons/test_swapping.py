@@ -173,6 +173,7 @@ def test_all_give_way_to_one_and_names_stay_apart():
         ("give the woman power", "give the person power"),
         ("an elderly Asian actress", "a performer"),
         ("Muslims' and boys' schools", "People's and children's schools"),
+        ("SHE'S AN HEIRESS. He's been late.", "THEY'RE AN HEIR. They've been late."),
     ],
 )
 def test_neutral_texts_speak_of_people(text, expected):
