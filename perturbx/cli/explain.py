@@ -197,7 +197,14 @@ def explain(
         paid = None if resume is None else load_tables(resume, given)
         # It takes seconds to import: `--help` and a wrong option need not wait for it.
         from perturbx.explainers import make_explainer
+        from perturbx.scorers.api_names import names_api_model
 
+        if labels is None and names_api_model(model):
+            raise typer.BadParameter(
+                "are needed: what the model may answer to a text (what it says to a prompt by "
+                "itself is explained by 'perturbx explain-prompt')",
+                param_hint="--labels",
+            )
         asked = chosen_model(
             model,
             base_url=base_url,

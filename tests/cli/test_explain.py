@@ -369,6 +369,15 @@ def test_wrong_options_are_usage_errors(arguments, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["README"]
 
 
+@pytest.mark.parametrize("method", ["auto", "similarity"])
+def test_a_model_behind_an_api_is_told_what_it_may_answer(method):
+    server = ["--base-url", "http://127.0.0.1:9/v1", "--method", method]
+    done = perturbx("explain", "--model", "openai:x", *server, PRAISE)
+    assert done.exit_code == 2
+    assert "--labels" in done.stderr
+    assert "explain-prompt" in done.stderr
+
+
 @pytest.mark.filterwarnings("default")
 def test_warnings_are_one_line(capsys):
     with reporting():
