@@ -97,6 +97,8 @@ class ExplanationValues:
     @property
     def top_output(self) -> str:
         """The explained output with the highest score on the whole text."""
+        if len(self.output_names) == 1:  # told of tables without the whole text, too
+            return self.output_names[0]
         return self.output_names[int(np.argmax(self.scores))]
 
     def column(self, output: str | int | None = None) -> int:

@@ -285,6 +285,23 @@ def test_what_is_predicted_is_told_by_the_scorers_own_numbers():
     np.testing.assert_array_equal(found.values, named.values)
 
 
+def test_a_single_output_is_read_without_the_whole_text():
+    """Some methods need no end; several outputs are told apart by the whole text's scores."""
+    units = as_segmenter("words")("a b c")
+    masks = np.array(list(itertools.product([False, True], repeat=3)))[:-1]
+    scores = masks @ np.array([[1.0, 2.0], [0.5, 0.0], [0.0, 1.0]])
+    table = ScoreTable(masks, scores, ("A", "B"), units=units)
+    both = Explanation.from_table(table, "banzhaf_gp")
+    one = Explanation.from_table(table, "banzhaf_gp", outputs="A")
+    assert one.as_list(n=1) == both.as_list("A", n=1)
+    assert one.top_k(1).labels == ("a",)
+    np.testing.assert_allclose(
+        one.confidence_interval().low, both.confidence_interval(output="A").low
+    )
+    with pytest.raises(px.TableError, match="no row in which every unit is kept"):
+        both.as_list()
+
+
 def test_errors_that_are_not_known_survive_json():
     def judged(texts):
         return [float("good" in text) for text in texts]

@@ -163,6 +163,8 @@ def fitted_without_refused(
     fits = dict(fit(whole))
     for i, own in others.items():
         try:
+            if own.row_of(kept=True) is None:
+                raise TableError("the whole text has no score")
             fits |= fit_cut_short({i: own})
         except (SurrogateError, TableError) as error:
             if not purchases.refused:

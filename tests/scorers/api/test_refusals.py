@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from perturbx import ApiScorer, ShapleyExplainer
+from perturbx import ApiScorer, LassoExplainer, LimeExplainer, ShapleyExplainer
 from perturbx.exceptions import AnswersWarning, CapabilityError, RefusedError
 from perturbx.explainers.api_record import replay_record, write_record
 from perturbx.maskers.variants import Variants
@@ -181,6 +181,20 @@ def test_an_end_that_is_refused_is_named(serve, text):
     with pytest.raises(RefusedError, match=r"texts\[0\]: .* no explanation is left") as caught:
         explainer_of(server).explain([text])
     assert len(caught.value.tables[0])
+
+
+@pytest.mark.parametrize("explainer_type", [LassoExplainer, LimeExplainer])
+def test_a_whole_text_that_is_refused_is_named_by_methods_that_need_no_end(serve, explainer_type):
+    """What was made of the other variants could not even be printed."""
+    whole = TEMPLATE.format(text=TEXT)
+    server = serve(refuses=lambda prompt: "filter" if prompt == whole else None)
+    scorer = scorer_of(server, method="label_log_probs")
+    explainer = explainer_type(scorer, budget=60, random_state=0, progress=False)
+    with pytest.raises(
+        RefusedError, match=r"texts\[1\]: .* \(the whole text has no score"
+    ) as caught:
+        explainer.explain(["never a boring plot", TEXT])
+    assert len(caught.value.tables[1]) > 50
 
 
 def test_a_refused_sample_is_no_vote(serve):
