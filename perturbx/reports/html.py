@@ -158,7 +158,7 @@ def _text(explanation: Explanation, view: OutputView) -> str:
         f"{one_line(label, _LABEL_LIMIT)}: {view.with_error(unit)}"
         for unit, label in enumerate(units.labels)
     ]
-    language = f' lang="{escape(units.locale)}"' if units.locale else ""
+    language = _language(units.locale)
     segments = []
     for parts in segment_parts(units):
         spans = "".join(
@@ -169,6 +169,12 @@ def _text(explanation: Explanation, view: OutputView) -> str:
         )
         segments.append(f'<div class="px-text" dir="auto"{language}>{spans}</div>')
     return "\n".join(segments)
+
+
+def _language(locale: str) -> str:
+    """Return the attribute of a text in one language, of ICU's name for it; else nothing."""
+    tag = locale.partition("@")[0].replace("_", "-")
+    return f' lang="{escape(tag)}"' if tag and "," not in tag else ""
 
 
 def _unit(part: str, tip: str, strength: float) -> str:

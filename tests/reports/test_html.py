@@ -109,6 +109,14 @@ def test_fragments_do_not_share_tabs_and_a_page_is_the_same_each_time(explain):
     assert explanation.to_html() == explanation.to_html()
 
 
+@pytest.mark.parametrize(
+    ("locale", "language"), [("de@ss=standard", "de"), ("pt_BR", "pt-BR"), ("en,zh", None)]
+)
+def test_the_language_of_a_text_is_a_tag_that_browsers_know(explain, locale, language):
+    page = Page(render_html([explain("so good", locale=locale)], standalone=True))
+    assert {element.get("lang") for element in page.of("px-text")} == {language}
+
+
 def test_a_page_is_whole_and_asks_the_network_for_nothing(explain, tmp_path):
     explanation = explain("שלום עולם", locale="he")
     page = explanation.to_html(tmp_path / "page.html")
