@@ -67,7 +67,8 @@ def fairlearn_values(
                         metrics=wanted,
                         y_true=truth,
                         y_pred=said,
-                        sensitive_features=of_group,
+                        # By name: an array of a single row is no column for fairlearn.
+                        sensitive_features={"group": of_group},
                         sample_params={name: {"sample_weight": weights} for name in wanted},
                     ).by_group
                 here = np.bincount(of_group, weights=weights, minlength=len(groups))

@@ -190,3 +190,21 @@ def test_a_constant_model_is_measured_without_a_warning():
         neutral = 1.0 if row["kind"] == "ratio" else 0.0
         assert row["value"] == pytest.approx(neutral), row["metric"]
         assert np.isnan(row["p_value"]) or row["p_value"] > 0.5
+
+
+@pytest.mark.parametrize("decides", [True, False])
+def test_a_single_row_is_a_piece_like_any_other(monkeypatch, decides):
+    judged, groups = drawn_rows(3, 7, missing=0.0)
+    judged.labels[1:] = np.nan
+    alone = attribute("g", [None, *("ab" * 3)])
+    if not decides:
+        judged = Judged(judged.scores, None, judged.labels)
+    for own in (groups, alone):
+        whole = measure_groups(judged, own, None, **OPTIONS)
+        # Of rows and groups together, so that the last piece is one of them.
+        monkeypatch.setattr(
+            "perturbx.fairness.fairlearn_values.PIECE", len(judged) + own.members.nnz - 1
+        )
+        np.testing.assert_allclose(
+            measure_groups(judged, own, None, **OPTIONS).values, whole.values, atol=1e-12
+        )
