@@ -58,9 +58,10 @@ class PromptTokenizer:
                 "with a prompt would read it as the end; load it with add_eos_token=False"
             )
         first = str(tokenizer.convert_ids_to_tokens([bare[0]])[0]) if bare else ""
-        # SentencePiece puts a space before a text: right for the prompt, wrong for its sequel. What
-        # an encoder's partner says is a text of its own.
-        self._adds_space = first.startswith("\u2581") and not closes
+        # SentencePiece puts a space before a text, and so do tokenizers of bytes that were told to:
+        # right for the prompt, wrong for its sequel. What an encoder's partner says is a text of
+        # its own.
+        self._adds_space = first.startswith(("\u2581", "\u0120")) and not closes
         self._anchor = self.wrapped(ANCHOR, add_special_tokens=False)["input_ids"]
 
     def __getattr__(self, name: str) -> Any:

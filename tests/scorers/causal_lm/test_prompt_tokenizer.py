@@ -13,6 +13,23 @@ SEGMENTS = st.lists(st.text(alphabet="ab é中😀\n", max_size=6), min_size=1, 
 SPACED = st.text(alphabet="ab \n", min_size=1, max_size=6)
 
 
+def as_written(letter):
+    return {"\u2581": " ", "\u0120": " ", "\u010a": "\n"}.get(letter, letter)
+
+
+def byte_tokenizer():
+    """A tokenizer of bytes that was told to put a space before a text."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {piece: i for i, piece in enumerate([*alphabet, "\u0120a", "\u0120b"])}
+    backend = Tokenizer(models.BPE(vocabulary, [("\u0120", "a"), ("\u0120", "b")]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    backend.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=backend)
+
+
 def spaced_tokenizer(*, scheme="first", words=("a", "b"), **special):
     """A tokenizer as SentencePiece makes them: a space is put before a text."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -75,17 +92,18 @@ def test_the_opening_token_is_never_there_twice(language_model):
 @settings(max_examples=60, deadline=None)
 @given(prompt=SPACED, sequel=SPACED)
 def test_no_space_is_put_before_a_continuation(prompt, sequel):
-    for words in ((), ("a", "b")):  # the space is a token of its own, or part of the first word
-        tokenizer = spaced_tokenizer(words=words)
+    # The space is a token of its own, or part of the first word.
+    for tokenizer in (spaced_tokenizer(words=()), spaced_tokenizer(), byte_tokenizer()):
         joined = PromptTokenizer(tokenizer)
         row = joined([prompt], [sequel], return_offsets_mapping=True)
         tokens = tokenizer.convert_ids_to_tokens(row["input_ids"][0])
         n_prompt = row["token_type_ids"][0].count(0)
         assert tokens[:n_prompt] == tokenizer.tokenize(prompt)
-        assert "".join(tokens[n_prompt:]).replace("\u2581", " ") == sequel
+        written = ["".join(map(as_written, token)) for token in tokens[n_prompt:]]
+        assert "".join(written) == sequel
         spans = row["offset_mapping"][0][n_prompt:]
         read = [sequel[start:stop] for start, stop in spans]
-        assert read == [token.replace("\u2581", " ") for token in tokens[n_prompt:]]
+        assert read == written
 
 
 @settings(max_examples=60, deadline=None)
