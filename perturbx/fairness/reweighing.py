@@ -114,10 +114,11 @@ def reweighing_advice(
                     (factor * row_weights)[train],
                 )
                 said = fitted.predict([chosen[i] for i in test])
-            except ValueError as error:
-                # Half of the texts may have no word in common, say: no reason to stop an audit.
+                found[test] = np.asarray(said, dtype=np.float64)
+            except Exception as error:
+                # Half of the texts may have no word in common, a step of the user's own may not be
+                # trained by a copy of it: no reason to end an audit that is paid for.
                 return _without_estimate(case, rows, row_weights, basis, error)
-            found[test] = np.asarray(said, dtype=np.float64)
         decided[name] = case.effects(found, rows=rows, weights=row_weights)
     return [
         case.row(
@@ -135,7 +136,7 @@ def reweighing_advice(
 
 
 def _without_estimate(
-    case: Case, rows: IntArray, row_weights: FloatArray, basis: str, error: ValueError
+    case: Case, rows: IntArray, row_weights: FloatArray, basis: str, error: Exception
 ) -> list[dict[str, Any]]:
     decisions = case.judged.decisions
     assert decisions is not None

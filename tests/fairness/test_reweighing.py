@@ -117,3 +117,18 @@ def test_a_training_that_fails_says_why():
         assert row["detail"].startswith("no estimate: empty vocabulary")
         assert np.isnan(row["gap_after"])
         assert np.isfinite(row["gap_before"])
+
+
+class Unready(LogisticRegression):
+    """An estimator that fails in its own way."""
+
+    def fit(self, X, y, sample_weight=None):
+        raise TypeError("takes frames only")
+
+
+def test_a_pipeline_that_fails_in_any_way_ends_no_audit():
+    texts, case = texts_and_case()
+    n = len(texts)
+    model = make_pipeline(CountVectorizer(), Unready())
+    rows = reweighing_advice(case, np.ones(n), np.arange(n), np.ones(n), texts, model)
+    assert {row["detail"] for row in rows} == {"no estimate: takes frames only"}
