@@ -83,6 +83,31 @@ def test_bounds_are_seen_where_there_are_some(lab, seed):
     assert odds["probability"] > LEAST_ODDS > odds["log-odds"]
 
 
+@pytest.mark.parametrize(("steepness", "most"), [(1.5, 0.001), (4.0, 0.025)])
+def test_a_game_that_complements_mirror_has_one_scale_whatever_the_sign(lab, steepness, most):
+    """p(S) + p(N - S) = 1: the even part is rounding, which chose the scale before."""
+    z, errors = lab.all_masks(9), []
+    for seed in range(15):
+        w = np.random.default_rng(seed).normal(size=9)
+        p = 1.0 / (1.0 + np.exp(-steepness * (z @ w - w.sum() / 2.0)))
+        one, other = (OddGP().fit([table_of(own, 44, seed)])[0] for own in (p, 1.0 - p))
+        np.testing.assert_allclose(one.values, -other.values, atol=1e-10)
+        np.testing.assert_allclose(one.std_errors, other.std_errors, atol=1e-10)
+        truth = lab.shapley(p[:, None])
+        errors.append(np.square(one.values - truth).sum() / np.square(truth).sum())
+    assert np.mean(errors) < most
+
+
+@pytest.mark.parametrize("budget", [28, 44, 90])
+def test_an_additive_game_stays_on_the_straight_scale(lab, budget):
+    for seed in range(5):
+        scores = lab.all_masks(9) @ np.random.default_rng(seed).normal(size=9)
+        part = odd_part(table_of(scores, budget, seed), "odd_gp")
+        arrays = (torch.from_numpy(own) for own in (part.masks, part.values, part.means))
+        _, odds, _ = likeliest_scales(*arrays)
+        assert odds < LEAST_ODDS
+
+
 def test_equal_scores_have_no_scale():
     masks = torch.from_numpy(np.random.default_rng(0).random((12, 6)) < 0.5)
     _, odds, _ = likeliest_scales(masks, torch.zeros((12, 2)), torch.ones((12, 2)))

@@ -15,11 +15,13 @@ the odd part of u, one for the even part. The straight scale is one of the guess
 from __future__ import annotations
 
 from functools import lru_cache
+from math import log
 
 import numpy as np
 import torch
 
 from perturbx.odd_kernels import isotropic_kernel
+from perturbx.surrogates.fit_quality import ROUNDING
 from perturbx.surrogates.gaussian.model_grid import NUGGETS, evidence_by_table
 from perturbx.surrogates.gaussian.scales import Scales
 from perturbx.surrogates.odd_gp.geometry import Geometry
@@ -76,11 +78,16 @@ def likeliest_scales(
     widths = 1.0 + margins + margins.mT.flatten()
     density = part.shape[0] * part.shape[1] * widths.log().view(-1, 1)
     density = density - (below[:, None] + above).flatten(0, 1)
-    evidence = torch.cat([torch.zeros_like(low)[None], density])
     # The straight scale is the first.
+    density = torch.cat([torch.zeros_like(low)[None], density])
+    evidence = density
     u = torch.cat([part[None], bent])
     of_odd, of_even = (u[:, 0] - u[:, 1]) / 2.0, (u[:, 0] + u[:, 1]) / 2.0
     of_even = of_even - of_even.mean(1, keepdim=True)
+    # Where all complements add up to the same, what is left is rounding, and tells nothing: such a
+    # scale has no even part, and half of the density is all that counts of it.
+    has_none = of_even.abs().amax(1) <= ROUNDING * u.abs().amax((1, 2))
+    of_none = -len(of_even[0]) * log(ROUNDING) - density / 2.0
 
     distance = Geometry.of_design(masks[rows]).distance
     straight = torch.zeros(n_columns, dtype=torch.int64)
@@ -91,9 +98,12 @@ def likeliest_scales(
         }
         of_models = torch.cat([by_table[index] for index in range(len(tables))])
         of_models = of_models.view(-1, *evidence.shape)
-        evidence = evidence + of_models.logsumexp(0)
+        of_part = of_models.logsumexp(0)
         if each is of_odd:
             straight = of_models[:, 0].argmax(0)
+        else:
+            of_part = torch.where(has_none, of_none, of_part)
+        evidence = evidence + of_part
     best = evidence[1:].argmax(0)
     odds = evidence[1:].amax(0) - evidence[0]
     likeliest = margins.flatten()[torch.stack([best // len(MARGINS), best % len(MARGINS)])]
