@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, ScoringError
 from perturbx.scorers.continuations import Continued, LanguageModel
 from perturbx.scorers.language_scorer import LanguageScorer
 from perturbx.scorers.scores import Scores
@@ -120,6 +120,11 @@ class LabelScorer(LanguageScorer):
         return self._sums(answers)
 
     def _continuations(self, row: IntArray, segments: IntArray) -> tuple[IntArray, ...]:
+        if segments.any():
+            raise ScoringError(
+                f"{self.model_id}: labels follow a prompt of one text; got a pair of texts, or a "
+                f"response; put both into one prompt, by a Template say"
+            )
         return self._tokens
 
     def _numbers(self, answers: Sequence[FloatArray]) -> FloatArray:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, ScoringError
 from perturbx.maskers.variants import Variants
 from perturbx.scorers.causal_lm import CausalLM
 from perturbx.scorers.labels import LabelScorer
@@ -45,6 +45,12 @@ def test_the_softmax_is_the_probability_given_that_a_label_comes(llama, labels, 
         scores.values, None, link="probability", kind=scores.kind, exclusive=scores.exclusive
     )
     np.testing.assert_allclose(found[0], products / products.sum(), atol=1e-4)
+
+
+def test_no_second_text_is_passed_over(llama):
+    scorer = LabelScorer(CausalLM(*llama), ["a", "abc"])
+    with pytest.raises(ScoringError, match="a prompt of one text; got a pair"):
+        scorer.score(Variants(texts=[("so good", "not bad")]))
 
 
 def test_the_numbers_per_token_are_those_per_label_divided(llama):
