@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -351,6 +352,9 @@ class FairnessAudit(ModelEstimator):
     def _fit(self, source: TextSource, *, notes: Sequence[str] = ()) -> Self:
         _require_extra()
         plan, scorer, scores = self._plan(self.random_state), self._scorer(), self._scores()
+        if self.random_state is None:
+            scores.seed = plan.seed if scores.seed is None else scores.seed
+            plan = replace(plan, seed=scores.seed)
         first = next(iter(source.pieces()), None)
         texts = [] if first is None else first.texts[:SAMPLE_FOR_LANGUAGE]
         choices = Choices(

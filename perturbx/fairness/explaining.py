@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from perturbx.exceptions import AnswersWarning, ArgumentError, PoorFitWarning, RefusedError
+from perturbx.exceptions import (
+    AnswersWarning,
+    ArgumentError,
+    Interrupted,
+    PoorFitWarning,
+    RefusedError,
+    ScoringError,
+)
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.draws import draws_of
 from perturbx.explainers.explain import make_explainer
+from perturbx.explainers.tables import check_tables
 from perturbx.explainers.variant_keys import variant_keys
 from perturbx.explanations import Explanations
 from perturbx.fairness.outcomes import Outcome
@@ -104,20 +112,23 @@ def explain_texts(
     if not (isinstance(scorer, PaidScorer) and scorer.samples_answers):
         raw = scores.of(texts)
         known = [
-            _known(encoding.units, row, scores, source)
+            _held(encoding.units, scores, source) or _known(encoding.units, row, scores, source)
             for encoding, row in zip(encodings, raw, strict=True)
         ]
     with warnings.catch_warnings():
         # The fit of single texts is told in the report; a warning a run says nothing of gaps.
         warnings.simplefilter("ignore", PoorFitWarning)
+        explanations, tables = None, []
         try:
             explanations = explainer._explain_encoded(encodings, known, scorer, masker)
-            tables: Sequence[ScoreTable] = [own.table for own in explanations]
-        except RefusedError as error:
-            if error.ends_run:
+            tables = [own.table for own in explanations]
+        except (ScoringError, Interrupted) as error:
+            tables = list(error.tables)
+            if not isinstance(error, RefusedError) or error.ends_run:
                 raise
             warnings.warn(f"no gap is split into words: {error}", AnswersWarning, stacklevel=2)
-            explanations, tables = None, error.tables
+        finally:
+            scores.tables |= zip(texts, tables, strict=False)
     return explanations, _n_distinct(tables, encodings, is_known=known is not None)
 
 
@@ -135,6 +146,18 @@ def _n_distinct(
             known += [variant_keys(draw, whole) for draw in draws_of(encoding)]
     every = np.unique(np.concatenate([*known, *asked]), axis=0)
     return len(every) - len(np.unique(np.concatenate(known), axis=0))
+
+
+def _held(units: Units, scores: TextScores, source: dict[str, Any]) -> ScoreTable | None:
+    """Return what a run that failed has paid for, where it cut and masked the text alike."""
+    held = scores.tables.get(units.text)
+    if held is None:
+        return None
+    try:
+        check_tables([held], [units], source)
+    except ArgumentError:
+        return None
+    return held
 
 
 def _known(units: Units, row: Any, scores: TextScores, source: dict[str, Any]) -> ScoreTable:

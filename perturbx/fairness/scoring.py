@@ -23,6 +23,7 @@ from perturbx.jobs import Job
 from perturbx.maskers.delete import Delete
 from perturbx.maskers.variants import Variants
 from perturbx.runner import Runner
+from perturbx.score_table import ScoreTable
 from perturbx.typing import IntArray, ScoreKind, ScoreMatrix, Scorer
 from perturbx.units.text_input import as_one_text
 from perturbx.units.units import Units
@@ -49,6 +50,10 @@ class TextScores:
     ----------
     refused : dict of bytes to str
         Why there is no answer, by the key of each text that was refused; it is not asked again.
+    tables : dict of str to ScoreTable
+        What explaining texts has paid for.
+    seed : int, optional
+        Of the random numbers of the run, which another one draws again where it goes on from it.
     """
 
     def __init__(
@@ -58,6 +63,8 @@ class TextScores:
         self.kind: ScoreKind = "value"
         self.exclusive = True
         self.refused: dict[bytes, str] = {}
+        self.tables: dict[str, ScoreTable] = {}
+        self.seed: int | None = None
         self._runner = Runner(scorer, batch_tokens=batch_tokens, progress=progress)
         # Sorted by the first 64 bits, so that a million texts take 16 bytes each beside scores.
         self._keys = np.empty(0, dtype="i8,i8")

@@ -188,6 +188,59 @@ def test_what_was_scored_before_a_failure_is_kept(bad):
     assert len(asked) == len(set(SMALL.texts)) - kept
 
 
+@pytest.mark.parametrize("fault", [ValueError("boom"), KeyboardInterrupt()])
+@pytest.mark.parametrize("after", [150, 530])
+@pytest.mark.parametrize("seed", [0, None])
+def test_an_audit_that_fails_in_any_stage_goes_on_from_there(fault, after, seed):
+    asked = []
+    inner = biased()
+    broken = [False]
+
+    def failing(texts):
+        if broken[0] and len(asked) > after:
+            raise fault
+        asked.extend(texts)
+        return inner(texts)
+
+    options = QUICK | {"random_state": seed, "n_explained": 20, "n_swaps": 60}
+    audit = px.FairnessAudit(failing, batch_tokens=1000, **options)
+    whole = audit.fit(SMALL).report_
+    n_calls = len(asked)
+    assert after < n_calls
+    asked.clear()
+    broken[0] = True
+    with pytest.raises((px.ScoringError, px.Interrupted)):
+        audit.fit(SMALL)
+    broken[0] = False
+    report = audit.fit(SMALL).report_
+    if seed is None:
+        assert len(asked) - len(set(asked)) < 20
+    else:
+        assert len(asked) == n_calls
+        for name, table in whole.frames.items():
+            assert report.frames[name].equals(table), name
+
+
+def test_another_explainer_begins_anew():
+    inner = biased()
+    broken = [True]
+    asked = []
+
+    def failing(texts):
+        if broken[0] and len(asked) > 200:
+            raise ValueError("boom")
+        asked.extend(texts)
+        return inner(texts)
+
+    options = QUICK | {"n_explained": 20, "n_swaps": 0}
+    audit = px.FairnessAudit(failing, batch_tokens=1000, **options)
+    with pytest.raises(px.ScoringError):
+        audit.fit(SMALL)
+    broken[0] = False
+    audit.set_params(explainer=px.OcclusionExplainer(failing, units="characters", progress=False))
+    assert len(audit.fit(SMALL).report_.words)
+
+
 def test_a_scorer_without_bias_is_not_accused():
     called = 0
     for seed in range(20):
