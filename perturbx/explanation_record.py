@@ -11,6 +11,7 @@ from perturbx.budget_report import BudgetReport
 from perturbx.exceptions import TableError
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
+from perturbx.surrogates.with_proxy import ProxyAttribution
 from perturbx.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 FORMAT = "perturbx.Explanation/1"
 _ATTRIBUTION_ARRAYS = ("values", "base_values", "std_errors", "covariance", "r2_by_output")
 _ATTRIBUTION_FREEDOM = ("dof", "band_dof", "band_inflation")
+_OF_PROXY = ("proxy_probability", "proxy_weight")
 
 
 def write_record(explanation: Explanation) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def write_record(explanation: Explanation) -> dict[str, Any]:
         "additivity": fit.additivity,
         **{name: getattr(fit, name) for name in _ATTRIBUTION_FREEDOM},
         **{name: None if a is None else _plain(a) for name, a in arrays.items()},
+        **{name: _plain(getattr(fit, name)) for name in _OF_PROXY if hasattr(fit, name)},
         "budget_report": None if cost is None else cost.to_dict(),
         "table": explanation.table.to_dict(),
     }
@@ -90,7 +93,9 @@ def _attribution(record: Mapping[str, Any]) -> Attribution:
     for name in ("values", "std_errors"):
         arrays[name] = arrays[name].reshape(-1, n_outputs)
     arrays["std_errors"][np.isnan(arrays["std_errors"])] = np.inf
-    return Attribution(
+    of_proxy = {name: np.array(record[name], float) for name in _OF_PROXY if name in record}
+    kind: Any = ProxyAttribution if of_proxy else Attribution
+    fit: Attribution = kind(
         method=record["method"],
         n_calls=record["n_calls"],
         r2=record["r2"],
@@ -98,4 +103,6 @@ def _attribution(record: Mapping[str, Any]) -> Attribution:
         # Records of older versions do not have these.
         **{name: record[name] for name in _ATTRIBUTION_FREEDOM if name in record},
         **arrays,
+        **of_proxy,
     )
+    return fit

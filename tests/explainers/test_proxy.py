@@ -90,6 +90,13 @@ def test_a_proxy_is_not_for_texts_that_begin_with_groups():
     assert paid.calls == 0
 
 
+def test_a_record_tells_what_the_proxy_was_worth():
+    found = explain(Game(), budget=24, proxy=Game())
+    again = px.Explanation.from_json(found.to_json()).attribution
+    for name in ("proxy_weight", "proxy_probability", "values", "std_errors"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(found.attribution, name))
+
+
 def test_a_proxy_that_fails_loses_no_paid_score():
     def broken(texts):
         raise ValueError("no memory")
