@@ -141,6 +141,8 @@ class AuditRun:
             told.insert(0, str(rows.refusals))
         if n_more := len(self.scores.refused) - n_refused:
             told.append(f"{n_more:,} texts with swapped or neutral terms were refused and left out")
+        # The words of a service may hold what no file takes.
+        told = [own.encode(errors="backslashreplace").decode() for own in told]
         if told:
             warnings.warn("; ".join(told), AnswersWarning, stacklevel=4)
         facts |= self._facts(source, audited, n_calls)

@@ -31,6 +31,7 @@ class Filtered:
     accepts = frozenset(("text",))
     output_names = ("fine", "toxic")
     model_id = "filtered"
+    why = WHY
 
     def __init__(self, *refused, ends_run=False):
         self.refused = refused
@@ -47,7 +48,7 @@ class Filtered:
         if rows:
             values = np.array([[1 - score_of(texts[i]), score_of(texts[i])] for i in rows])
             yield np.array(rows), Scores(values, kind="probability")
-        refused = {text: WHY for text in texts if self.refuses(text)}
+        refused = {text: self.why for text in texts if self.refuses(text)}
         if refused:
             raise RefusedError("no answer", refused=refused, ends_run=self.ends_run)
 
@@ -311,3 +312,14 @@ def test_a_gate_on_refusals_of_no_attribute_is_told():
     report = audited(Filtered(), texts, labels, groups, n_explained=0, n_swaps=0)
     with pytest.raises(ArgumentError, match="race"):
         Gate.read("race: refusal_rate_difference > 0.2").failures(report)
+
+
+def test_whatever_a_service_says_can_be_written(tmp_path):
+    texts, labels, groups, _ = data(60)
+    model = Filtered(" kill")
+    model.why = "\ud800 <b>" + "x" * 5_000
+    report = audited(model, texts, labels, groups, n_explained=0, n_swaps=0)
+    assert "\\ud800 <b>xx" in report.facts["notes"][0]
+    assert len(report.facts["notes"][0]) < 400
+    assert "<b>x" not in report.to_html(tmp_path / "page.html")
+    report.to_json(tmp_path / "report.json")
