@@ -47,7 +47,8 @@ class LimeExplainer(BaseExplainer):
         5,000 draws ("auto"; an int is the number of draws) with repeats, its feature selection.
     n_features : int, optional
         How many units get a value at most; all by default, 10 for "lime_text", as in lime. Not
-        for "glime", which values every unit. Errors of "limit" count that others may be larger.
+        for "glime", which values every unit. Errors of "limit" count that others may be larger,
+        so "auto" spends its most calls where it stays open which are the largest.
     feature_selection : str, default="auto"
         How they are chosen, by lime's names: "auto", "forward_selection", "highest_weights",
         "lasso_path", "none". "limit" takes the largest values and fits the line to these anew:
