@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,10 +43,13 @@ def chat_prompt(
         If the template changes what a message says, so that it cannot be found again.
     """
     contents = _contents(messages)
+    if isinstance(roles, str) or not isinstance(roles, Iterable):
+        raise ArgumentError(f"roles: expected a list of roles, such as ['user']; got {roles!r:.80}")
+    roles = list(roles)
     playable = [i for i, message in enumerate(messages) if message["role"] in roles]
     if not playable:
         raise ArgumentError(
-            f"roles: no message has one of {list(roles)}; there are "
+            f"roles: no message has one of {roles}; there are "
             f"{sorted({message['role'] for message in messages})}"
         )
     text, shown, offsets = _rendered(messages, contents, tokenizer)

@@ -116,6 +116,9 @@ def test_templates_that_do_not_do(chat, style, messages, error, said):
 def test_roles_that_are_not_there(chat):
     with pytest.raises(ArgumentError, match="roles"):
         chat_prompt([{"role": "user", "content": "a"}], chat("llama"), roles=("tool",))
+    for wrong in ("user", None, 3):
+        with pytest.raises(ArgumentError, match="roles: expected a list of roles"):
+            chat_prompt([{"role": "user", "content": "a"}], chat("llama"), roles=wrong)
     with pytest.raises(ArgumentError, match="expected a list"):
         chat_prompt("good", chat("llama"))
 
