@@ -88,8 +88,9 @@ class PromptExplainer(ShapleyExplainer):
     Response scoring: Cohen-Wang et al. 2024 (ContextCite). Label scoring: Zhao et al. 2021. The
     value of a response is the sum of its tokens' values: with links other than "probability" the
     estimators "auto" and "odd_gp" fit each token (or each of 24 groups) as a game of its own, from
-    the same calls, where not all coalitions are asked about. Of a model behind an API that scores prompts these are the words; where it does not, only whole answers
-    are compared, and there are no parts to explain.
+    the same calls, where not all coalitions are asked about. Of a model behind an API that scores
+    prompts these are the words; where it does not, only whole answers are compared, and there are
+    no parts to explain.
     """
 
     def __init__(
