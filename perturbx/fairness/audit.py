@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -352,7 +353,7 @@ class FairnessAudit(ModelEstimator):
     def _fit(self, source: TextSource, *, notes: Sequence[str] = ()) -> Self:
         _require_extra()
         plan, scorer, scores = self._plan(self.random_state), self._scorer(), self._scores()
-        if self.random_state is None:
+        if not isinstance(self.random_state, Integral):
             scores.seed = plan.seed if scores.seed is None else scores.seed
             plan = replace(plan, seed=scores.seed)
         first = next(iter(source.pieces()), None)
