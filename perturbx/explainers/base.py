@@ -57,7 +57,8 @@ class BaseExplainer(WordColumns, ModelEstimator):
         What is explained: a function of a list of strings, a fitted scikit-learn estimator or
         pipeline, a pair ``(model, tokenizer)`` or a ``pipeline`` of transformers, a path or hub
         name of a transformers classifier, "default" (the small English sentiment model that
-        perturbx ships), or a `Scorer`.
+        perturbx ships), or a `Scorer`. One that is fitted anew or changed in place takes a new
+        explainer, or another `fit`: what the old one said of a text may be kept.
     units : str, re.Pattern, callable or Segmenter, default="words"
         What is kept or removed as one: "words", "characters", "sentences", "paragraphs", ...
     masker : {"auto", "mask", "unk", "delete"} or Masker, default="auto"

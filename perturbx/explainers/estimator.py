@@ -31,7 +31,9 @@ class ModelEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _reading(self) -> tuple[Any, ...]:
         names = self.output_names
-        return (self.device, self.dtype, None if names is None else tuple(names))
+        # Of a model that was fitted anew, in place, the classes may be others.
+        classes = str(getattr(self.model, "classes_", None))
+        return (self.device, self.dtype, None if names is None else tuple(names), classes)
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())

@@ -216,6 +216,14 @@ def test_a_changed_parameter_takes_effect(pipeline):
     assert second.scores == [9]
 
 
+def test_a_model_that_is_fitted_anew_has_its_new_classes():
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, LABELS)
+    explainer = px.ShapleyExplainer(model, random_state=0)
+    for classes in (["neg", "pos"], ["bad", "good"], ["bad", "fair", "good"]):
+        model.fit(TEXTS, np.resize(classes, len(TEXTS)))
+        assert list(explainer.explain(["a good film"])[0].output_names) == classes
+
+
 def test_scikit_learns_global_settings_do_no_harm(pipeline):
     with sklearn.config_context(transform_output="pandas", display="diagram"):
         explainer = px.ShapleyExplainer(pipeline, outputs=["pos"], random_state=0)
