@@ -45,7 +45,8 @@ def audit_explainer(
     ----------
     explainer : None, str, or BaseExplainer
         None: Shapley values of words without bias, at 5 calls a unit. A name of `make_explainer`,
-        or an explainer of which `outputs` and `link` are set to those of the audit.
+        or an explainer of which `outputs` and `link` are set to those of the audit, and
+        `random_state` where it has none.
     scorer : Scorer
         The model.
     outcomes : sequence of Outcome
@@ -75,7 +76,9 @@ def audit_explainer(
             f"got {explainer!r:.80}"
         )
     chosen: BaseExplainer = explainer.__sklearn_clone__()
-    own = {"device": None, "dtype": None, "output_names": None}
+    own: dict[str, Any] = {"device": None, "dtype": None, "output_names": None}
+    if chosen.random_state is None:
+        own["random_state"] = random_state
     chosen.set_params(model=scorer, **own, **settings)
     return chosen
 

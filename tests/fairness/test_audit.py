@@ -222,6 +222,15 @@ def test_an_audit_that_fails_in_any_stage_goes_on_from_there(fault, after, seed)
             assert report.frames[name].equals(table), name
 
 
+def test_an_explainer_without_a_seed_has_that_of_the_audit():
+    explainer = px.LimeExplainer(biased(), method="lime", budget=12, progress=False)
+    options = QUICK | {"explainer": explainer, "n_explained": 20, "n_swaps": 0}
+    first, second = (px.FairnessAudit(biased(), **options).fit(SMALL).report_ for _ in range(2))
+    for name, table in first.frames.items():
+        assert second.frames[name].equals(table), name
+    assert explainer.random_state is None
+
+
 def test_another_explainer_begins_anew():
     inner = biased()
     broken = [True]
