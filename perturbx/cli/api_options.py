@@ -121,15 +121,19 @@ def check_api_files(
     batch_out: Path | None,
     batch_in: Path | None,
     cache: Path | None,
+    output_file: Path | None,
+    save_table: Path | None,
 ) -> None:
     """Raise a usage error for files that have no meaning, or that need another option."""
     if with_prompts and record is None:
         raise typer.BadParameter("needs a --record to write into", param_hint="--record-prompts")
-    if record is not None and batch_out is not None:
-        raise typer.BadParameter(
-            "nothing is explained yet with --batch-out; leave one of them out",
-            param_hint="--record",
-        )
+    results = {"--record": record, "--output-file": output_file, "--save-table": save_table}
+    for option, file in results.items():
+        if file is not None and batch_out is not None:
+            raise typer.BadParameter(
+                "nothing is explained yet with --batch-out; leave one of them out",
+                param_hint=option,
+            )
     for option, file in (("record", record), ("batch-out", batch_out), ("batch-in", batch_in)):
         if file is None:
             continue

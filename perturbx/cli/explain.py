@@ -192,7 +192,7 @@ def explain(
     with reporting():
         given = read_texts(texts or [], input_file, column)
         check_results(output_file)
-        if save_table is not None and not estimate:
+        if save_table is not None and not (estimate or batch_out):
             prepare_tables(save_table, len(given))
         paid = None if resume is None else load_tables(resume, given)
         # It takes seconds to import: `--help` and a wrong option need not wait for it.
@@ -230,6 +230,8 @@ def explain(
             batch_out=batch_out,
             batch_in=batch_in,
             cache=cache,
+            output_file=output_file,
+            save_table=save_table,
         )
         if batch_in is not None:
             from perturbx.explainers.api_batch import read_batch

@@ -470,8 +470,12 @@ def test_options_that_would_be_ignored_are_refused(serve, tmp_path):
     url = serve().base_url
     options = ["explain", "-m", "openai:m", "--base-url", url, "--labels", "a,b", TEXT]
     assert run(*options, "--record-prompts").exit_code == 2
-    files = ["--cache", tmp_path / "c", "--batch-out", tmp_path / "q", "--record", tmp_path / "r"]
-    assert run(*options, *files).exit_code == 2
+    files = ["--cache", tmp_path / "c", "--batch-out", tmp_path / "q"]
+    for option in ("--record", "--output-file", "--save-table"):
+        refused = run(*options, *files, option, tmp_path / "r")
+        assert refused.exit_code == 2
+        assert option in refused.stderr
+        assert not (tmp_path / "r").exists()
     provider = px.ApiModel("openai:m", base_url=url).provider
     with pytest.raises(px.ArgumentError, match="a Provider has its own"):
         px.ApiModel(provider, timeout=5.0)
