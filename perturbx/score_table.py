@@ -233,8 +233,9 @@ class ScoreTable:
         if walks is not None:
             moved = position[walks]
             whole = np.logical_and.reduce(moved >= 0, axis=1)
-            pairs = np.repeat(whole[0::2] & whole[1::2], 2)
-            walks = moved[pairs]
+            if len(whole) % 2 == 0:  # each stands beside its reversal
+                whole = np.repeat(whole[0::2] & whole[1::2], 2)
+            walks = moved[whole]
         complete = len(index) == len(self)
         return replace(
             self,
@@ -254,8 +255,10 @@ class ScoreTable:
     def merge(self, other: ScoreTable) -> ScoreTable:
         """Return one table with the rows of both; this one's scores win where both have a row.
 
-        Counts add up. The merged rows follow no design with known inclusion probabilities, so
-        those are dropped. Rows of a table without variances have none: theirs are 0.
+        Counts add up, but for tables of one design and seed, whose draws are the same; so do walks,
+        those of another design than this one's left out. The merged rows follow no design with
+        known inclusion probabilities, so those are dropped. Rows of a table without variances have
+        none: theirs are 0.
 
         Raises
         ------
@@ -275,7 +278,10 @@ class ScoreTable:
         position = twin.copy()
         position[new] = len(self) + np.arange(len(new))
         counts = np.concatenate([self.counts, other.counts[new]])
-        np.add.at(counts, twin[twin >= 0], other.counts[twin >= 0])
+        seeds = [table.provenance.get("seed") for table in (self, other)]
+        is_one_run = self.design == other.design and seeds[0] == seeds[1] is not None
+        join = np.maximum if is_one_run else np.add
+        join.at(counts, twin[twin >= 0], other.counts[twin >= 0])
         variances = None
         if self.variances is not None or other.variances is not None:
             known_noise = [
@@ -284,7 +290,7 @@ class ScoreTable:
             ]
             variances = np.concatenate([known_noise[0], known_noise[1][new]])
         moved = None if other.walks is None else position[other.walks]
-        walks = [w for w in (self.walks, moved) if w is not None]
+        walks, design = self._walks_with(moved, other.design)
         masks = np.concatenate([self.masks, other.masks[new]])
         return replace(
             self,
@@ -293,7 +299,7 @@ class ScoreTable:
             variances=variances,
             counts=counts,
             probabilities=None,
-            walks=np.concatenate(walks) if walks else None,
+            walks=walks,
             variant_of_row=np.concatenate([self.variant_of_row, variants]).astype(np.int64),
             samples=(
                 None
@@ -301,10 +307,19 @@ class ScoreTable:
                 else np.concatenate([self.samples, other.samples[new]])
             ),
             summands=self._summands_with(other, new),
-            design=self.design if self.design == other.design else "merged",
+            design=design,
             paired=self.paired and other.paired,
             exhaustive=self.n_units < 63 and len(masks) == 2**self.n_units,
         )
+
+    def _walks_with(self, walks: IntArray | None, design: str) -> tuple[IntArray | None, str]:
+        """Return the walks of both, none twice, and the design that they, or all rows, follow."""
+        if self.walks is None or walks is None or self.design != design:
+            kept, named = (walks, design) if self.walks is None else (self.walks, self.design)
+            return kept, named if kept is not None or self.design == design else "merged"
+        known = {walk.tobytes() for walk in self.walks}
+        is_new = np.array([walk.tobytes() not in known for walk in walks], dtype=bool)
+        return np.concatenate([self.walks, walks[is_new]]), design
 
     def _summands_with(self, other: ScoreTable, new: IntArray) -> FloatArray | None:
         if self.summands is None or other.summands is None:

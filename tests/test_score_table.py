@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,43 @@ def test_merged_walks_still_lead_from_none_to_all():
     two = table_of(masks[[3, 2, 0, 1]], walks=np.array([[2, 3, 0], [2, 1, 0]]))
     for walk in one.merge(two).walks:
         assert one.masks[walk].sum(axis=1).tolist() == [0, 1, 2]
+
+
+def test_what_two_tables_both_drew_counts_once():
+    """Else merging a table with a part of itself would make its errors smaller."""
+    walks = np.array([[0, 1, 3], [0, 2, 3]])
+    run = {"design": "permutation", "provenance": {"seed": 7}, "walks": walks}
+    whole = table_of(all_masks(2), counts=np.array([1, 4, 2, 1]), **run)
+    both = whole.merge(whole.rows([0, 1, 2, 3])).merge(whole.rows([0, 1]))
+    np.testing.assert_array_equal(both.walks, whole.walks)
+    np.testing.assert_array_equal(both.counts, whole.counts)
+    other = replace(whole, provenance={"seed": 8})
+    np.testing.assert_array_equal(whole.merge(other).counts, 2 * whole.counts)
+
+
+def test_walks_of_two_designs_are_not_mixed():
+    walks = np.array([[0, 1, 3], [0, 2, 3]])
+    masks = all_masks(2)
+    owen = table_of(masks, design="owen", walks=walks)
+    permutation = table_of(masks, design="permutation", walks=walks[::-1])
+    rows = table_of(masks, design="leverage")
+    for one, two, design in [
+        (owen, permutation, "owen"),
+        (permutation, owen, "permutation"),
+        (owen, rows, "owen"),
+        (rows, owen, "owen"),
+        (rows, table_of(masks, design="uniform"), "merged"),
+    ]:
+        both = one.merge(two)
+        assert both.design == design
+        assert (both.walks is None) == (design == "merged")
+        assert both.walks is None or len(both.walks) == 2
+
+
+def test_single_walks_are_cut_one_by_one():
+    walks = np.array([[0, 1, 3], [0, 2, 3], [0, 1, 3]])
+    part = table_of(all_masks(2), walks=walks).rows([0, 1, 3])
+    assert part.walks.tolist() == [[0, 1, 2], [0, 1, 2]]
 
 
 @pytest.mark.parametrize(
