@@ -124,8 +124,8 @@ class AuditRun:
                 if left_out:
                     notes = [
                         *notes,
-                        f"{left_out} gaps are not split into words: too few of their texts were "
-                        f"explained (n_explained={plan.n_explained})",
+                        f"gaps that are not split into words, as too few of their texts were "
+                        f"explained (n_explained={plan.n_explained}): {left_out}",
                     ]
             bar.update()
             closer = Closer.of(audited, source) if plan.n_swaps else None
@@ -140,7 +140,7 @@ class AuditRun:
         if rows.refusals is not None:
             told.insert(0, str(rows.refusals))
         if n_more := len(self.scores.refused) - n_refused:
-            told.append(f"{n_more:,} texts with swapped or neutral terms were refused and left out")
+            told.append(f"refused among texts with swapped or neutral terms: {n_more:,}; left out")
         # The words of a service may hold what no file takes.
         told = [own.encode(errors="backslashreplace").decode() for own in told]
         if told:

@@ -56,9 +56,9 @@ class Refusals:
     def __str__(self) -> str:
         row, why = self.example
         return (
-            f"the model refused {len(self):,} of {len(self.are_refused):,} texts, which are left "
-            f"out (the first is text {row}: {why:.200}); all figures but the refusal rate are of "
-            f"texts that it answers"
+            f"the model refused {len(self):,} of {len(self.are_refused):,} texts; what it refuses "
+            f"is left out (the first is text {row}: {why:.200}); all figures but the refusal rate "
+            f"are of texts that it answers"
         )
 
 
