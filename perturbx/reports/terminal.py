@@ -30,6 +30,9 @@ _AGAINST = ("#c65f00", "#a84d00")
 _STEPS = (0.1, 0.35, 0.7)
 _BAR_CELLS = 10
 _LABEL_CELLS = 32
+_NUMBER_CELLS = 24
+"""What a value and its error take, with the space beside them: in a narrow terminal bars and the
+ends of labels give way to them."""
 
 
 def render_terminal(
@@ -101,7 +104,7 @@ def print_terminal(
     blocks: list[RenderableType] = [
         _header(explanation, view),
         _body(explanation, view),
-        _ranking(explanation, view, n),
+        _ranking(explanation, view, n, console.width),
     ]
     sure = top_confidence(explanation, view, f"the first {LEADING}") if n >= LEADING else ""
     if sure:
@@ -159,23 +162,27 @@ def _style(strength: float) -> str:
     return f"bold {ink}" if abs(strength) < strong else f"bold #ffffff on {fill}"
 
 
-def _ranking(explanation: Explanation, view: OutputView, n: int) -> Table:
+def _ranking(explanation: Explanation, view: OutputView, n: int, width: int) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(overflow="ellipsis", no_wrap=True, max_width=_LABEL_CELLS)
+    beside_bars = width - _NUMBER_CELLS - (2 * _BAR_CELLS + 3)
+    has_bars = beside_bars >= _BAR_CELLS
+    room = beside_bars if has_bars else width - _NUMBER_CELLS
+    cells = min(max(room, _BAR_CELLS), _LABEL_CELLS)
+    table.add_column(overflow="ellipsis", no_wrap=True, max_width=cells)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
-    labels = row_labels(explanation.units, _LABEL_CELLS)
+    labels = row_labels(explanation.units, cells)
     for unit in view.order[: max(n, 0)]:
         ink = "" if view.clear[unit] else "dim"
         table.add_row(
             Text(labels[unit]),
             Text(view.signed(view.values[unit]), style=ink),
             Text(view.error(view.std_errors[unit]), style="dim"),
-            _bar(view.strengths[unit]),
+            _bar(view.strengths[unit]) if has_bars else "",
         )
     count, total, std_error = view.rest(max(n, 0))
     if count:

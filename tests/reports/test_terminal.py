@@ -101,3 +101,15 @@ def test_an_unknown_colour_or_output_is_an_error(explain):
         render_terminal(explain("a"), colour="red")
     with pytest.raises(ArgumentError, match=r"output.*'maybe'"):
         render_terminal(explain("a"), "maybe")
+
+
+@pytest.mark.parametrize("width", [36, 50, 57, 80])
+def test_a_narrow_terminal_cuts_labels_and_no_number(explain, width):
+    text = "an unbelievably-long-winded-plot-without-an-end. " * 3
+    explanation = explain(text, [[0, 40.123], [0, -0.5]] * 3, std_errors=np.full((6, 2), 0.2))
+    page = io.StringIO()
+    print_terminal(explanation, console=Console(file=page, width=width, color_system=None))
+    for value in ("+40.1 ± 0.2", "-0.5 ± 0.2"):
+        assert re.sub(r" +", " ", page.getvalue()).count(value) == 3
+    assert max(map(cell_len, page.getvalue().split("\n"))) <= width
+    assert ("█" in page.getvalue()) == (width >= 57)
