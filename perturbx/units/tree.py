@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,16 @@ class Tree:
     children: tuple[tuple[int, ...], ...]
 
     def __post_init__(self) -> None:
+        # Rows of an array are no sets of children, and numpy's numbers cannot be saved.
+        try:
+            children = tuple(tuple(map(index, node)) for node in self.children)
+            object.__setattr__(self, "n_units", index(self.n_units))
+        except TypeError as error:
+            raise ArgumentError(
+                f"children: expected the numbers of the children of each inner node; got "
+                f"{self.children!r:.200} for {self.n_units!r} units"
+            ) from error
+        object.__setattr__(self, "children", children)
         seen = [child for node in self.children for child in node]
         n_nodes = self.n_units + len(self.children)
         complete = sorted(seen) == list(range(max(n_nodes - 1, 0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -182,6 +183,21 @@ def test_balanced_trees_halve(n_units):
     assert depth_of(tree) == (math.ceil(math.log2(n_units)) if n_units else 0)
     if n_units:
         assert tree.leaves(tree.root) == tuple(range(n_units))
+
+
+def test_a_tree_of_lists_or_numpys_numbers_is_that_of_tuples():
+    tree = Tree(3, ((0, 1), (3, 2)))
+    for children in ([[0, 1], [3, 2]], np.array([[0, 1], [3, 2]])):
+        same = Tree(np.int64(3), children)
+        assert same == tree
+        assert hash(same) == hash(tree)
+        assert json.loads(json.dumps([same.n_units, *same.children])) == [3, [0, 1], [3, 2]]
+
+
+@pytest.mark.parametrize("children", [((0, 1.5), (3, 2)), None, (0, 1), "ab"])
+def test_children_that_are_no_numbers_are_an_error(children):
+    with pytest.raises(ArgumentError, match="children: expected the numbers"):
+        Tree(3, children)
 
 
 @pytest.mark.parametrize(
