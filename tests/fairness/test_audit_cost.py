@@ -51,7 +51,8 @@ def test_no_audit_costs_more_than_it_says(options):
 def test_rare_terms_are_counted_in_all_texts(monkeypatch, n_swaps, looked_at):
     monkeypatch.setattr("perturbx.fairness.audit_cost.LOOKED_AT", looked_at)
     model = Model()
-    texts = [f"{'He' if i % 20 == 7 else 'It'} is late, day {i}." for i in range(1_000)]
+    who = {7: "He", 27: "She"}
+    texts = [f"{who.get(i % 40, 'It')} is late, day {i}." for i in range(1_000)]
     audit = px.FairnessAudit(model, **OPTIONS, n_explained=0, n_swaps=n_swaps)
     cost = audit.estimate_cost(texts)
     audit.fit(texts)
