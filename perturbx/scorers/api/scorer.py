@@ -22,15 +22,13 @@ from perturbx.scorers.api.questions import Question
 from perturbx.scorers.api.readings import Reading, Votes
 from perturbx.scorers.api.readings.votes import FIRST
 from perturbx.scorers.api.rows import Row, answered, in_order, scores_of
+from perturbx.scorers.api.withheld import MANY
 from perturbx.scorers.outputs import texts_of
 from perturbx.scorers.scores import Scores
 from perturbx.typing import InputKind, IntArray, TextInput
 
 if TYPE_CHECKING:
     from perturbx.maskers.variants import Variants
-
-TRIED = 3
-"""Texts by which it is found out what a server can do, where the first of them are refused."""
 
 logger = logging.getLogger("perturbx")
 
@@ -309,13 +307,16 @@ class ApiScorer:
         return self._reading
 
     def _reading_by(self, texts: Sequence[TextInput]) -> Reading:
-        """Return the way to get numbers, by the first text that is not refused."""
-        for text in texts[: TRIED - 1]:
+        """Return the way to get numbers, by the first text that is not refused.
+
+        Where as many are as would end a run, this one ends. They are asked once all the same.
+        """
+        for text in texts[: MANY - 1]:
             try:
                 return self.reading(text)
             except RefusedError:
                 continue
-        return self.reading(texts[min(len(texts), TRIED) - 1])
+        return self.reading(texts[min(len(texts), MANY) - 1])
 
     def calibrate(self, texts: Sequence[TextInput], y: Sequence[str]) -> ApiScorer:
         """Return the scorer with verbalised confidence made a probability.

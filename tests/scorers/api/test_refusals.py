@@ -99,6 +99,19 @@ def test_a_first_variant_that_is_refused_tells_nothing_of_the_service(serve, how
         explainer_of(server).explain([TEXT])
 
 
+def test_texts_that_are_refused_may_come_first(serve):
+    server = serve(refuses=refusing("filter", "thin"))
+    refused = [f"thin {number}" for number in range(7)]
+    scorer = scorer_of(server)
+    assert sorted(rows_of(scorer, [*refused, *(f"film {number}" for number in range(40))])) == [
+        *range(7, 47)
+    ]
+    assert server.stats()["refused"] == 7
+    with pytest.raises(RefusedError, match="give `method`"):
+        scorer_of(server).score(Variants(texts=[*refused, "so thin", "film"]))
+    assert server.stats()["refused"] == 7 + 8
+
+
 def test_the_rows_of_other_variants_are_all_there(serve):
     server = serve(refuses=refusing("filter", "thin"))
     scorer = scorer_of(server, method="label_log_probs")
