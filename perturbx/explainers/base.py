@@ -20,7 +20,7 @@ from perturbx.explainers.cost import CostEstimate, estimate_cost
 from perturbx.explainers.design import Design
 from perturbx.explainers.estimator import ModelEstimator
 from perturbx.explainers.failure import warn_of_limits, warn_of_poor_fits
-from perturbx.explainers.parameters import check_outputs, check_parameters
+from perturbx.explainers.parameters import check_link, check_outputs, check_parameters
 from perturbx.explainers.partition_of_units import table_of_units
 from perturbx.explainers.play_texts import play_texts
 from perturbx.explainers.preparation import cut_texts, encode_texts
@@ -255,6 +255,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
         units = cut_texts(texts, self._segmenter())
         scorer = self._scorer()
         check_outputs(self.outputs, scorer.output_names)
+        check_link(self.link, scorer)
         masker = self._masker(scorer)
         return scorer, masker, encode_texts(units, masker, scorer, self._players)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from numbers import Integral
 
+import numpy as np
+
 from perturbx.exceptions import ArgumentError
-from perturbx.scorers.links import LINKS
+from perturbx.scorers.links import LINKS, apply_link
+from perturbx.typing import Link, Scorer, ScoreKind
 
 
 def check_parameters(link: str, batch_tokens: int | str, outputs: str | Sequence[str]) -> None:
@@ -37,3 +40,9 @@ def check_outputs(outputs: str | Sequence[str], names: Sequence[str] | None) -> 
             f"outputs: expected 'all', 'predicted' or names out of {list(names)}; "
             f"got {unknown[0]!r}"
         )
+
+
+def check_link(link: Link, scorer: Scorer) -> None:
+    """Raise a `CapabilityError` where no number of the scorer's kind can have the link."""
+    kind: ScoreKind = getattr(scorer, "kind", "value")
+    apply_link(np.empty((0, 1)), None, link=link, kind=kind, exclusive=True)

@@ -170,3 +170,17 @@ def test_scores_bought_for_one_explainer_serve_another():
     for one, other in zip(partition, fresh, strict=True):
         assert one.units == other.units
         np.testing.assert_allclose(one.values, other.values, atol=1e-9)
+
+
+def test_a_link_that_similarities_cannot_have_is_told_before_any_call():
+    class Never:
+        kind, exclusive = "similarity", False
+        accepts, model_id, output_names = ("text",), "m", ("s",)
+
+        def score(self, variants):
+            raise AssertionError("a call was made")
+
+    for link in ("probability", "log_prob", "log_odds"):
+        for ask in ("explain", "estimate_cost"):
+            with pytest.raises(px.CapabilityError, match=f"link='{link}'"):
+                getattr(px.LimeExplainer(Never(), link=link), ask)(TEXTS)
