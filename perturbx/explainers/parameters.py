@@ -9,7 +9,7 @@ import numpy as np
 
 from perturbx.exceptions import ArgumentError
 from perturbx.scorers.links import LINKS, apply_link
-from perturbx.typing import Link, Scorer, ScoreKind
+from perturbx.typing import Link, ScoreKind, Scorer
 
 
 def check_parameters(link: str, batch_tokens: int | str, outputs: str | Sequence[str]) -> None:
