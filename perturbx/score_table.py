@@ -84,6 +84,7 @@ class ScoreTable:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "output_names", tuple(self.output_names))
         if self.masks.ndim != 2 or self.masks.dtype != np.bool_:
             raise TableError(
                 f"masks: expected a boolean matrix, got {self.masks.dtype} {self.masks.shape}"
@@ -208,7 +209,7 @@ class ScoreTable:
         if isinstance(outputs, str) and outputs == "predicted":
             columns = [int(np.argmax(self.full_scores))]
         else:
-            names = [outputs] if isinstance(outputs, str) else list(outputs)
+            names = [outputs] if isinstance(outputs, str) else list(dict.fromkeys(outputs))
             unknown = [name for name in names if name not in self.output_names]
             if unknown or not names:
                 raise ArgumentError(

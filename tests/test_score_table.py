@@ -244,10 +244,18 @@ def test_outputs_are_selected_by_name_or_by_the_whole_texts_score():
     assert top.output_names == (table.output_names[int(table.scores[7].argmax())],)
     np.testing.assert_array_equal(table.select(["c", "a"]).scores, table.scores[:, [2, 0]])
     np.testing.assert_array_equal(table.select("b").scores, table.scores[:, [1]])
+    assert table.select(["c", "a", "c"]).output_names == ("c", "a")
     assert table.select("all") is table
     for wrong in (["z"], [], "no"):
         with pytest.raises(ArgumentError, match="outputs"):
             table.select(wrong)
+
+
+def test_names_in_a_list_are_those_in_a_tuple():
+    table = table_of(all_masks(3))
+    listed = replace(table.rows(np.arange(4)), output_names=["a", "b"])
+    assert listed.output_names == ("a", "b")
+    assert len(listed.merge(table)) == 8
 
 
 def test_a_link_costs_no_call_and_forgets_the_old_kind():

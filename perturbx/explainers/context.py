@@ -144,7 +144,8 @@ class ContextExplainer(PromptExplainer):
         contexts: Sequence[str | Sequence[str] | Units],
         queries: str | Sequence[str] | None,
     ) -> list[Units]:
-        if isinstance(contexts, str | Units | Mapping) or not hasattr(contexts, "__iter__"):
+        is_single = isinstance(contexts, str | Units | Mapping) or hasattr(contexts, "columns")
+        if is_single or not hasattr(contexts, "__iter__"):
             raise ArgumentError(
                 f"contexts: expected a list of contexts, got {type(contexts).__name__}; put a "
                 f"single one into a list: [context]"

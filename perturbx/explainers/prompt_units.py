@@ -17,7 +17,12 @@ Prompt: TypeAlias = str | Units | Mapping[str, str] | Sequence[Mapping[str, str]
 
 
 def check_list(prompts: Any) -> None:
-    """Raise an `ArgumentError` for a single prompt where a list of them is expected."""
+    """Raise an `ArgumentError` for a single prompt, or a table, where a list is expected."""
+    if hasattr(prompts, "columns"):
+        raise ArgumentError(
+            f"prompts: expected a list of prompts, got {type(prompts).__name__}; give the column "
+            f"that holds them: frame['prompt']"
+        )
     if isinstance(prompts, str | Mapping | Units) or not hasattr(prompts, "__iter__"):
         raise ArgumentError(
             f"prompts: expected a list of prompts, got {type(prompts).__name__}; put a single one "

@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import factorial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -327,6 +328,7 @@ def test_a_sure_answer_has_finite_log_odds(language_model):
         ),
         ({}, {"contexts": [CONTEXT], "queries": 5}, "queries: expected a question"),
         ({}, {"contexts": [None], "queries": "q"}, r"contexts\[0\]: expected a text"),
+        ({}, {"contexts": pd.DataFrame({"a": ["b"]}), "queries": "q"}, "contexts: expected a list"),
         ({}, {"contexts": [{"a": "b"}], "queries": "q"}, r"contexts\[0\]: expected a text"),
         ({"outputs": [(0.5, 1)]}, {"contexts": [CONTEXT], "queries": "q"}, "outputs: expected"),
         ({}, {"contexts": [CONTEXT], "queries": "q", "tables": [None]}, "tables: expected"),
@@ -363,6 +365,7 @@ def test_what_cannot_be_is_named(llama, change, arguments, said):
         ({"template": "{a}"}, [[{"role": "user", "content": "so"}]], "do not fill a template"),
         ({"labels": [" a", " b"], "calibrate": 3}, ["so"], "calibrate"),
         ({"labels": [" a", " b"], "outputs": None}, ["so"], "outputs"),
+        ({}, pd.DataFrame({"prompt": ["so"]}), r"prompts: .* DataFrame; give the column"),
     ],
 )
 def test_what_no_prompt_can_be_is_named(llama, change, prompts, said):
