@@ -19,12 +19,7 @@ from perturbx.lexicons.english_context import (
 )
 from perturbx.lexicons.entry import Ambiguous, Entry, Kind, Mention
 from perturbx.lexicons.letter_case import could_be
-from perturbx.lexicons.pattern import (
-    compile_terms,
-    is_part_of_a_letter,
-    is_unspaced,
-    normal,
-)
+from perturbx.lexicons.pattern import compile_terms, is_unspaced, normal, parts_a_word
 from perturbx.lexicons.reading import entries_of, read_rows
 from perturbx.lexicons.whole_words import WordEdges
 
@@ -195,9 +190,9 @@ class Lexicon:
         found: re.Match[str] | None = match
         while found is not None:
             stop = found.end()
-            is_torn = stop < len(text) and is_part_of_a_letter(text[stop])
             spaced = not (is_unspaced(text[start]) or is_unspaced(text[stop - 1]))
-            if not is_torn and (spaced or edges.holds(start, stop)):
+            is_whole = spaced or edges.holds(start, stop)
+            if is_whole and not parts_a_word(text, start, stop):
                 return stop
             found = self._pattern.match(text, start, stop - 1)
         return None

@@ -18,6 +18,7 @@ _OPTIONAL: Final = re.compile(
     r"[\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\ufe00-\ufe0f]"
 )
 _LETTER: Final = rf"[^\W{_UNSPACED}]"
+_IS_LETTER: Final = re.compile(_LETTER)
 _WRITTEN: Final = {" ": r"(?:\s+|[-‐‑])", "'": "['’ʼ]"}
 
 
@@ -26,16 +27,33 @@ def is_unspaced(character: str) -> bool:
     return _IS_UNSPACED.match(character) is not None
 
 
-def is_part_of_a_letter(character: str) -> bool:
-    """Return whether a character belongs to the letter before it: a vowel sign, an accent.
+def parts_a_word(text: str, start: int, stop: int) -> bool:
+    """Return whether a word goes on from `start` or `stop` with a sign of one of its letters.
+
+    A vowel sign, an accent: patterns see no letter in them.
 
     Examples
     --------
-    >>> [is_part_of_a_letter(c) for c in ("\N{DEVANAGARI VOWEL SIGN O}", "\N{ARABIC FATHA}", "a")]
-    [True, False, False]
+    >>> accented = "re\N{COMBINING ACUTE ACCENT}al"
+    >>> parts_a_word(accented, 3, 5), parts_a_word(accented, 0, 2), parts_a_word("a real", 2, 6)
+    (True, True, False)
     """
-    is_mark = unicodedata.category(character) in ("Mn", "Mc")
-    return is_mark and _OPTIONAL.match(character) is None
+    before, after = start, stop
+    while before and _is_sign(text[before - 1]):
+        before -= 1
+    while after < len(text) and _is_sign(text[after]):
+        if _OPTIONAL.match(text[after]) is None:
+            return True
+        after += 1
+    goes_on_before = before < start and not is_unspaced(text[start])
+    goes_on_after = after > stop and not is_unspaced(text[stop - 1])
+    return (goes_on_before and _IS_LETTER.match(text[before - 1 : before]) is not None) or (
+        goes_on_after and _IS_LETTER.match(text[after : after + 1]) is not None
+    )
+
+
+def _is_sign(character: str) -> bool:
+    return unicodedata.category(character) in ("Mn", "Mc")
 
 
 def normal(term: str) -> str:

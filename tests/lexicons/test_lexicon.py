@@ -243,7 +243,12 @@ def test_a_language_without_rules_takes_the_first_row():
         (("weiß", "schwarz"), "weiß, WEISS, weisse", 2),
         (("पुरुष", "महिला"), "पुरुषों और पुरुष, महिला।", 2),
         (("fiance", "fiancee"), "the fiance\N{COMBINING ACUTE ACCENT} and the fiance", 1),
+        (("रानी", "नर"), "वानर और नर, रानी।", 2),
+        (("mere", "pere"), "e\N{COMBINING ACUTE ACCENT}pere pere", 1),
         (("رجل", "امرأة"), "رجلٌ رجل", 2),
+        (("رجل", "امرأة"), "مُرجل رجلُهم رجل", 1),
+        (("gay", "hetero"), "が\N{COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK}gay", 1),
+        (("男", "女"), "e\N{COMBINING ACUTE ACCENT}男", 1),
     ],
 )
 def test_a_letter_is_whole_with_its_signs_and_in_any_case(terms, text, found):
