@@ -259,7 +259,13 @@ class TextPurchases(Purchases):
             text,
             replace(
                 self._as_table(
-                    text, masks.numpy()[got], result.scores[got], variances, ids, outcome
+                    text,
+                    masks.numpy()[got],
+                    result.scores[got],
+                    variances,
+                    ids,
+                    outcome,
+                    self._names(text),
                 ),
                 samples=None if result.samples is None else result.samples[got],
                 summands=None if result.summands is None else result.summands[got],
@@ -278,8 +284,8 @@ class TextPurchases(Purchases):
         variances: ScoreMatrix | None,
         ids: IntArray,
         like: Outcome | ScoreTable,
+        names: tuple[str, ...] | None,
     ) -> ScoreTable:
-        names = self._names(text)
         return ScoreTable(
             masks=masks,
             scores=scores,
@@ -321,6 +327,7 @@ class TextPurchases(Purchases):
                             None if source.variances is None else source.variances[at],
                             source.variant_of_row[at],
                             source,
+                            source.output_names,
                         ),
                         summands=None if source.summands is None else source.summands[at],
                     ),

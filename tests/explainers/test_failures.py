@@ -172,6 +172,21 @@ def test_scores_bought_for_one_explainer_serve_another():
         np.testing.assert_allclose(one.values, other.values, atol=1e-9)
 
 
+@pytest.mark.parametrize("estimator", ["leverage", "odd_gp"])
+def test_equal_variants_of_an_earlier_run_have_the_names_of_its_outputs(estimator):
+    """A function has none before it is called, and masks that give the same text came first."""
+
+    def length(texts):
+        return [float(len(text)) for text in texts]
+
+    text = "a b a b a b a b a b a b"
+    run = {"estimator": estimator, "random_state": 0, "progress": False}
+    tables = px.ShapleyExplainer(length, budget=40, **run).explain([text]).tables
+    more = px.ShapleyExplainer(length, budget=80, **run).explain([text], tables=tables)
+    assert more[0].output_names == ("output",)
+    assert len(more.tables[0]) > len(tables[0])
+
+
 def test_a_link_that_similarities_cannot_have_is_told_before_any_call():
     class Never:
         kind, exclusive = "similarity", False
