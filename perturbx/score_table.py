@@ -316,8 +316,11 @@ class ScoreTable:
     def _walks_with(self, walks: IntArray | None, design: str) -> tuple[IntArray | None, str]:
         """Return the walks of both, none twice, and the design that they, or all rows, follow."""
         if self.walks is None or walks is None or self.design != design:
-            kept, named = (walks, design) if self.walks is None else (self.walks, self.design)
-            return kept, named if kept is not None or self.design == design else "merged"
+            # Where all walks were cut, the name of their design would say what is not so.
+            has_own = self.walks is not None and len(self.walks) > 0
+            kept, named = (self.walks, self.design) if has_own else (walks, design)
+            is_whole = self.design == design or (kept is not None and len(kept) > 0)
+            return kept, named if is_whole else "merged"
         known = {walk.tobytes() for walk in self.walks}
         is_new = np.array([walk.tobytes() not in known for walk in walks], dtype=bool)
         return np.concatenate([self.walks, walks[is_new]]), design

@@ -208,6 +208,18 @@ def test_walks_of_two_designs_are_not_mixed():
         assert both.walks is None or len(both.walks) == 2
 
 
+def test_walks_that_are_all_cut_name_no_design():
+    """Else rows drawn one by one would pass for groups kept together, and be fitted no more."""
+    walks = np.array([[0, 1, 3], [0, 2, 3]])
+    cut = table_of(all_masks(2), design="owen", walks=walks).rows([1, 2])
+    rows = table_of(all_masks(2), design="leverage")
+    assert cut.walks.shape == (0, 3)
+    assert rows.merge(cut).design == cut.merge(rows).design == "merged"
+    other = table_of(all_masks(2), design="permutation", walks=walks)
+    both = cut.merge(other)
+    assert (both.design, len(both.walks)) == ("permutation", 2)
+
+
 def test_single_walks_are_cut_one_by_one():
     walks = np.array([[0, 1, 3], [0, 2, 3], [0, 1, 3]])
     part = table_of(all_masks(2), walks=walks).rows([0, 1, 3])
