@@ -172,13 +172,16 @@ def row_labels(units: Units, limit: int | None = None) -> tuple[str, ...]:
     """
     shown = [one_line(label, limit) for label in units.labels]
     total = Counter(shown)
+    # Cut once more, for their numbers, others read the same.
+    room = None if limit is None else limit - len(f" ({len(shown)})")
     seen: Counter[str] = Counter()
     numbered = []
     for label in shown:
-        seen[label] += 1
-        number = f" ({seen[label]})" if total[label] > 1 else ""
-        room = None if limit is None else limit - len(number)
-        numbered.append(one_line(label, room) + number)
+        if total[label] > 1:
+            label = one_line(label, room)
+            seen[label] += 1
+            label += f" ({seen[label]})"
+        numbered.append(label)
     return tuple(numbered)
 
 
