@@ -57,7 +57,9 @@ def widened(values: ScoreMatrix, width: int) -> ScoreMatrix:
     >>> widened(np.ones((1, 2)), 3)
     array([[1., 1., 0.]])
     """
-    return np.pad(values, ((0, 0), (0, width - values.shape[1])))
+    missing = width - values.shape[1]
+    # A ledger of many rows is widened at every batch: mostly it is as wide as it has to be.
+    return np.pad(values, ((0, 0), (0, missing))) if missing else values
 
 
 def joined(parts: Sequence[ScoreMatrix]) -> ScoreMatrix:

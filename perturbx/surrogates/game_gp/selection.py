@@ -55,7 +55,7 @@ def keep_largest(attribution: Attribution, n_features: int, kernel_width: float)
     draws = np.random.default_rng(0).standard_normal((DRAWS, n_units))
     draws = np.concatenate([draws, -draws])
     errors = np.empty_like(values)
-    covariance = np.empty((attribution.n_outputs, n_units, n_units))
+    covariances: list[FloatArray] = []
     for output, own in enumerate(attribution.values.T):
         if attribution.covariance is None:
             drawn = draws * attribution.std_errors[:, output]
@@ -63,12 +63,13 @@ def keep_largest(attribution: Attribution, n_features: int, kernel_width: float)
             squares, axes = np.linalg.eigh(attribution.covariance[output])
             drawn = draws @ ((axes * np.sqrt(np.maximum(squares, 0.0))) @ axes.T)
         off = refitted(own + drawn) - values[:, output]
-        covariance[output] = off.T @ off / len(off)
-        errors[:, output] = np.sqrt(np.diagonal(covariance[output]))
+        errors[:, output] = np.sqrt(np.square(off).mean(axis=0))
+        if attribution.covariance is not None:
+            covariances.append(off.T @ off / len(off))
     return replace(
         attribution,
         values=values,
         base_values=attribution.base_values + mean * (attribution.values - values).sum(axis=0),
         std_errors=errors,
-        covariance=None if attribution.covariance is None else covariance,
+        covariance=np.stack(covariances) if covariances else None,
     )
