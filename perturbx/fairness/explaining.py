@@ -13,9 +13,9 @@ from perturbx.exceptions import (
     AnswersWarning,
     ArgumentError,
     Interrupted,
+    PerturbxError,
     PoorFitWarning,
     RefusedError,
-    ScoringError,
 )
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.draws import draws_of
@@ -125,7 +125,7 @@ def explain_texts(
         try:
             explanations = explainer._explain_encoded(encodings, known, scorer, masker)
             tables = [own.table for own in explanations]
-        except (ScoringError, Interrupted) as error:
+        except (PerturbxError, Interrupted) as error:
             tables = list(error.tables)
             if not isinstance(error, RefusedError) or error.ends_run:
                 raise

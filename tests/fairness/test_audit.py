@@ -14,6 +14,7 @@ import perturbx as px
 from perturbx.fairness import LabelledTexts, PlantedBias, planted_scorer
 from perturbx.fairness.frames import FRAMES
 from perturbx.fairness.loaders import load_audit_set, load_madlibs
+from perturbx.surrogates import PermutationShapley
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 QUICK = {"n_resamples": 200, "n_permutations": 300, "random_state": 0, "progress": False}
@@ -220,6 +221,28 @@ def test_an_audit_that_fails_in_any_stage_goes_on_from_there(fault, after, seed)
         assert len(asked) == n_calls
         for name, table in whole.frames.items():
             assert report.frames[name].equals(table), name
+
+
+def test_what_explaining_has_paid_for_is_kept_whatever_error_follows(monkeypatch):
+    asked = []
+    inner = biased()
+
+    def model(texts):
+        asked.extend(texts)
+        return inner(texts)
+
+    def fails(self, tables):
+        raise px.SurrogateError("no line through this")
+
+    audit = px.FairnessAudit(model, **QUICK | {"n_explained": 20, "n_swaps": 0})
+    with monkeypatch.context() as context:
+        context.setattr(PermutationShapley, "fit", fails)
+        with pytest.raises(px.SurrogateError):
+            audit.fit(SMALL)
+    assert len(asked) > len(set(SMALL.texts))
+    n_calls = len(asked)
+    assert len(audit.fit(SMALL).report_.words)
+    assert len(asked) == n_calls
 
 
 def test_an_explainer_without_a_seed_has_that_of_the_audit():
