@@ -247,9 +247,8 @@ def audit(
     """Audit a model for differences between groups: by how much, how sure, and by which words.
 
     Texts that a model refuses are left out and told. The verdicts go to standard output;
-    progress, notes and warnings to standard error. The exit
-    code is 0 where all went well, 1 after an error, 2 for a wrong option, 3 where a condition of
-    --fail-if is met, 130 after Ctrl-C.
+    progress, notes and warnings to standard error. The exit code is 0 where all went well, 1
+    after an error, 2 for a wrong option, 3 where a condition of --fail-if is met, 130 after Ctrl-C.
     """
     most_tokens = number_or_name("--batch-tokens", batch_tokens, ("auto",))
     with reporting():
