@@ -236,7 +236,7 @@ class ScoreTable:
             whole = np.logical_and.reduce(moved >= 0, axis=1)
             if len(whole) % 2 == 0:  # each stands beside its reversal
                 whole = np.repeat(whole[0::2] & whole[1::2], 2)
-            walks = moved[whole]
+            walks = moved[whole] if whole.any() else None
         complete = len(index) == len(self)
         return replace(
             self,
@@ -316,11 +316,8 @@ class ScoreTable:
     def _walks_with(self, walks: IntArray | None, design: str) -> tuple[IntArray | None, str]:
         """Return the walks of both, none twice, and the design that they, or all rows, follow."""
         if self.walks is None or walks is None or self.design != design:
-            # Where all walks were cut, the name of their design would say what is not so.
-            has_own = self.walks is not None and len(self.walks) > 0
-            kept, named = (self.walks, self.design) if has_own else (walks, design)
-            is_whole = self.design == design or (kept is not None and len(kept) > 0)
-            return kept, named if is_whole else "merged"
+            kept, named = (walks, design) if self.walks is None else (self.walks, self.design)
+            return kept, named if kept is not None or self.design == design else "merged"
         known = {walk.tobytes() for walk in self.walks}
         is_new = np.array([walk.tobytes() not in known for walk in walks], dtype=bool)
         return np.concatenate([self.walks, walks[is_new]]), design
