@@ -172,7 +172,8 @@ def test_many_labels_of_one_variant_do_not_end_the_run(serve, servers):
     model = servers.SimulatedModel({" 20%": {"": 0.0}})
     server = serve(model=model, refuses=refusing("filter", "thin"))
     labels = [f"label {number}" for number in range(10)]
-    scorer = ApiScorer("openai:m", base_url=server.base_url, labels=labels, method="confidence")
+    options = {"labels": labels, "method": "confidence", "concurrency": 1}
+    scorer = ApiScorer("openai:m", base_url=server.base_url, **options)
     texts = ["so thin", *(f"good {number}" for number in range(10))]
     assert sorted(rows_of(scorer, texts)) == [*range(1, 11)]
     with pytest.raises(CapabilityError, match="no answer of use about 8 of 40 texts"):
