@@ -141,15 +141,18 @@ def no_gap_sentences(attribute: str, own: pd.DataFrame) -> Iterator[str]:
             for metric in sorted(set(rows["metric"]) - sure, key=gap_rank)
             if _MIRRORED.get(metric) not in set(rows["metric"])
         )
-        if rest:
-            alike.setdefault(rest, []).append(outcome)
+        # Refusals stand beside an outcome, but are of none.
+        n_of_none = rest.count("refusal_rate")
+        for some in filter(None, (rest[:n_of_none], rest[n_of_none:])):
+            alike.setdefault(some, []).append(outcome)
     for rest, outcomes in alike.items():
         rows = tested[tested["outcome"].isin(outcomes)]
+        about = "" if "refusal_rate" in rest else f", {listed(map(quoted, outcomes))}"
         told = {metric: _detectable(only(rows, metric=metric), metric) for metric in rest}
         could = "; ".join(filter(None, told.values()))
         blind = [wording(metric).name for metric, size in told.items() if not size]
         text = (
-            f"{attribute}, {listed(map(quoted, outcomes))}: no gap beyond chance was found in "
+            f"{attribute}{about}: no gap beyond chance was found in "
             f"{listed((wording(metric).name for metric in rest), most=12, last='or')}."
         )
         if could:

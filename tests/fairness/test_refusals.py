@@ -192,6 +192,14 @@ def test_a_gap_in_refusals_is_found_and_gated():
     assert "refusal_rate" not in set(none.metrics.metric) | set(none.gaps.metric)
 
 
+def test_refusals_without_a_gap_are_told_of_no_outcome():
+    columns = data(refused=lambda who, number: number % 5 == 0)
+    report = audited(Filtered(" kill"), *columns[:3], n_explained=0, n_swaps=0)
+    told = [v.text for v in report.verdicts if v.kind == "no gap" and "refusal rate" in v.text]
+    heads = [f"{who}: no gap beyond chance was found in refusal rate." for who in ("who", "gender")]
+    assert [text[: len(head)] for text, head in zip(told, heads, strict=True)] == heads
+
+
 @pytest.mark.parametrize("in_clusters", [False, True])
 def test_a_group_of_which_all_is_refused_has_too_few(in_clusters):
     texts, labels, groups, clusters = data(refused=lambda who, number: who == "nurse")
