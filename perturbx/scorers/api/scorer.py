@@ -25,7 +25,7 @@ from perturbx.scorers.api.rows import Row, answered, in_order, scores_of
 from perturbx.scorers.api.withheld import MANY
 from perturbx.scorers.outputs import texts_of
 from perturbx.scorers.scores import Scores
-from perturbx.typing import InputKind, IntArray, TextInput
+from perturbx.typing import InputKind, IntArray, ScoreKind, TextInput
 
 if TYPE_CHECKING:
     from perturbx.maskers.variants import Variants
@@ -169,6 +169,11 @@ class ApiScorer:
         if self._reading is not None:
             return self._reading.output_names or None
         return None if self.asked.labels is None else tuple(self.asked.labels)
+
+    @property
+    def kind(self) -> ScoreKind:
+        """Return what the numbers are; "value", which may be anything, before that is known."""
+        return "value" if self._reading is None else self._reading.kind
 
     @property
     def method_(self) -> str | None:
@@ -350,10 +355,7 @@ class ApiScorer:
         return self._asking(replace(self.asked, calibrations=lines))
 
     def by_character(self) -> ApiScorer:
-        """Return a scorer whose numbers of given responses are a column for each character.
-
-        See `ResponseInPrompt`. What is asked is the same.
-        """
+        """Return a scorer that asks the same and tells characters, see `ResponseInPrompt`."""
         return self._asking(replace(self.asked, by_character=True))
 
     def _asking(self, asked: Asked) -> ApiScorer:

@@ -333,6 +333,16 @@ def test_shares_that_are_0_or_1_have_no_logarithm(serve):
         explain(scorer_of(serve(), method="votes"), budget=60, link="log_odds")
 
 
+@pytest.mark.parametrize("ask", ["explain", "estimate_cost"])
+def test_compared_answers_have_no_probability_which_is_told_before_any_call(serve, ask):
+    server = serve()
+    scorer = px.ApiScorer("openai:m", base_url=server.base_url, method="similarity")
+    explainer = px.ShapleyExplainer(scorer, link="log_odds", progress=False)
+    with pytest.raises(px.CapabilityError, match="link='log_odds'"):
+        getattr(explainer, ask)([TEXT])
+    assert not server.stats()["requests"]
+
+
 def test_two_processes_share_a_cache(tmp_path, serve):
     server = serve(latency=0.02)
     script, cache = tmp_path / "run.py", tmp_path / "c.sqlite"
