@@ -118,7 +118,8 @@ def _refusal(model: ApiModel, reading: Reading, text: TextInput) -> CapabilityEr
             return error
         raise RefusedError(
             f"{model.model_id}: no answer of use to {text!r:.80}: {why}; what the server can do is "
-            f"to be found out by it; leave that text out, change it, or give `method`",
+            f"to be found out by it; leave that text out, change it, or take a `method` that "
+            f"needs answers only",
             refused={text: why},
         ) from error
     except CapabilityError as error:

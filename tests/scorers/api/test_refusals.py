@@ -107,7 +107,7 @@ def test_texts_that_are_refused_may_come_first(serve):
         *range(7, 47)
     ]
     assert server.stats()["refused"] == 7
-    with pytest.raises(RefusedError, match="give `method`"):
+    with pytest.raises(RefusedError, match="take a `method` that needs answers only"):
         scorer_of(server).score(Variants(texts=[*refused, "so thin", "film"]))
     assert server.stats()["refused"] == 7 + 8
 
