@@ -177,6 +177,8 @@ class PromptExplainer(ShapleyExplainer):
             An argument is not what it should be. No call has been made.
         MaskingError
             A prompt with its response is longer than the model's window.
+        CapabilityError
+            A service that scores no prompts is asked about parts of responses, or about a contrast.
         ScoringError, Interrupted
             The model failed, or Ctrl-C; ``.tables`` holds what was paid for.
         """
