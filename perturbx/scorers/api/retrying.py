@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from random import Random
 from typing import TypeVar
 
 import tenacity
@@ -17,6 +18,9 @@ LEAST_BACKOFF, MOST_BACKOFF = 0.25, 30.0
 
 JITTER = 0.1
 """Calls that were told to wait equally long come back this part of it apart."""
+
+_CHANCE = Random()
+"""Its own: what is seeded in the user's program must not go on in a thread that waits."""
 
 MOST_INCOMPLETE = 3
 """Answers to one question that lack what was asked for, before it counts as a thing that the
@@ -87,8 +91,9 @@ def _pause(state: tenacity.RetryCallState) -> float:
     What the server asks for, but never less than without that: some ask for nothing, time and
     again.
     """
-    own = tenacity.wait_random_exponential(multiplier=LEAST_BACKOFF, max=MOST_BACKOFF)(state)
+    longest = tenacity.wait_exponential(multiplier=LEAST_BACKOFF, max=MOST_BACKOFF)(state)
+    own = _CHANCE.uniform(0.0, longest)
     asked_for = _fault_of(state).pause
     if asked_for is None:
         return own
-    return max(own, asked_for + tenacity.wait_random(0, JITTER * asked_for + 0.01)(state))
+    return max(own, asked_for + _CHANCE.uniform(0.0, JITTER * asked_for + 0.01))

@@ -1,6 +1,7 @@
 """What a service says, and what that means for a run."""
 
 import asyncio
+import random
 
 import pytest
 
@@ -153,3 +154,11 @@ def test_tokens_without_a_number_are_not_there():
     provider = px.ApiModel("openai-completions:m", base_url=NOWHERE).provider
     (token,) = provider.read({"choices": [{"text": "a", "logprobs": older}]}).tokens
     assert token.top == {"a": -1.0}
+
+
+def test_waiting_leaves_the_random_numbers_of_the_program_alone(serve):
+    model = model_of(serve(script=["500", "429"]))
+    before = random.getstate()
+    ask(model, questions_of(model, 3))
+    assert model.spending.retries
+    assert random.getstate() == before
