@@ -150,16 +150,16 @@ class ApiPrompts:
         from perturbx.scorers.api.prompting import PromptTemplate
 
         provider = self.model.provider
+        asked = self.scorer(None, None, max_new_tokens=max_new_tokens, stop=stop).asked
         if not provider.can_echo:
             # They will be compared: a package that this needs is missed before they are paid for.
-            scorer = self.scorer(None, None, max_new_tokens=max_new_tokens, stop=stop)
-            scorer.asked.similarity(provider)
+            asked.similarity(provider)
         template = PromptTemplate(is_marked=provider.is_chat)
         questions = [
             provider.question(
                 template.prompt(prompt, is_chat=provider.is_chat),
-                max_tokens=max_new_tokens,
-                stop=tuple(stop),
+                max_tokens=asked.max_new_tokens,
+                stop=asked.stop,
             )
             for prompt in prompts
         ]

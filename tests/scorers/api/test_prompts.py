@@ -132,13 +132,19 @@ def test_elsewhere_answers_are_compared(serve):
 
 
 @pytest.mark.parametrize(
-    ("ends", "expected"),
-    [({"max_new_tokens": 200, "stop": ["."]}, (200, ["."])), ({}, (64, None))],
+    ("own", "ends", "expected"),
+    [
+        (None, {"max_new_tokens": 200, "stop": ["."]}, (200, ["."])),
+        (None, {}, (64, None)),
+        ({"max_new_tokens": 20, "stop": ["!"]}, {}, (20, ["!"])),
+    ],
 )
-def test_variants_are_answered_at_the_length_of_the_response(serve, ends, expected):
-    model = ApiModel("openai:m", base_url=serve().base_url)
+def test_variants_are_answered_at_the_length_of_the_response(serve, own, ends, expected):
+    api = model = ApiModel("openai:m", base_url=serve().base_url)
+    if own is not None:
+        model = ApiScorer(api, **own)
     px.PromptExplainer(model, progress=False, random_state=0, **ends).explain([CHAT])
-    bodies = [row["question"] for row in model.cache.export()]
+    bodies = [row["question"] for row in api.cache.export()]
     assert len(bodies) == 8
     for body in bodies:
         assert (body["max_tokens"], body.get("stop")) == expected
