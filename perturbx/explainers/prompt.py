@@ -23,6 +23,7 @@ from perturbx.explainers.prompt_parameters import (
     check_prompt_parameters,
 )
 from perturbx.explainers.prompt_units import Prompt, check_answers, check_list, units_of_prompt
+from perturbx.explainers.responses import warn_of_empty_parts
 from perturbx.explainers.shapley import ShapleyExplainer
 from perturbx.explainers.stopping import check_rule
 from perturbx.explanations import Explanations
@@ -186,7 +187,9 @@ class PromptExplainer(ShapleyExplainer):
         encodings = self._prompt_model().as_scored(scorer, encodings)
         check_outputs_of_tables(tables, encodings)
         self._prompt_model().settle()
-        return self._explain_encoded(encodings, tables, scorer, masker)
+        explanations = self._explain_encoded(encodings, tables, scorer, masker)
+        warn_of_empty_parts(encodings, explanations.tables)
+        return explanations
 
     def estimate_cost(  # type: ignore[override]
         self,
@@ -247,6 +250,8 @@ class PromptExplainer(ShapleyExplainer):
             )
         if responses is None:
             responses = self._answers([own.text for own in cut])
+        if alternatives is not None:
+            scorer = self._prompt_model().contrasting(scorer)
         answers = zip(responses, *([] if alternatives is None else [alternatives]), strict=True)
         answered = [with_responses(own, *given) for own, given in zip(cut, answers, strict=True)]
         encodings = encode_texts(answered, masker, scorer, self._players)

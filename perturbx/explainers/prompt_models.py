@@ -49,6 +49,9 @@ class PromptModel(Protocol):
     def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
         """Return a prompt with its response that knows what is explained of the response."""
 
+    def contrasting(self, scorer: Scorer) -> Scorer:
+        """Return the scorer of responses that come with others to compare them with."""
+
     def as_scored(self, scorer: Scorer, encodings: Sequence[Encoding]) -> list[Encoding]:
         """Return the prompts as the model turns out to score them; one may be asked about."""
 
@@ -94,6 +97,10 @@ class HostedPrompts:
     def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
         """Return the prompt with what is read out of the tokens of its response."""
         return with_readout(encoding, outputs, self.tokenizer)
+
+    def contrasting(self, scorer: Scorer) -> Scorer:
+        """Return the scorer: both are read in one pass."""
+        return scorer
 
     def as_scored(self, scorer: Scorer, encodings: Sequence[Encoding]) -> list[Encoding]:
         """Return the prompts: there is one way to score them."""
@@ -181,6 +188,13 @@ class ApiPrompts:
                 f"answers are compared; expected 'response', got {outputs!r:.80}"
             )
         return encoding
+
+    def contrasting(self, scorer: Scorer) -> Scorer:
+        """Return the scorer, which asks twice for a variant."""
+        from perturbx.scorers.api import ApiScorer
+
+        assert isinstance(scorer, ApiScorer)
+        return scorer.by_character(contrast=True)
 
     def as_scored(self, scorer: Scorer, encodings: Sequence[Encoding]) -> list[Encoding]:
         """Return the prompts as they are, where the service turns out to compare answers.

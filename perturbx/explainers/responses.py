@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import AnswersWarning, ArgumentError
 from perturbx.jobs import Result
 from perturbx.maskers.response_encoding import ResponseEncoding
+from perturbx.score_table import ScoreTable
 from perturbx.typing import Encoding, FloatArray, IntArray, Span
 from perturbx.units import as_segmenter
 from perturbx.units.prompts import response_spans
@@ -90,6 +92,24 @@ def with_readout_by_character(encoding: Encoding, outputs: Any) -> ResponseEncod
     places = [(place, place + 1) for place in range(len(texts[0]))]
     readout = _parts_of_tokens(texts[0], places, parts)
     return ResponseEncoding(encoding, unique_names(names), readout, words)
+
+
+def warn_of_empty_parts(encodings: Sequence[Encoding], tables: Sequence[ScoreTable]) -> None:
+    """Issue one `AnswersWarning` where parts have no token, as only scores by character show."""
+    empty = [
+        f"{name!r:.80} of prompts[{number}]"
+        for number, (encoding, table) in enumerate(zip(encodings, tables, strict=True))
+        if getattr(encoding, "words", None) is not None
+        for name, column in zip(table.output_names, table.scores.T, strict=True)
+        if not column.any()
+    ]
+    if empty:
+        warnings.warn(
+            f"outputs: {len(empty)} parts hold no token of their response and are told as 0, such "
+            f"as {empty[0]}; take whole words",
+            AnswersWarning,
+            stacklevel=3,
+        )
 
 
 def _contrasted(

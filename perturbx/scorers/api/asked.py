@@ -60,6 +60,8 @@ class Asked:
         See `Confidence`.
     by_character : bool
         See `ResponseInPrompt`. The questions are the same, so the fingerprint does not know of it.
+    contrast : bool
+        Responses come with others that they are compared with, for what that is expected to cost.
     """
 
     template: PromptTemplate
@@ -74,6 +76,7 @@ class Asked:
     stop: tuple[str, ...]
     calibrations: Mapping[str, Calibration] | None = field(default=None, repr=False)
     by_character: bool = False
+    contrast: bool = False
 
     @classmethod
     def of(
@@ -244,7 +247,7 @@ class Asked:
         if known is not None:
             return known
         if self.labels is None:
-            return self.response_in_prompt(provider, contrast=False)
+            return self.response_in_prompt(provider, contrast=self.contrast)
         if method == "prompt_log_probs":
             return self.labels_in_prompt(provider)
         return LabelLogProbs(

@@ -354,9 +354,9 @@ class ApiScorer:
         lines = {label: Calibration.fit(said[:, i], holds[:, i]) for i, label in enumerate(labels)}
         return self._asking(replace(self.asked, calibrations=lines))
 
-    def by_character(self) -> ApiScorer:
+    def by_character(self, *, contrast: bool = False) -> ApiScorer:
         """Return a scorer that asks the same and tells characters, see `ResponseInPrompt`."""
-        return self._asking(replace(self.asked, by_character=True))
+        return self._asking(replace(self.asked, by_character=True, contrast=contrast))
 
     def _asking(self, asked: Asked) -> ApiScorer:
         """Return a scorer of the same model that asks in another way."""

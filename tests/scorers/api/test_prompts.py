@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import perturbx as px
-from perturbx.exceptions import ArgumentError, CapabilityError, MissingExtraError
+from perturbx.exceptions import AnswersWarning, ArgumentError, CapabilityError, MissingExtraError
 from perturbx.scorers.api import ApiModel, ApiScorer
 from perturbx.scorers.api.questions import Answer, Token
 
@@ -81,6 +81,24 @@ def test_parts_of_a_response_cost_the_calls_of_the_whole(serve, outputs, names):
     if outputs == "sentences":
         np.testing.assert_allclose(found.table.scores.sum(axis=1), whole.table.scores[:, 0])
         np.testing.assert_allclose(found.scores.sum(), whole.scores[0])
+
+
+def test_a_part_without_a_token_is_told(serve):
+    asked = {"kind": "openai-completions", "units": "words", "budget": 12}
+    with pytest.warns(AnswersWarning, match=r"1 parts .* such as 'ue' of prompts\[0\]"):
+        (found,) = prompts_of(serve(), outputs=["ue", "sky"], **asked).explain([PROMPT], [RESPONSE])
+    assert not found.values[:, 0].any()
+
+
+@pytest.mark.parametrize("alternatives", [None, [" No."]])
+def test_a_contrast_is_estimated_as_it_is_asked(serve, alternatives):
+    server = serve()
+    explainer = prompts_of(server, "openai-completions", units="words", budget=12)
+    given = ([PROMPT], [RESPONSE])
+    estimate = explainer.estimate_cost(*given, alternatives=alternatives)
+    assert "requests" not in server.stats()
+    explainer.explain(*given, alternatives=alternatives)
+    assert estimate.most_bill.calls == server.stats()["requests"]
 
 
 def test_a_response_behind_an_api_is_the_sum_of_its_words(serve):
