@@ -105,7 +105,7 @@ def warn_of_empty_parts(encodings: Sequence[Encoding], tables: Sequence[ScoreTab
     ]
     if empty:
         warnings.warn(
-            f"outputs: {len(empty)} parts hold no token of their response and are told as 0, such "
+            f"outputs: parts that hold no token of their response, told as 0: {len(empty)}, such "
             f"as {empty[0]}; take whole words",
             AnswersWarning,
             stacklevel=3,

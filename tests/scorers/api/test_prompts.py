@@ -85,7 +85,7 @@ def test_parts_of_a_response_cost_the_calls_of_the_whole(serve, outputs, names):
 
 def test_a_part_without_a_token_is_told(serve):
     asked = {"kind": "openai-completions", "units": "words", "budget": 12}
-    with pytest.warns(AnswersWarning, match=r"1 parts .* such as 'ue' of prompts\[0\]"):
+    with pytest.warns(AnswersWarning, match=r"told as 0: 1, such as 'ue' of prompts\[0\]"):
         (found,) = prompts_of(serve(), outputs=["ue", "sky"], **asked).explain([PROMPT], [RESPONSE])
     assert not found.values[:, 0].any()
 
