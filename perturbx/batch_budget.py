@@ -29,14 +29,24 @@ class BatchBudget:
         self._fruitless = 0
         self._best = (0.0, tokens)
 
-    def note(self, tokens: int, seconds: float) -> None:
-        """Learn from a finished batch; the very first does not count, the model warms up in it."""
+    def note(self, tokens: int, seconds: float, *, work: float | None = None) -> None:
+        """Learn from a finished batch; the very first does not count, the model warms up in it.
+
+        Parameters
+        ----------
+        tokens : int
+            How large it was.
+        seconds : float
+            How long it took.
+        work : float, optional
+            What it had to do, in tokens, where tokens differ in their cost; by default `tokens`.
+        """
         if not self.growing or tokens < self.tokens / 2:
             return
         if not self._warm:
             self._warm = True
             return
-        throughput = tokens / max(seconds, 1e-9)
+        throughput = (tokens if work is None else work) / max(seconds, 1e-9)
         # A larger batch has to earn its place: the best of several noisy figures is often noise.
         if throughput > WORTHWHILE * self._best[0]:
             self._fruitless, self._best = 0, (throughput, self.tokens)

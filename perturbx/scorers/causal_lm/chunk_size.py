@@ -14,8 +14,8 @@ from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
 from perturbx.exceptions import ScoringError
 from perturbx.scorers.row_batches import LOGITS_AT_ONCE
 
-FIRST = 256
-"""Tokens of the first chunk."""
+FIRST = 1_024
+"""Tokens of the first chunk: fewer leave the products of small models slow on a CPU."""
 
 LARGEST = 16_384
 """A chunk stops growing here: every node of it is compared with every other."""
@@ -30,13 +30,19 @@ class ChunkSize:
         Tokens in one pass; "auto" searches.
     n_vocabulary : int
         Logits of one scored position; they bound how many positions one pass may score.
+    head_price : float
+        What scoring a position costs, in tokens read: chunks that score many are no slower for
+        their size.
     """
 
-    def __init__(self, most: int | Literal["auto"], n_vocabulary: int) -> None:
+    def __init__(
+        self, most: int | Literal["auto"], n_vocabulary: int, head_price: float = 0.0
+    ) -> None:
         automatic = most == "auto"
         first = FIRST if most == "auto" else int(most)
         self.budget = BatchBudget(first, grows=automatic, largest=LARGEST)
         self.most_scored = max(1, LOGITS_AT_ONCE // n_vocabulary)
+        self.head_price = head_price
 
     def nodes(self, scored: NDArray[np.bool_]) -> int:
         """Return how many of the next nodes go through at once.
@@ -51,11 +57,12 @@ class ChunkSize:
         return size if len(at) <= self.most_scored else int(at[self.most_scored])
 
     @contextmanager
-    def timed(self, n_tokens: int) -> Iterator[None]:
+    def timed(self, n_tokens: int, n_scored: int) -> Iterator[None]:
         """Learn from a pass over so many tokens, if it comes to its end."""
         began = time.perf_counter()
         yield
-        self.budget.note(n_tokens, time.perf_counter() - began)
+        work = n_tokens + self.head_price * n_scored
+        self.budget.note(n_tokens, time.perf_counter() - began, work=work)
 
     def shrink(self, n_tokens: int, error: BaseException) -> None:
         """Halve the chunks after one that ran out of memory.

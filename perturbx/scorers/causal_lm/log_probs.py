@@ -7,6 +7,9 @@ import torch
 SURE = -0.69
 """Log-probability above which 1 - p is summed from the other tokens (p > 1/2: one at most)."""
 
+AT_ONCE = 1 << 18
+"""Logits summed at once on a CPU: what is written in between stays in its cache."""
+
 
 def token_log_probs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     """Return the log-probability of each token at each row, ``(n,)`` float64.
@@ -36,7 +39,7 @@ def token_log_probs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tens
     at = (asked[0], asked[1])
     theirs = logits[at]
     logits[at] = -torch.inf
-    rest = torch.logsumexp(logits, dim=1).double()
+    rest = _logsumexp(logits).double()
     logits[at] = theirs
     chosen = theirs.double()
     _, row, counts = torch.unique_consecutive(asked[0], return_inverse=True, return_counts=True)
@@ -50,3 +53,10 @@ def token_log_probs(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tens
     others = torch.logaddexp(rest[sure], beside.logsumexp(1)[row[sure]])
     log_p[sure] = -torch.nn.functional.softplus(others - chosen[sure], threshold=1e4)
     return log_p[question]
+
+
+def _logsumexp(logits: torch.Tensor) -> torch.Tensor:
+    if logits.device.type != "cpu":
+        return torch.logsumexp(logits, dim=1)
+    parts = torch.split(logits, max(1, AT_ONCE // logits.shape[1]))
+    return torch.cat([part.logsumexp(dim=1) for part in parts])

@@ -225,7 +225,8 @@ class CausalLM:
         targets = [sequences.targets[i] for i in chosen]
         if way == "tree":
             if batch_tokens not in self._sizes:
-                self._sizes[batch_tokens] = ChunkSize(batch_tokens, self._n_vocabulary)
+                price = self.head_price or 0.0
+                self._sizes[batch_tokens] = ChunkSize(batch_tokens, self._n_vocabulary, price)
             trie = build_trie(tokens, [sequences.starts[i] for i in chosen])
             return tree_log_probs(self.model, trie, targets, self._sizes[batch_tokens])
         if batch_tokens not in self._budgets:

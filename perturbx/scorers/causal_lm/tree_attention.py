@@ -92,7 +92,7 @@ def tree_log_probs(
         asked = start + np.flatnonzero(scored[start:stop])
         before = _tensors(cache)
         try:
-            with size.timed(stop - start):
+            with size.timed(stop - start, len(asked)):
                 log_p = _pass(model, layout, cache, columns, (start, stop), asked, questions)
         except (RuntimeError, MemoryError) as error:
             cache = _put_back(cache, before)

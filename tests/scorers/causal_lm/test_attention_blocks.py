@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
+from transformers import LlamaConfig
 
 from perturbx.scorers.causal_lm.attention_blocks import attention_in_blocks, blocks_of
 from perturbx.scorers.causal_lm.trie import build_trie
@@ -21,6 +22,13 @@ def tree_mask(seed, *, n_sequences=6, length=40, shared=10):
     place = np.arange(len(trie))
     sees = (place <= place[:, None]) & (place[:, None] < trie.ends)
     return torch.from_numpy(sees)[None, None]
+
+
+class Model:
+    def __init__(self, heads=3, shared=3):
+        self.config = LlamaConfig(
+            hidden_size=8 * heads, num_attention_heads=heads, num_key_value_heads=shared
+        )
 
 
 def attended(mask, seed=0, heads=3, width=8):
@@ -38,7 +46,7 @@ def test_blocks_hold_all_that_is_seen_and_nothing_twice(seed, n_rows):
     for block in blocks_of(mask, n_rows):
         assert not put_together[0, 0, block.rows].any()
         put_together[0, 0, block.rows, :] = put_together[0, 0, block.rows, :].index_copy(
-            1, block.columns, block.mask[0, 0]
+            1, block.columns, block.added[0, 0] == 0
         )
     assert not blocks_of(mask, n_rows) or torch.equal(put_together, mask)
 
@@ -68,7 +76,7 @@ def test_the_numbers_are_those_of_the_whole(scale):
     mask = tree_mask(3, n_sequences=20)
     given = attended(mask)
     whole = scaled_dot_product_attention(*given, attn_mask=mask, scale=scale)
-    with Watched() as watched, attention_in_blocks(torch.nn.Linear(1, 1), [mask]):
+    with Watched() as watched, attention_in_blocks(Model(), [mask]):
         cut = scaled_dot_product_attention(*given, attn_mask=mask, scale=scale)
     torch.testing.assert_close(cut, whole)
     assert len(watched.products) > 1
@@ -79,8 +87,35 @@ def test_another_mask_is_left_alone():
     mask, other = tree_mask(1), tree_mask(1)
     other[..., 0] = True
     query, key, value = attended(mask)
-    with attention_in_blocks(torch.nn.Linear(1, 1), [mask]):
+    with attention_in_blocks(Model(), [mask]):
         found = scaled_dot_product_attention(query, key, value, attn_mask=other)
         plain = scaled_dot_product_attention(query, key, value, is_causal=False)
     assert torch.equal(found, scaled_dot_product_attention(query, key, value, attn_mask=other))
     assert torch.equal(plain, scaled_dot_product_attention(query, key, value))
+
+
+@pytest.mark.parametrize("repeats", [True, False], ids=["side by side", "as they come"])
+def test_heads_that_share_keys_are_one_product(repeats):
+    mask = tree_mask(3, n_sequences=20)
+    query, key, value = attended(mask, heads=6)
+    if repeats:
+        key, value = (own[:, :2].repeat_interleave(3, dim=1) for own in (key, value))
+    whole = scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    with Heads() as heads, attention_in_blocks(Model(6, 2), [mask]):
+        cut = scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    torch.testing.assert_close(cut, whole)
+    # A model whose heads are no copies, or not in this order, is read as it is.
+    assert heads.seen == {2 if repeats else 6}
+
+
+class Heads(TorchFunctionMode):
+    """Notes with how many heads attention is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is scaled_dot_product_attention:
+            self.seen.add(args[1].shape[1])
+        return func(*args, **(kwargs or {}))
