@@ -23,7 +23,8 @@ Warnings: :class:`PoorFitWarning`, :class:`TruncationWarning`, :class:`CutShortW
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
@@ -55,11 +56,25 @@ class MaskingError(PerturbxError, ValueError):
 
 
 class ScoringError(PerturbxError, RuntimeError):
-    """The model failed, or returned something that is no score."""
+    """The model failed, or returned something that is no score.
+
+    Attributes
+    ----------
+    refused : mapping
+        The variants that had no answer of use until then, and why.
+    """
+
+    refused: Mapping[Any, str] = MappingProxyType({})
 
     def __init__(self, message: str, tables: Sequence[ScoreTable] = ()) -> None:
         super().__init__(message)
         self.tables = list(tables)
+
+    def after(self, earlier: ScoringError | None) -> Self:
+        """Return the error, which tells of the variants that an earlier one tells of, too."""
+        if earlier is not None:
+            self.refused = {**earlier.refused, **self.refused}
+        return self
 
 
 class RateLimitError(ScoringError):
@@ -108,18 +123,12 @@ class RefusedError(CapabilityError):
         message: str,
         tables: Sequence[ScoreTable] = (),
         *,
-        refused: Mapping[Any, str],
+        refused: Mapping[Any, str] = MappingProxyType({}),  # none yet, of one that is unpickled
         ends_run: bool = False,
     ) -> None:
         super().__init__(message, tables)
         self.refused = dict(refused)
         self.ends_run = ends_run
-
-    def after(self, earlier: RefusedError | None) -> RefusedError:
-        """Return one that tells of the variants of an earlier one, too."""
-        if earlier is not None:
-            self.refused = {**earlier.refused, **self.refused}
-        return self
 
 
 class SurrogateError(PerturbxError, ValueError):
@@ -145,6 +154,11 @@ class MissingExtraError(PerturbxError, ImportError):
         super().__init__(
             f"{package} is needed for this and is not installed: pip install 'perturbx[{extra}]'"
         )
+        self._of = (package, extra)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default it would be made anew out of the message alone.
+        return type(self), self._of
 
 
 class Interrupted(KeyboardInterrupt):

@@ -11,8 +11,9 @@ import torch
 from tqdm.auto import tqdm
 
 from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
-from perturbx.exceptions import RefusedError, ScoringError
+from perturbx.exceptions import ScoringError
 from perturbx.jobs import Job, Outcome
+from perturbx.refusals import Refusals
 from perturbx.scorers.outputs import require_finite
 from perturbx.stream import PLAN_CHUNK, Ledger, Order, Plan
 from perturbx.typing import IntArray, PartScorer, Scorer
@@ -125,26 +126,21 @@ class Runner:
         Variants that it refuses are told when the others are scored.
         """
         done = start
-        refusal: RefusedError | None = None
-        while done < stop:
+        refusals = Refusals()
+        while done < stop and not refusals.end_run:
             size = PLAN_CHUNK // int(plan.lengths[done:stop].max())
             size = max(size, getattr(scorer, "least_at_once", 1))
             size = min(size, stop - done)
             variants = plan.variants(done, done + size)
-            try:
+            with refusals.kept():
                 for rows, scores in scorer.score_parts(variants, self.batch_tokens):
                     sound = ledger.add(done + rows, scores)
                     if not sound.all():
                         owner = plan.owners[done + int(rows[int(np.argmin(sound))])]
                         require_finite(scores.values, f"model (texts[{owner}], masked)")
                     bar.update(len(rows))
-            except RefusedError as error:
-                refusal = error.after(refusal)
-                if refusal.ends_run:
-                    break
             done += size
-        if refusal is not None:
-            raise refusal
+        refusals.tell()
 
 
 class _Throttle:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from perturbx.exceptions import ArgumentError, CapabilityError, TableError
-from perturbx.score_table_record import joined, split
+from perturbx.score_table_merging import merged
+from perturbx.score_table_record import joined, plain, split
 from perturbx.scorers.links import apply_link
 from perturbx.typing import FloatArray, IntArray, Link, MaskMatrix, ScoreKind, ScoreMatrix
 from perturbx.units.units import Units
@@ -52,7 +53,8 @@ class ScoreTable:
         Where scores are shares of sampled answers: of how many. Each answer is a call.
     summands : numpy.ndarray, (n_masks, n_outputs, n_summands), optional
         What the scores are sums of, before a link, where that is known: the log-probabilities of a
-        response's tokens, or of groups of them.
+        response's tokens, or of groups of them. Files hold those that surrogates read: of at most
+        1,000 rows and 64 units (or of groups of units), not of all coalitions where these are many.
     design : str
         The sampler that drew the rows.
     paired, exhaustive : bool
@@ -259,89 +261,16 @@ class ScoreTable:
         Counts add up, but for tables of one design and seed, whose draws are the same; so do walks,
         those of another design than this one's left out. The merged rows follow no design with
         known inclusion probabilities, so those are dropped. Rows of a table without variances have
-        none: theirs are 0.
+        none: theirs are 0. Summands of rows of which neither table has them are not a number:
+        surrogates fit summands again where `rows` leaves only rows that have them.
 
         Raises
         ------
         TableError
-            The tables are of different texts, units, outputs, models or maskers.
+            The tables are of different texts, units, outputs, models or maskers, or an output of
+            one name is other parts of a response.
         """
-        self._check_mergeable(other)
-        known = {row.tobytes(): i for i, row in enumerate(self.masks)}
-        twin = np.array([known.get(row.tobytes(), -1) for row in other.masks], dtype=np.int64)
-        new = np.flatnonzero(twin < 0)
-        offset = int(self.variant_of_row.max(initial=-1)) + 1
-        alias = {
-            int(other.variant_of_row[i]): int(self.variant_of_row[twin[i]])
-            for i in np.flatnonzero(twin >= 0)
-        }
-        variants = [alias.get(int(v), offset + int(v)) for v in other.variant_of_row[new]]
-        position = twin.copy()
-        position[new] = len(self) + np.arange(len(new))
-        counts = np.concatenate([self.counts, other.counts[new]])
-        seeds = [table.provenance.get("seed") for table in (self, other)]
-        is_one_run = self.design == other.design and seeds[0] == seeds[1] is not None
-        join = np.maximum if is_one_run else np.add
-        join.at(counts, twin[twin >= 0], other.counts[twin >= 0])
-        variances = None
-        if self.variances is not None or other.variances is not None:
-            known_noise = [
-                np.zeros_like(table.scores) if table.variances is None else table.variances
-                for table in (self, other)
-            ]
-            variances = np.concatenate([known_noise[0], known_noise[1][new]])
-        moved = None if other.walks is None else position[other.walks]
-        walks, design = self._walks_with(moved, other.design)
-        masks = np.concatenate([self.masks, other.masks[new]])
-        return replace(
-            self,
-            masks=masks,
-            scores=np.concatenate([self.scores, other.scores[new]]),
-            variances=variances,
-            counts=counts,
-            probabilities=None,
-            walks=walks,
-            variant_of_row=np.concatenate([self.variant_of_row, variants]).astype(np.int64),
-            samples=(
-                None
-                if self.samples is None or other.samples is None
-                else np.concatenate([self.samples, other.samples[new]])
-            ),
-            summands=self._summands_with(other, new),
-            design=design,
-            paired=self.paired and other.paired,
-            exhaustive=self.n_units < 63 and len(masks) == 2**self.n_units,
-        )
-
-    def _walks_with(self, walks: IntArray | None, design: str) -> tuple[IntArray | None, str]:
-        """Return the walks of both, none twice, and the design that they, or all rows, follow."""
-        if self.walks is None or walks is None or self.design != design:
-            kept, named = (walks, design) if self.walks is None else (self.walks, self.design)
-            return kept, named if kept is not None or self.design == design else "merged"
-        known = {walk.tobytes() for walk in self.walks}
-        is_new = np.array([walk.tobytes() not in known for walk in walks], dtype=bool)
-        return np.concatenate([self.walks, walks[is_new]]), design
-
-    def _summands_with(self, other: ScoreTable, new: IntArray) -> FloatArray | None:
-        if self.summands is None or other.summands is None:
-            return None
-        if self.summands.shape[1:] != other.summands.shape[1:]:
-            return None
-        return np.concatenate([self.summands, other.summands[new]])
-
-    def _check_mergeable(self, other: ScoreTable) -> None:
-        for name in ("units", "n_units", "output_names", "kind", "exclusive"):
-            if getattr(self, name) != getattr(other, name):
-                raise TableError(
-                    f"{name}: both tables must agree to be merged; got "
-                    f"{getattr(self, name)!r} and {getattr(other, name)!r}"
-                )
-        for name in ("model", "masker"):
-            if self.provenance.get(name) != other.provenance.get(name):
-                raise TableError(
-                    f"{name}: both tables must come from the same one to be merged; got "
-                    f"{self.provenance.get(name)!r} and {other.provenance.get(name)!r}"
-                )
+        return merged(self, other)
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the table to one ``.npz`` file (arrays and JSON, no pickle); return its path."""
@@ -376,7 +305,7 @@ class ScoreTable:
         return {
             **record,
             "arrays": {
-                name: {"dtype": str(array.dtype), "values": array.tolist()}
+                name: {"dtype": str(array.dtype), "values": plain(array)}
                 for name, array in arrays.items()
             },
         }

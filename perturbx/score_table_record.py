@@ -32,6 +32,11 @@ def split(table: ScoreTable) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what a table holds as values for JSON, and its arrays."""
     arrays = {name: getattr(table, name) for name in _ARRAYS if getattr(table, name) is not None}
     arrays = {"masks": np.packbits(table.masks, axis=1), **arrays}
+    if "summands" in arrays:
+        from perturbx.surrogates.gaussian.summands import are_read  # takes torch; few have them
+
+        if not are_read(table):
+            del arrays["summands"]
     record = {
         "format": FORMAT,
         "arrays": list(arrays),
@@ -47,6 +52,15 @@ def split(table: ScoreTable) -> tuple[dict[str, Any], dict[str, Any]]:
         "provenance": dict(table.provenance),
     }
     return record, arrays
+
+
+def plain(array: Any) -> list[Any]:
+    """Return nested lists, with None for what is not known: JSON has no such number."""
+    unknown = np.isnan(array)
+    if unknown.any():
+        array = array.astype(object)
+        array[unknown] = None
+    return list(array.tolist())
 
 
 def joined(record: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:

@@ -351,6 +351,9 @@ class BaseExplainer(WordColumns, ModelEstimator):
     ) -> TextPurchases:
         runner = Runner(scorer, batch_tokens=self.batch_tokens, progress=self.progress)
         records = [self._provenance(scorer, masker, design, seed) for design in designs]
+        for record, encoding in zip(records, encodings, strict=True):
+            parts = getattr(encoding, "parts", None)
+            record |= {} if parts is None else {"parts": parts}
         return TextPurchases(encodings, known, runner, records)
 
     def _explained_names(self, units: Units, y: Any) -> list[str]:

@@ -14,6 +14,7 @@ from perturbx.coalitions import (
     OddPairs,
     Permutation,
 )
+from perturbx.coalitions.coalitions import Coalitions
 from perturbx.coalitions.grouped_leverage import FEWEST_GROUPS, LEAST_CALLS, first_look
 from perturbx.exceptions import ArgumentError, MissingExtraError
 from perturbx.explainers.budget import (
@@ -24,12 +25,15 @@ from perturbx.explainers.budget import (
     rounds_of,
     whole_pairs,
 )
+from perturbx.explainers.filled import Filled
 from perturbx.surrogates import (
     Evidence,
     ExactShapley,
     KernelShapley,
+    LeaveOneOut,
     LeverageShapley,
     OddGP,
+    Owen,
     PermutationShapley,
     TreeProxy,
 )
@@ -101,15 +105,26 @@ class Design:
     is_nested: bool = False
     is_refined: bool = False
 
-    @property
-    def surrogate_cut_short(self) -> Surrogate:
-        """The surrogate for a design of which only some rows were bought.
+    def surrogate_cut_short(self, drawn: Coalitions) -> Surrogate:
+        """Return the surrogate for a design of which only some rows were bought.
 
         The same one, but Shapley values come from whatever pairs there are: the other estimators
-        need all coalitions, inclusion probabilities, or whole chains.
+        need all coalitions, inclusion probabilities, or whole chains. Owen values, for which any
+        other rows do not do, get what is expected of those that are missing.
         """
         shapley = (ExactShapley, LeverageShapley, KernelShapley, PermutationShapley)
-        return OddGP() if isinstance(self.surrogate, shapley) else self.surrogate
+        if isinstance(self.surrogate, shapley):
+            return OddGP()
+        return Filled(self.surrogate, drawn) if isinstance(self.surrogate, Owen) else self.surrogate
+
+    def surrogate_without_refused(self, drawn: Coalitions) -> Surrogate:
+        """Return the surrogate for a design of which some rows have no answer.
+
+        Leaving one out goes on without the units that nothing is known of.
+        """
+        if isinstance(self.surrogate, LeaveOneOut):
+            return LeaveOneOut(when_missing="unknown")
+        return self.surrogate_cut_short(drawn)
 
     def rounds(self, budget: int | str, n_units: int) -> tuple[int, ...]:
         """Return the calls allowed after each round, for the budget that the user set."""

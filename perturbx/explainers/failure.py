@@ -76,13 +76,20 @@ def warn_of_limits(explanations: Explanations) -> None:
 def warn_of_refusals(refused: Mapping[Any, str]) -> None:
     """Issue one `AnswersWarning` for all variants that the model has no answer to."""
     if refused:
-        text, why = next(iter(refused.items()))
         warnings.warn(
-            f"what was asked about {len(refused)} of the variants has no answer of use and is left "
-            f"out; about {text!r:.80}: {why}; error bars are the wider for it",
+            f"{told_refusals(refused)}; error bars are the wider for it",
             AnswersWarning,
             stacklevel=5,
         )
+
+
+def told_refusals(refused: Mapping[Any, str]) -> str:
+    """Return in words how many variants have no answer, and why one of them has none."""
+    text, why = next(iter(refused.items()))
+    return (
+        f"what was asked about {len(refused)} of the variants has no answer of use and is left "
+        f"out; about {text!r:.80}: {why}"
+    )
 
 
 def warn_of_poor_fits(explanations: Explanations) -> None:

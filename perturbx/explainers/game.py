@@ -115,7 +115,7 @@ def explain_game(
 
     purchases = GamePurchases(value_function, players.n_units)
     budgets = {0: design.rounds(budget, players.n_units)}
-    ends = play_rounds(budgets, draw, purchases, fit, rule, fit)
+    ends = play_rounds(budgets, draw, purchases, fit, rule, fit, fit)
     _, attribution = ends[0].result
     if attribution.r2 is not None and attribution.r2 < POOR_FIT:
         warnings.warn(

@@ -18,6 +18,9 @@ class OcclusionExplainer(BaseExplainer):
     that stand in for each other (two words of praise) all look worthless to it; Shapley values
     do not have that fault. For the parameters see `BaseExplainer`.
 
+    Where a service refuses the text without some unit, that unit's value is not known: it is 0
+    with an infinite standard error ("± ?").
+
     Examples
     --------
     >>> from perturbx import OcclusionExplainer

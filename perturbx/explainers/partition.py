@@ -34,7 +34,8 @@ class PartitionExplainer(BaseExplainer):
     -----
     On a binary tree these are the values of shap's PartitionExplainer when its budget suffices;
     all of them are exact where the budget covers every coalition of the tree (``2 (n² - 1) / 3``
-    calls for n units in a balanced tree).
+    calls for n units in a balanced tree). Coalitions that a service refuses, or that a limit leaves
+    out, count with what the others let expect of them, and with the error of that.
 
     Examples
     --------

@@ -87,12 +87,16 @@ def play_texts(
         return fit_tables(tables, {i: designs[i].surrogate for i in tables}, link, outputs)
 
     def fit_cut_short(tables: Mapping[int, ScoreTable]) -> dict[int, Attribution]:
-        surrogates = {i: designs[i].surrogate_cut_short for i in tables}
+        surrogates = {i: designs[i].surrogate_cut_short(purchases.design(i)) for i in tables}
+        return fit_tables(tables, surrogates, link, outputs)
+
+    def fit_without_refused(tables: Mapping[int, ScoreTable]) -> dict[int, Attribution]:
+        surrogates = {i: designs[i].surrogate_without_refused(purchases.design(i)) for i in tables}
         return fit_tables(tables, surrogates, link, outputs)
 
     short = {i: own for i, own in enumerate(budgets) if not designs[i].is_refined}
     long = {i: own[-1] for i, own in enumerate(budgets) if designs[i].is_refined}
-    ends = play_rounds(short, draw, purchases, fit, rule, fit_cut_short)
+    ends = play_rounds(short, draw, purchases, fit, rule, fit_cut_short, fit_without_refused)
     ends |= refine(
         {i: UnitPartition.first(units[i], most) for i, most in long.items()},
         long,

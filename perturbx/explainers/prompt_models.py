@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from perturbx.exceptions import ArgumentError, CapabilityError
+from perturbx.exceptions import ArgumentError, CapabilityError, RefusedError
 from perturbx.explainers.responses import with_readout, with_readout_by_character
 from perturbx.maskers.response_encoding import ResponseEncoding
 from perturbx.scorers.api_names import names_api_model
@@ -170,11 +170,26 @@ class ApiPrompts:
             )
             for prompt in prompts
         ]
-        said = {
-            question.key: answer.text
-            for part in self.model.ask(questions)
-            for question, answer in part
-        }
+        try:
+            said = {
+                question.key: answer.text
+                for part in self.model.ask(questions)
+                for question, answer in part
+            }
+        except RefusedError as error:
+            why = {
+                number: error.refused[question.key]
+                for number, question in enumerate(questions)
+                if question.key in error.refused
+            }
+            first = next(iter(why))
+            raise RefusedError(
+                f"prompts[{first}]: {self.model.model_id} gives no answer of use to it "
+                f"({why[first]}), and to {len(why)} of {len(prompts)} in all; what it says to the "
+                f"others is kept; leave them out, or give the responses to explain",
+                refused={prompts[number]: own for number, own in why.items()},
+                ends_run=error.ends_run,
+            ) from error
         return [said[question.key] for question in questions]
 
     def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:

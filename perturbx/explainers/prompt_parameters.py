@@ -89,6 +89,14 @@ def check_outputs_of_tables(
                 f"tables[{number}]: holds the scores of {_listed(known.output_names)} of the "
                 f"response, and outputs asks for {_listed(wanted)}; take the outputs of that run"
             )
+        held, parts = known.provenance.get("parts", {}), getattr(encoding, "parts", {})
+        for name in (name for name in wanted if name in held and name in parts):
+            if held[name] != parts[name]:
+                raise ArgumentError(
+                    f"tables[{number}]: holds the scores of another part of the response as "
+                    f"{name!r} (places {held[name]!s:.80}) than outputs asks for (places "
+                    f"{parts[name]!s:.80}); take the outputs of that run"
+                )
 
 
 def _listed(names: Sequence[str]) -> str:

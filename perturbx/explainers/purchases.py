@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from perturbx.coalitions.coalitions import Coalitions
-from perturbx.exceptions import RefusedError, ScoringError
+from perturbx.exceptions import BudgetExceeded, RefusedError, ScoringError
 from perturbx.explainers.draws import averaged, draws_of
 from perturbx.explainers.failure import raise_with_tables
 from perturbx.explainers.responses import read_out
@@ -19,6 +19,7 @@ from perturbx.explainers.tables import in_design, rows_to_score, with_rows, with
 from perturbx.explainers.turns import pairs_first
 from perturbx.explainers.variant_keys import variant_keys
 from perturbx.jobs import Job, Outcome
+from perturbx.refusals import Refusals
 from perturbx.runner import Runner
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.vote_noise import vote_variances
@@ -86,6 +87,13 @@ class Purchases(ABC):
             if error.ends_run:
                 raise
             self.refused.update(error.refused)
+        except BudgetExceeded as limit:
+            self.refused.update(limit.refused)
+            raise
+
+    def design(self, text: int) -> Coalitions:
+        """Return the latest design of a text."""
+        return self._drawn[text]
 
     def holds(self, text: int, coalitions: Coalitions) -> bool:
         """Say whether every row of a design is there."""
@@ -185,16 +193,13 @@ class TextPurchases(Purchases):
                 text: masks if self._is_drawn(text) else self._take_equal(text, masks)
                 for text, masks in fresh.items()
             }
-        refusal: RefusedError | None = None
+        refusals = Refusals()
         for part in self._parts({text: masks for text, masks in fresh.items() if len(masks)}):
-            try:
+            with refusals.kept():
                 self._buy_part(part)
-            except RefusedError as error:
-                refusal = error.after(refusal)
-                if refusal.ends_run:
-                    break
-        if refusal is not None:
-            raise_with_tables(refusal, self.tables())
+            if refusals.end_run:
+                break
+        raise_with_tables(refusals.error, self.tables())
 
     def _parts(self, fresh: dict[int, torch.Tensor]) -> Iterator[dict[int, torch.Tensor]]:
         """Yield what goes in one stream: everything, or few masks at once where each is drawn.

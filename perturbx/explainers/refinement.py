@@ -25,7 +25,14 @@ from perturbx.explainers.budget import GROWTH, seed_of_text, whole_pairs
 from perturbx.explainers.failure import telling_what_is_paid
 from perturbx.explainers.partition_of_units import PARTS, UnitPartition
 from perturbx.explainers.purchases import Purchases
-from perturbx.explainers.rounds import Fit, TextState, bought, fitted_without_refused
+from perturbx.explainers.rounds import (
+    Fit,
+    TextState,
+    bought,
+    check_whole_text,
+    fitted_without_refused,
+    too_little,
+)
 from perturbx.explainers.stopping import StoppingRule, largest_half_width, level_of_look
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
@@ -98,7 +105,7 @@ def refine(
             limit = bought(purchases, designs)
             if limit is not None:
                 for i in active:
-                    texts[i] = _cut_short(texts[i], purchases.table(i), fit, limit)
+                    texts[i] = _cut_short(i, texts[i], purchases, fit, limit)
                 break
             tables = {i: _own_table(texts[i], purchases.table(i)) for i in active}
             fits = fitted_without_refused(tables, designs, purchases, fit, fit)
@@ -197,23 +204,26 @@ def _look(
     return replace(text, reason=when_spent) if is_spent else longer
 
 
-def _cut_short(text: _LongText, paid: ScoreTable, fit: Fit, limit: BudgetExceeded) -> _LongText:
+def _cut_short(
+    number: int, text: _LongText, purchases: Purchases, fit: Fit, limit: BudgetExceeded
+) -> _LongText:
     """Return a text as its last look left it, or with what its first groups tell so far."""
     reason = cast("StopReason", limit.limit)
     if text.fitted is not None:
         return replace(text, reason=reason)
     try:
-        table = text.partition.table_of_groups(paid)
-        fits = fit({0: table})
+        table = _own_table(text, purchases.table(number))
+        check_whole_text(table)
+        fit_of_text = fit({number: table})[number]
     except (SurrogateError, TableError) as error:
-        raise BudgetExceeded(f"{limit}; too little for an explanation ({error})") from error
-    width = largest_half_width(fits[0], level_of_look(MOST_LOOKS))
+        raise too_little(error, limit, purchases, f"texts[{number}]") from error
+    width = largest_half_width(fit_of_text, level_of_look(MOST_LOOKS))
     return replace(
         text,
         reason=reason,
         calls=(table.n_calls,),
         half_widths=(width,),
-        fitted=(table, fits[0]),
+        fitted=(table, fit_of_text),
     )
 
 

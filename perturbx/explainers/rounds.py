@@ -9,7 +9,7 @@ from typing import TypeAlias, cast
 from perturbx.budget_report import BudgetReport, StopReason
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.exceptions import BudgetExceeded, RefusedError, SurrogateError, TableError
-from perturbx.explainers.failure import telling_what_is_paid
+from perturbx.explainers.failure import telling_what_is_paid, told_refusals
 from perturbx.explainers.purchases import Purchases
 from perturbx.explainers.stopping import StoppingRule, largest_half_width, level_of_look
 from perturbx.explainers.tables import join_designs
@@ -82,6 +82,7 @@ def play_rounds(
     fit: Fit,
     rule: StoppingRule,
     fit_cut_short: Fit,
+    fit_without_refused: Fit,
 ) -> dict[int, TextState]:
     """Buy, fit and look, until no text needs more.
 
@@ -100,8 +101,8 @@ def play_rounds(
         What is paid for.
     rule : StoppingRule
         When a text is sure enough; it is asked only where there are rounds.
-    fit_cut_short : callable
-        Fits the tables of texts whose designs a hard limit, or a refusal, left unfinished.
+    fit_cut_short, fit_without_refused : callable
+        Fit the tables of texts whose designs a hard limit, or a refusal, left unfinished.
 
     Returns
     -------
@@ -121,15 +122,16 @@ def play_rounds(
             limit = bought(purchases, designs)
             tables = {i: purchases.table(i, _later(texts[i])) for i in active}
             if limit is not None:
-                texts |= _cut_short({i: texts[i] for i in active}, tables, fit_cut_short, limit)
+                ended = {i: texts[i] for i in active}
+                texts |= _cut_short(ended, tables, purchases, fit_cut_short, limit)
                 break
-            fits = fitted_without_refused(tables, designs, purchases, fit, fit_cut_short)
+            fits = fitted_without_refused(tables, designs, purchases, fit, fit_without_refused)
             for i in active:
                 texts[i] = _look(i, texts[i], tables[i], fits[i], purchases, rule)
         waiting = [i for i, text in texts.items() if len(text.result[0]) < purchases.n_rows(i)]
         tables = {i: purchases.table(i) for i in waiting}
         designs = {i: texts[i].drawn[texts[i].n_looks - 1] for i in waiting}
-        fits = fitted_without_refused(tables, designs, purchases, fit, fit_cut_short)
+        fits = fitted_without_refused(tables, designs, purchases, fit, fit_without_refused)
         for i in waiting:
             texts[i] = _with_all(texts[i], tables[i], fits[i])
     return texts
@@ -149,7 +151,7 @@ def fitted_without_refused(
     designs: Mapping[int, Coalitions],
     purchases: Purchases,
     fit: Fit,
-    fit_cut_short: Fit,
+    fit_without_refused: Fit,
 ) -> dict[int, Attribution]:
     """Return the fits of tables, of which some lack the variants that were refused.
 
@@ -163,9 +165,8 @@ def fitted_without_refused(
     fits = dict(fit(whole))
     for i, own in others.items():
         try:
-            if own.row_of(kept=True) is None:
-                raise TableError("the whole text has no score")
-            fits |= fit_cut_short({i: own})
+            check_whole_text(own)
+            fits |= fit_without_refused({i: own})
         except (SurrogateError, TableError) as error:
             if not purchases.refused:
                 raise
@@ -179,9 +180,30 @@ def fitted_without_refused(
     return fits
 
 
+def check_whole_text(table: ScoreTable) -> None:
+    """Raise a `TableError` where nothing is known of the text itself: no explanation shows that."""
+    if table.row_of(kept=True) is None:
+        raise TableError("the whole text has no score")
+
+
+def too_little(
+    error: Exception, limit: BudgetExceeded, purchases: Purchases, whose: str
+) -> BudgetExceeded:
+    """Return a limit as the error that it is where what was bought allows no explanation."""
+    refused = f"; {told_refusals(purchases.refused)}" if purchases.refused else ""
+    ended = BudgetExceeded(
+        f"{limit}; too little for an explanation of {whose} ({error}){refused}; raise the limit, "
+        f"or explain fewer texts",
+        limit=limit.limit,
+    )
+    ended.refused = dict(purchases.refused)
+    return ended
+
+
 def _cut_short(
     texts: Mapping[int, TextState],
     tables: Mapping[int, ScoreTable],
+    purchases: Purchases,
     fit: Fit,
     limit: BudgetExceeded,
 ) -> dict[int, TextState]:
@@ -193,13 +215,11 @@ def _cut_short(
         If one of them has too few rows for any explanation.
     """
     try:
+        for table in tables.values():
+            check_whole_text(table)
         fits = fit(tables)
     except (SurrogateError, TableError) as error:
-        raise BudgetExceeded(
-            f"{limit}; too little for an explanation of every text ({error}); raise the limit, or "
-            f"explain fewer texts",
-            limit=limit.limit,
-        ) from error
+        raise too_little(error, limit, purchases, "every text") from error
     return {
         i: replace(
             text,
@@ -249,7 +269,8 @@ def _look(
 ) -> TextState:
     n_looks = text.n_looks + 1
     is_last = n_looks == len(text.budgets)
-    reason = text.reason or _reason(text, table, attribution, rule, is_last)
+    is_whole = purchases.holds(number, text.drawn[text.n_looks])
+    reason = text.reason or _reason(text, table, attribution, rule, is_whole, is_last)
     is_next_paid = n_looks < len(text.drawn) and purchases.holds(number, text.drawn[n_looks])
     return replace(
         text,
@@ -268,12 +289,13 @@ def _reason(
     table: ScoreTable,
     attribution: Attribution,
     rule: StoppingRule,
+    is_whole: bool,
     is_last: bool,
 ) -> StopReason | None:
     # A design without chance that is whole, such as all coalitions of a tree, leaves none to ask.
     is_certain = table.probabilities is not None and bool((table.probabilities == 1.0).all())
     if table.exhaustive or is_certain:
-        if not attribution.std_errors.any():
+        if is_whole and not attribution.std_errors.any():
             return "exact"
         if table.samples is None:  # further answers to the same masks are calls, too
             return "complete"

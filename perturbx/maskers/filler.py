@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
 from perturbx.exceptions import MaskingError
-from perturbx.maskers.tokenized import plain_ids
+from perturbx.maskers.tokenized import ids_behind, plain_ids
 from perturbx.typing import Span
 
 Per: TypeAlias = Literal["token", "unit"]
@@ -40,32 +40,10 @@ class Filler:
     per: Per
 
     def ids(self, tokenizer: Any, before: str) -> list[int]:
-        """Return the tokens of one copy.
-
-        Tokenizers that write the space into the token that follows it (byte-level, metaspace)
-        have other tokens after a space than without one: the string is tokenized behind what it
-        follows, of which nothing but that space stays.
-
-        Parameters
-        ----------
-        tokenizer : transformers tokenizer
-            The tokenizer.
-        before : str
-            The character that comes before; "" at the start of a text. A space is one that the
-            tokens are to bring along.
-
-        Returns
-        -------
-        list of int
-        """
+        """Return the tokens of one copy behind the character `before`, see `ids_behind`."""
         if self.text in tokenizer.all_special_tokens:
             return [int(tokenizer.convert_tokens_to_ids(self.text))]
-        lead, gap = ("a", " ") if before == " " else (before, "")
-        head = plain_ids(tokenizer, lead)
-        whole = plain_ids(tokenizer, lead + gap + self.text)
-        if head and whole[: len(head)] == head:
-            return whole[len(head) :]
-        return plain_ids(tokenizer, self.text)
+        return ids_behind(tokenizer, self.text, before)
 
     def fill(self, text: str, spans: Sequence[Span], tokenizer: Any = None) -> list[str]:
         """Return what replaces each of the `spans` of `text`: the white space at its ends stays.
@@ -74,20 +52,26 @@ class Filler:
         """
         filled = [text[start:stop] for start, stop in spans]
         with_core = [i for i, kept in enumerate(filled) if kept.strip()]
-        fillings = self.texts([filled[i].strip() for i in with_core], tokenizer)
-        for i, filling in zip(with_core, fillings, strict=True):
-            bare = filled[i].lstrip()
-            lead, tail = len(filled[i]) - len(bare), len(bare.rstrip())
-            filled[i] = filled[i][:lead] + filling + bare[tail:]
+        cores = [filled[i].strip() for i in with_core]
+        leads = [filled[i].index(core) for i, core in zip(with_core, cores, strict=True)]
+        starts = [spans[i][0] + lead for i, lead in zip(with_core, leads, strict=True)]
+        before = [text[max(start - 1, 0) : start] for start in starts]
+        fillings = self.texts(cores, before, tokenizer)
+        for i, lead, core, filling in zip(with_core, leads, cores, fillings, strict=True):
+            filled[i] = filled[i][:lead] + filling + filled[i][lead + len(core) :]
         return filled
 
-    def texts(self, cores: Sequence[str], tokenizer: Any = None) -> list[str]:
+    def texts(
+        self, cores: Sequence[str], before: Sequence[str], tokenizer: Any = None
+    ) -> list[str]:
         """Return what replaces each of the strings `cores`.
 
         Parameters
         ----------
         cores : sequence of str
             Removed text, without the white space at its ends.
+        before : sequence of str
+            The character before each core, "" at the start of the text.
         tokenizer : transformers tokenizer, optional
             Counts the tokens of each core: needed for ``per="token"``. What it reads no token in
             (a control character) gives way to nothing.
@@ -108,7 +92,7 @@ class Filler:
             )
         if tokenizer is None:
             return [self.text] * len(cores)
-        counts = [len(plain_ids(tokenizer, core)) for core in cores]
+        counts = _counts(tokenizer, cores, before)
         copies = counts if self.per == "token" else [min(n, 1) for n in counts]
         joint = self._joint(tokenizer)
         return [joint.join([self.text] * n) for n in copies]
@@ -120,3 +104,14 @@ class Filler:
         return (
             "" if special and plain_ids(tokenizer, f"{self.text} {self.text}") != one * 2 else " "
         )
+
+
+def _counts(tokenizer: Any, cores: Sequence[str], before: Sequence[str]) -> list[int]:
+    """Return how many tokens each core has where it stands, a space of its own not counted."""
+    space = ids_behind(tokenizer, "", " ")
+    counts = []
+    for core, character in zip(cores, before, strict=True):
+        ids = ids_behind(tokenizer, core, character)
+        has_space = bool(space) and character == " " and ids[: len(space)] == space
+        counts.append(len(ids) - len(space) * has_space)
+    return counts

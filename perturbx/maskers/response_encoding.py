@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from perturbx.maskers.variants import Variants
@@ -44,6 +45,15 @@ class ResponseEncoding:
     def kind(self) -> InputKind:
         """Return what the variants are."""
         return self.prompt.kind
+
+    @property
+    def parts(self) -> dict[str, list[list[int]]]:
+        """Return the ranges ``[start, stop]`` of columns that each output is made of, for JSON."""
+        edges = np.diff(self.readout != 0, axis=0, prepend=False, append=False)
+        return {
+            name: np.flatnonzero(column).reshape(-1, 2).tolist()
+            for name, column in zip(self.output_names, edges.T, strict=True)
+        }
 
     @property
     def n_truncated(self) -> int:

@@ -98,6 +98,41 @@ def plain_ids(tokenizer: Any, text: str) -> list[int]:
     return ids
 
 
+def ids_behind(tokenizer: Any, text: str, before: str) -> list[int]:
+    """Return the ids of `text` as they are behind what comes before it.
+
+    Tokenizers that write the space into the token that follows it (byte-level, metaspace) have
+    other tokens after a space, or at the start of a text, than inside of one: the text is
+    tokenized behind something, of which nothing but that space stays.
+
+    Parameters
+    ----------
+    tokenizer : transformers tokenizer
+        The tokenizer.
+    text : str
+        What is tokenized.
+    before : str
+        The character that comes before; "" at the start of a text. A space is one that the tokens
+        are to bring along.
+
+    Returns
+    -------
+    list of int
+    """
+    gap = " " if before == " " else ""
+    leads = [before]
+    if gap:
+        leads = ["a"]
+    elif before and not before.isspace():
+        # What merges with the text (Chinese, a part of a word, what is unknown) tells nothing.
+        leads.append("a")
+    for lead in leads:
+        head, whole = plain_ids(tokenizer, lead), plain_ids(tokenizer, lead + gap + text)
+        if head and len(whole) > len(head) and whole[: len(head)] == head:
+            return whole[len(head) :]
+    return plain_ids(tokenizer, text)
+
+
 def readable(text: str) -> str:
     """Return `text` with U+FFFD for each lone surrogate, which no tokenizer can read."""
     return _SURROGATE.sub("\ufffd", text)

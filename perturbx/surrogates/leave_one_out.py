@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -25,6 +25,12 @@ class LeaveOneOut(BatchSurrogate):
     known, so intervals are normal), and there is no `r2`. The base is v(∅) where the table has it,
     else v(N) less all values.
 
+    Parameters
+    ----------
+    when_missing : {"error", "unknown"}, default="error"
+        What becomes of a unit without a row of its own: an error, or the value 0 with an infinite
+        standard error, as nothing tells its value.
+
     Examples
     --------
     >>> import numpy as np
@@ -35,6 +41,7 @@ class LeaveOneOut(BatchSurrogate):
     array([5., 1.])
     """
 
+    when_missing: Literal["error", "unknown"] = "error"
     name: ClassVar[str] = "leave_one_out"
 
     def check(self, table: ScoreTable) -> None:
@@ -42,7 +49,7 @@ class LeaveOneOut(BatchSurrogate):
         if table.row_of(kept=True) is None:
             raise SurrogateError(f"{self.name} needs the score of the whole text; it is missing")
         missing = np.flatnonzero(_rows_without(table) < 0)
-        if len(missing):
+        if len(missing) == table.n_units or (len(missing) and self.when_missing == "error"):
             raise SurrogateError(
                 f"{self.name} needs a row without each unit in turn, and {len(missing)} of "
                 f"{table.n_units} are missing (the first is unit {missing[0]}); draw them with the "
@@ -60,6 +67,7 @@ class LeaveOneOut(BatchSurrogate):
         variance = np.zeros_like(values)
         if table.variances is not None:
             variance = table.variances[full] + table.variances[without]
+        values[without < 0], variance[without < 0] = 0.0, np.inf
         base = table.scores[full] - values.sum(axis=0) if empty is None else table.scores[empty]
         return Attribution(
             values=values,

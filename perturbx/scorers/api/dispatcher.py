@@ -33,6 +33,7 @@ from perturbx.scorers.api.withheld import (
     are_too_many,
     error_of,
     known_answers,
+    reasons,
     withheld,
 )
 
@@ -103,7 +104,8 @@ class Dispatcher:
         Raises
         ------
         BudgetExceeded
-            A limit is reached; what could still be bought has been yielded.
+            A limit is reached; what could still be bought has been yielded, and what was refused
+            is in ``.refused``.
         RefusedError
             Some questions have no answer that is of use; all others have been yielded, unless
             they were too many. `IncompleteError` where what was asked for is missing in all.
@@ -125,7 +127,11 @@ class Dispatcher:
             yield [(own, known[own.key]) for own in sound]
         pending = [question for question in distinct if question.key not in known]
         if pending:
-            yield from self._buy(pending, check, run)
+            try:
+                yield from self._buy(pending, check, run)
+            except BudgetExceeded as limit:
+                limit.refused = reasons(run.withheld)
+                raise
         if run.withheld:
             raise error_of(self._who, run.withheld, len(distinct))
 

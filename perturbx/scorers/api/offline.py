@@ -8,7 +8,7 @@ from perturbx.exceptions import BudgetExceeded, CapabilityError, ScoringError
 from perturbx.scorers.api.cache import AnswerCache
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.questions import Answer, Json, Question
-from perturbx.scorers.api.withheld import Check, error_of, known_answers
+from perturbx.scorers.api.withheld import Check, error_of, known_answers, reasons
 
 
 class MissingAnswersError(ScoringError):
@@ -71,17 +71,19 @@ class OfflineModel(ApiModel):
         sound = [(own, answer) for own, answer in found if answer.refusal is None]
         if sound:
             yield sound
+        withheld = {own.key: answer for own, answer in found if answer.refusal is not None}
         missing = [own for own in distinct if own.key not in known]
         self.wanted.update((own.key, own) for own in missing)
         if missing and self.cut_short_by is not None:
-            raise BudgetExceeded(
+            limit = BudgetExceeded(
                 f"{self.cut_short_by}: the run ended here", limit=self.cut_short_by
             )
+            limit.refused = reasons(withheld)
+            raise limit
         if missing:
             raise MissingAnswersError(
                 f"answers: {len(missing)} of {len(distinct)} that are needed are not there"
             )
-        withheld = {own.key: answer for own, answer in found if answer.refusal is not None}
         if withheld:
             raise error_of(self.model_id, withheld, len(distinct))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from perturbx.exceptions import RefusedError
+from perturbx.exceptions import BudgetExceeded, RefusedError
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.questions import Answer, Question
 from perturbx.scorers.api.readings import Reading, Votes
@@ -45,6 +45,8 @@ def answered(rows: Sequence[Row], model: ApiModel, reading: Reading) -> Iterator
     RefusedError
         Some are not, by their texts; all others have been yielded, and of sampled answers the rows
         that have fewer of them.
+    BudgetExceeded
+        So it is where a limit is reached; what was refused until then is told by texts, too.
     """
     owners: dict[str, list[Row]] = {}
     left: dict[int, int] = {}
@@ -67,32 +69,29 @@ def answered(rows: Sequence[Row], model: ApiModel, reading: Reading) -> Iterator
                         done.append(row)
             if done:
                 yield done
-    except RefusedError as error:
-        told = _by_texts(error, rows, model.model_id)
+    except (RefusedError, BudgetExceeded) as error:
+        error.refused = {
+            row.text: error.refused[own.key]
+            for row in rows
+            for own in row.pending
+            if own.key in error.refused
+        }
         if isinstance(reading, Votes):
             fewer = [row for row in rows if left[row.number]]
             for row in fewer:
                 row.answers += [answers[own.key] for own in row.pending if own.key in answers]
             if any(row.answers for row in fewer):
                 yield [row for row in fewer if row.answers]
-        raise told from error
-
-
-def _by_texts(error: RefusedError, rows: Sequence[Row], who: str) -> RefusedError:
-    """Return an error about questions as one about the texts that they were about."""
-    reasons = {
-        row.text: error.refused[own.key]
-        for row in rows
-        for own in row.pending
-        if own.key in error.refused
-    }
-    text, why = next(iter(reasons.items()))
-    return RefusedError(
-        f"{who}: no answer of use about {len(reasons)} of {len(rows)} texts; about {text!r:.80}: "
-        f"{why}; what the others were answered is kept; leave such texts out, or what they share",
-        refused=reasons,
-        ends_run=error.ends_run,
-    )
+        if isinstance(error, BudgetExceeded):
+            raise
+        text, why = next(iter(error.refused.items()))
+        raise RefusedError(
+            f"{model.model_id}: no answer of use about {len(error.refused)} of {len(rows)} texts; "
+            f"about {text!r:.80}: {why}; what the others were answered is kept; leave such texts "
+            f"out, or what they share",
+            refused=error.refused,
+            ends_run=error.ends_run,
+        ) from error
 
 
 def scores_of(rows: Sequence[Row], reading: Reading) -> tuple[IntArray, Scores]:

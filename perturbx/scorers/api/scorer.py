@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from perturbx.exceptions import ArgumentError, RefusedError
+from perturbx.exceptions import ArgumentError, BudgetExceeded, RefusedError
+from perturbx.refusals import Refusals
 from perturbx.scorers.api.asked import Asked, Method
 from perturbx.scorers.api.cache import IN_MEMORY
 from perturbx.scorers.api.calibration import Calibration
@@ -213,18 +214,19 @@ class ApiScorer:
             return
         # Where no answer names a label, that is to show before all are paid for.
         ahead = self._n_ahead(rows, reading)
-        refusal: RefusedError | None = None
-        for part in (rows[:ahead], rows[ahead:]):
-            try:
-                yield from self._scored(part, reading)
-            except RefusedError as error:
-                refusal = error.after(refusal)
-                if refusal.ends_run:
+        refusals = Refusals()
+        try:
+            for part in (rows[:ahead], rows[ahead:]):
+                with refusals.kept():
+                    yield from self._scored(part, reading)
+                if refusals.end_run:
                     break
-            reading.tally.check(self.model.model_id)
+                reading.tally.check(self.model.model_id)
+        except BudgetExceeded:
+            reading.tally.warn(self.model.model_id)
+            raise
         reading.tally.warn(self.model.model_id)
-        if refusal is not None:
-            raise refusal
+        refusals.tell()
 
     def _n_ahead(self, rows: Sequence[Row], reading: Votes) -> int:
         """Return how many rows are asked about before the others."""
@@ -235,24 +237,26 @@ class ApiScorer:
 
     def _scored(self, rows: Sequence[Row], reading: Reading) -> Iterator[tuple[IntArray, Scores]]:
         """Yield rows and their numbers as the answers come; what is refused is told at the end."""
-        refusal: RefusedError | None = None
-        while rows:
+        refusals = Refusals()
+        while rows and not refusals.end_run:
             further: list[Row] = []
-            try:
-                for done in answered(rows, self.model, reading):
-                    for row in done:
-                        row.pending = reading.follow_ups(row.text, row.answers)
-                    finished = [row for row in done if not row.pending]
-                    further += [row for row in done if row.pending]
-                    if finished:
-                        yield scores_of(finished, reading)
-            except RefusedError as error:
-                refusal = error.after(refusal)
-                if refusal.ends_run:
-                    break
+            with refusals.kept():
+                try:
+                    for done in answered(rows, self.model, reading):
+                        for row in done:
+                            row.pending = reading.follow_ups(row.text, row.answers)
+                        finished = [row for row in done if not row.pending]
+                        further += [row for row in done if row.pending]
+                        if finished:
+                            yield scores_of(finished, reading)
+                except BudgetExceeded:
+                    # What is paid for tells something without what was to follow, too.
+                    begun = [row for row in rows if row.answers and row.pending]
+                    if begun:
+                        yield scores_of(begun, reading)
+                    raise
             rows = further
-        if refusal is not None:
-            raise refusal
+        refusals.tell()
 
     @property
     def keeps_answers(self) -> bool:
@@ -316,12 +320,12 @@ class ApiScorer:
 
         Where as many are as would end a run, this one ends. They are asked once all the same.
         """
-        for text in texts[: MANY - 1]:
-            try:
+        refusals = Refusals()
+        for text in texts[:MANY]:
+            with refusals.kept():
                 return self.reading(text)
-            except RefusedError:
-                continue
-        return self.reading(texts[min(len(texts), MANY) - 1])
+        assert refusals.error is not None
+        raise refusals.error
 
     def calibrate(self, texts: Sequence[TextInput], y: Sequence[str]) -> ApiScorer:
         """Return the scorer with verbalised confidence made a probability.

@@ -44,11 +44,16 @@ def are_too_many(n_withheld: Fraction, n_answered: Fraction) -> bool:
     return n_withheld >= MANY and n_withheld > MOST * n_asked + n_asked**0.5
 
 
+def reasons(answers: Mapping[str, Answer]) -> dict[str, str]:
+    """Return why answers are held back, by the keys of their questions."""
+    return {key: answer.refusal or "" for key, answer in answers.items()}
+
+
 def error_of(
     who: str, answers: Mapping[str, Answer], n_asked: int, *, ends_run: bool = False
 ) -> RefusedError:
     """Return the error for answers that are held back, by the keys of their questions."""
-    refused = {key: answer.refusal or "" for key, answer in answers.items()}
+    refused = reasons(answers)
     is_incomplete = all(answer.ended == "incomplete" for answer in answers.values())
     kind = IncompleteError if is_incomplete else RefusedError
     return kind(

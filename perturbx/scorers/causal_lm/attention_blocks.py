@@ -3,7 +3,8 @@
 In a chunk of a trie a node sees its ancestors, a few hundred of some thousands of columns; the
 kernels behind ``scaled_dot_product_attention`` compute a masked product whole. Cut into blocks of
 rows, with the columns that any row of the block sees, the same numbers come out of a fraction of
-the work, and larger chunks cost no more a token than small ones.
+the work, and larger chunks cost no more a token than small ones. Heads that attend to the same keys
+(grouped queries) are rows of one product, so that their blocks may have fewer rows each.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
-ROWS = 128
-"""Rows of a block."""
+ROWS = 256
+"""Rows of a block, where each head has keys of its own."""
+
+LEAST_ROWS = 128
+"""Rows of a block, however many heads share their keys."""
 
 WORTHWHILE = 0.8
 """Blocks are used where they leave at most this share of the products."""
@@ -88,9 +92,11 @@ def attention_in_blocks(model: Any, masks: Iterable[torch.Tensor]) -> AbstractCo
     if hasattr(model, "_orig_mod"):
         return nullcontext()
     able = [mask for mask in masks if mask.dtype == torch.bool and mask.device.type == "cpu"]
-    cut = [(mask, blocks_of(mask)) for mask in able]
+    n_sharing = _heads_that_share(model.config)
+    n_rows = max(LEAST_ROWS, ROWS // n_sharing)
+    cut = [(mask, blocks_of(mask, n_rows)) for mask in able]
     cut = [(mask, blocks) for mask, blocks in cut if blocks]
-    return _AttentionBlocks(cut, _heads_that_share(model.config)) if cut else nullcontext()
+    return _AttentionBlocks(cut, n_sharing) if cut else nullcontext()
 
 
 class _AttentionBlocks(TorchFunctionMode):

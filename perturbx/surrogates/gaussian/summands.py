@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from perturbx.surrogates.fit_quality import ROUNDING
+from perturbx.surrogates.inclusion import holds_all
 from perturbx.typing import IntArray
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def with_summands(
     Parameters
     ----------
     table : ScoreTable
-        With summands or without.
+        With summands or without; those that some rows lack count as none.
     most_numbers : float, optional
         Where units x rows x summands are more, the table counts as too large.
 
@@ -60,7 +61,7 @@ def with_summands(
         The output that each further one belongs to.
     """
     none = np.empty(0, dtype=np.int64)
-    if table.summands is None or table.variances is not None:
+    if table.summands is None or table.variances is not None or np.isnan(table.summands).any():
         return replace(table, summands=None), none
     too_many = table.n_units * table.summands.size > most_numbers
     if table.n_units > MOST_UNITS or len(table) > MOST_ROWS or too_many:
@@ -81,6 +82,22 @@ def with_summands(
     if not owners:
         return replace(table, summands=None), none
     return replace(table, scores=scores, output_names=names, summands=None), np.array(owners)
+
+
+def are_read(table: ScoreTable) -> bool:
+    """Say whether a table's summands are fitted by any surrogate, whatever its outputs.
+
+    Of all coalitions only predictions read them, which take fewer numbers. The groups of a long
+    text are fitted again, from fewer rows, by a run that goes on with its table.
+    """
+    if table.summands is None or table.variances is not None:
+        return False
+    if table.design == "refined":
+        return True
+    if table.n_units > MOST_UNITS or len(table) > MOST_ROWS:
+        return False
+    n_numbers = table.n_units * len(table) * table.summands.shape[2]
+    return not holds_all(table) or n_numbers <= MOST_NUMBERS_OF_GAMES
 
 
 @dataclass(frozen=True, eq=False)
