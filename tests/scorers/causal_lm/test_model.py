@@ -94,7 +94,8 @@ def test_what_only_long_texts_show(language_model, name):
 def test_blocks_of_a_few_rows_say_the_same(language_model, name, monkeypatch):
     cuts = []
 
-    def few_rows(mask):
+    def few_rows(mask, n_rows):
+        assert n_rows == (256 if name == "gpt2" else 128)
         cuts.append(blocks_of(mask, 3))
         return cuts[-1]
 
