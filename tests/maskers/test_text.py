@@ -112,3 +112,34 @@ def test_copies_of_a_special_token_are_read_as_copies(byte_pairs):
     (text,) = encoding.variants(torch.tensor([[False, True, True]])).texts
     read = byte_pairs("xqz")["input_ids"], byte_pairs(" the")["input_ids"]
     assert byte_pairs(text)["input_ids"] == [byte_pairs.unk_token_id] * len(read[0]) + read[1]
+
+
+@pytest.mark.parametrize(
+    "text", ["the good, thin (movie) is good", "你好 世界 it is[not]你好", "unaffable the movie"]
+)
+def test_a_unit_has_as_many_copies_in_strings_as_in_tokens(
+    word_piece, byte_pairs, metaspace, words, text
+):
+    """What a tokenizer puts before the first word of a text is no token of the words behind it."""
+    units = words(text)
+    masks = ~torch.eye(units.n_units, dtype=torch.bool)
+    for tokenizer in (word_piece, byte_pairs, metaspace):
+        masker = UnknownToken() if tokenizer is byte_pairs else MaskToken()
+        copy = masker.filler(tokenizer)
+        rows = masker.encode(units, tokenizer).variants(masks)
+        assert rows.kind == "tokens"
+        in_tokens = (rows.token_ids == copy.ids(tokenizer, "")[0]).sum(1).tolist()
+        texts = masker.encode_strings(units, tokenizer).variants(masks).texts
+        assert [string.count(copy.text) for string in texts] == in_tokens
+
+
+def test_characters_without_spaces_have_a_copy_each(metaspace):
+    """Each alone would have the sign for a space besides."""
+    units = Units("is 你好 世界", tuple((i, i + 1) for i in (3, 4, 6, 7)))
+    masks = ~torch.eye(4, dtype=torch.bool)
+    assert MaskToken().encode_strings(units, metaspace).variants(masks).texts == [
+        "is [MASK]好 世界",
+        "is 你[MASK] 世界",
+        "is 你好 [MASK]界",
+        "is 你好 世[MASK]",
+    ]
