@@ -11,7 +11,7 @@ import torch
 from tqdm.auto import tqdm
 
 from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
-from perturbx.exceptions import ScoringError
+from perturbx.exceptions import RefusedError, ScoringError
 from perturbx.jobs import Job, Outcome
 from perturbx.refusals import Refusals
 from perturbx.scorers.outputs import require_finite
@@ -97,6 +97,9 @@ class Runner:
             began = time.perf_counter()
             try:
                 scores = self.scorer.score(variants)
+            except RefusedError as error:
+                error.ends_run = True  # nothing is known of the others
+                raise
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from perturbx.exceptions import ArgumentError, BudgetExceeded, RefusedError
+from perturbx.exceptions import ArgumentError, BudgetExceeded
 from perturbx.refusals import Refusals
 from perturbx.scorers.api.asked import Asked, Method
 from perturbx.scorers.api.cache import IN_MEMORY
@@ -212,9 +212,7 @@ class ApiScorer:
         if not isinstance(reading, Votes):
             yield from self._scored(rows, reading)
             return
-        # Where no answer names a label, that is to show before all are paid for.
-        ahead = self._n_ahead(rows, reading)
-        refusals = Refusals()
+        ahead, refusals = self._n_ahead(rows, reading), Refusals()
         try:
             for part in (rows[:ahead], rows[ahead:]):
                 with refusals.kept():
@@ -229,7 +227,7 @@ class ApiScorer:
         refusals.tell()
 
     def _n_ahead(self, rows: Sequence[Row], reading: Votes) -> int:
-        """Return how many rows are asked about before the others."""
+        """Return how many are asked about first, lest all be paid for and none name a label."""
         if reading.tally.n_named or not self.model.is_asked:
             return 0
         n_answers = np.cumsum([len(row.pending) for row in rows])
