@@ -1,13 +1,27 @@
 """Variants that a service refuses: left out and told, and never taken for what it can do."""
 
+import pickle
 import warnings
 from itertools import count
 
 import numpy as np
 import pytest
 
-from perturbx import ApiScorer, LassoExplainer, LimeExplainer, ShapleyExplainer
-from perturbx.exceptions import AnswersWarning, CapabilityError, RefusedError
+from perturbx import (
+    ApiScorer,
+    LassoExplainer,
+    LimeExplainer,
+    OcclusionExplainer,
+    PartitionExplainer,
+    ShapleyExplainer,
+)
+from perturbx.exceptions import (
+    AnswersWarning,
+    BudgetExceeded,
+    CapabilityError,
+    CutShortWarning,
+    RefusedError,
+)
 from perturbx.explainers.api_record import replay_record, write_record
 from perturbx.maskers.variants import Variants
 
@@ -261,3 +275,104 @@ def test_records_hold_what_was_refused(serve, how, tmp_path):
         again = replay_record(path, [TEXT])
     np.testing.assert_array_equal(again[0].values, found[0].values)
     assert server.stats()["requests"] == asked
+
+
+def without(*words):
+    """The prompt of the text without these words."""
+    return TEMPLATE.format(text=" ".join(own for own in TEXT.split() if own not in words))
+
+
+@pytest.mark.parametrize("words", [("thin",), ("thin", "acting")])
+def test_a_unit_that_cannot_be_left_out_has_an_unknown_value(serve, words):
+    refused = [without(word) for word in words]
+    server = serve(refuses=lambda prompt: "filter" if prompt in refused else None)
+    (whole,) = OcclusionExplainer(scorer_of(serve()), progress=False).explain([TEXT])
+    with pytest.warns(AnswersWarning, match=f"about {len(words)} of the variants"):
+        found, other = OcclusionExplainer(scorer_of(server), progress=False).explain(
+            [TEXT, "never a boring plot"]
+        )
+    is_unknown = np.isin(TEXT.split(), words)
+    np.testing.assert_array_equal(np.isinf(found.std_errors).all(axis=1), is_unknown)
+    np.testing.assert_array_equal(found.values[~is_unknown], whole.values[~is_unknown])
+    assert not found.values[is_unknown].any()
+    assert not found.std_errors[~is_unknown].any()
+    assert found.budget_report.reason == "complete"
+    assert other.budget_report.reason == "exact"
+    assert "thin       0.00  ± ?" in str(found)
+    assert found.to_html()
+    assert found.summary()
+
+
+@pytest.mark.parametrize("options", [{}, {"tree": "balanced", "budget": 100}, {"budget": 60}])
+@pytest.mark.parametrize("how", ["one", "filter"])
+def test_owen_values_go_on_with_what_the_other_masks_let_expect(serve, options, how):
+    words = {"one": TEXT.split()[1:6], "filter": ["thin", "acting"]}[how]
+    absent = {"one": TEXT.split()[6:], "filter": ["superb"]}[how]
+    options = {**options, "random_state": 0, "progress": False}
+    (whole,) = PartitionExplainer(scorer_of(serve()), **options).explain([TEXT])
+    server = serve(refuses=refusing("filter", *words, absent=absent))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", AnswersWarning)
+        (found,) = PartitionExplainer(scorer_of(server), **options).explain([TEXT])
+    n_refused = server.stats().get("refused", 0)
+    assert len(found.table) == len(whole.table) - n_refused
+    assert len(told) == (n_refused > 0)
+    assert found.method == "owen"
+    assert found.n_calls == found.table.n_calls
+    np.testing.assert_allclose(found.values.sum(0), whole.values.sum(0))
+    errors = np.sqrt(found.std_errors**2 + whole.std_errors**2) + 0.02
+    assert (np.abs(found.values - whole.values) < 4 * errors).all()
+    assert found.budget_report.reason != "exact" or not n_refused
+
+
+def test_an_exact_tree_that_is_cut_goes_on_likewise(serve):
+    options = {"tree": "balanced", "budget": 100, "random_state": 0, "progress": False}
+    (whole,) = PartitionExplainer(scorer_of(serve()), **options).explain([TEXT])
+    with pytest.warns(CutShortWarning):
+        (cut,) = PartitionExplainer(scorer_of(serve(), max_calls=50), **options).explain([TEXT])
+    assert cut.n_calls == 50
+    assert cut.std_errors.any()
+    assert (np.abs(cut.values - whole.values) < 4 * cut.std_errors + 0.02).all()
+
+
+@pytest.mark.parametrize("method", ["label_log_probs", "votes"])
+@pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
+def test_a_limit_and_what_was_refused_before_it_are_both_told(serve, method, tmp_path):
+    server = serve(refuses=refusing("filter", "thin", "acting", absent=["superb"]))
+    explainer = explainer_of(server, 100, method=method, max_calls=50, concurrency=1)
+    with (
+        pytest.warns(CutShortWarning, match="max_calls was reached"),
+        pytest.warns(AnswersWarning, match=r"what was asked about \d+ of the variants"),
+    ):
+        found = explainer.explain([TEXT])
+    path = write_record(tmp_path / "record.jsonl", explainer, found, [TEXT])
+    with (
+        pytest.warns(CutShortWarning, match="max_calls was reached"),
+        pytest.warns(AnswersWarning, match=r"what was asked about \d+ of the variants"),
+    ):
+        again = replay_record(path, [TEXT])
+    np.testing.assert_array_equal(again[0].values, found[0].values)
+
+
+def test_a_limit_that_leaves_no_explanation_tells_what_was_refused_too(serve):
+    server = serve(refuses=lambda prompt: "filter" if prompt == TEMPLATE.format(text="") else None)
+    explainer = explainer_of(server, method="label_log_probs", max_calls=30)
+    with pytest.raises(BudgetExceeded, match=r"(?s)too little .*about 1 of the variants") as caught:
+        explainer.explain([TEXT])
+    assert list(caught.value.refused) == [""]
+    assert caught.value.tables[0].n_calls == 30
+
+
+@pytest.mark.parametrize("explainer_type", [LassoExplainer, LimeExplainer])
+def test_a_whole_text_that_is_refused_before_a_limit_is_named(serve, explainer_type):
+    server = serve(refuses=lambda prompt: "filter" if prompt == without() else None)
+    scorer = scorer_of(server, method="label_log_probs", max_calls=40)
+    explainer = explainer_type(scorer, budget=60, random_state=0, progress=False)
+    with pytest.raises(BudgetExceeded, match="the whole text has no score"):
+        explainer.explain(["never a boring plot", TEXT])
+
+
+def test_an_error_about_refusals_goes_from_process_to_process():
+    error = RefusedError("no answer", refused={"so thin": "filtered"}, ends_run=True)
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.refused, again.ends_run) == (str(error), error.refused, True)
