@@ -64,7 +64,7 @@ class Filled:
             wanted &= visited
         missing = np.flatnonzero(wanted & interior(masks))
         if not len(missing):
-            return table
+            return table if walks is None else replace(table, walks=rows[walks])
         scores, variances = _expected(table, masks[missing])
         rows[missing] = len(table) + np.arange(len(missing))
         known = np.zeros_like(table.scores) if table.variances is None else table.variances
