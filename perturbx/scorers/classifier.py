@@ -99,6 +99,10 @@ class TransformersClassifier:
         padding = getattr(config.get_text_config(), "pad_token_id", None)
         # XLNet reads the last column, padding or not
         self._pads = padding is not None and getattr(config, "summary_type", None) != "last"
+        # encoders with decoders read the classes off their last end token, and of all rows of a
+        # batch only if each has as many; a text can hold some, too ("</s>" is markup)
+        has_decoder = getattr(config, "is_encoder_decoder", False)
+        self._ends = getattr(config, "eos_token_id", None) if has_decoder else None
         self.pad_id: int = next(
             (index for index in (padding, tokenizer.pad_token_id) if index is not None), 0
         )
@@ -136,7 +140,7 @@ class TransformersClassifier:
         if bool((rows.lengths == 0).any()):
             rows = rows.with_empty_as(self._stand_in())
         with torch.inference_mode(), evaluating(self._called):
-            logits = self._logits(rows) if self._pads else self._logits_by_length(rows)
+            logits = self._logits_of_groups(rows)
         values = checked(
             logits,
             len(variants),
@@ -148,10 +152,21 @@ class TransformersClassifier:
     def _scores(self, values: np.ndarray) -> Scores:
         return Scores(values, kind=self.kind, exclusive=self.exclusive)
 
-    def _logits_by_length(self, rows: TokenRows) -> torch.Tensor:
+    def _logits_of_groups(self, rows: TokenRows) -> torch.Tensor:
+        """Return the logits of rows that go through the model with such as it takes beside them."""
+        alike = torch.zeros_like(rows.lengths)
+        if not self._pads:
+            alike += rows.lengths
+        if self._ends is not None:
+            width = rows.ids.shape[1]
+            is_token = torch.arange(width, device=self.device) < rows.lengths[:, None]
+            is_end = torch.isin(rows.ids, torch.as_tensor(self._ends, device=self.device))
+            alike += (is_end & is_token).sum(1) * (width + 1)
+        elif self._pads:
+            return self._logits(rows)
         logits = torch.empty(len(rows), len(self.output_names), device=self.device)
-        for length in set(rows.lengths.tolist()):
-            chosen = (rows.lengths == length).nonzero().flatten()
+        for kind in set(alike.tolist()):
+            chosen = (alike == kind).nonzero().flatten()
             logits[chosen] = self._logits(rows.take(chosen))
         return logits
 

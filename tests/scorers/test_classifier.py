@@ -12,7 +12,7 @@ from perturbx.exceptions import ArgumentError, ScoringError, TruncationWarning
 from perturbx.maskers.variants import Variants
 from perturbx.scorers import TransformersClassifier, as_scorer
 
-FAMILIES = ["bert", "roberta", "distilbert", "gpt2", "llama", "xlnet"]
+FAMILIES = ["bert", "roberta", "distilbert", "gpt2", "llama", "xlnet", "bart"]
 TEXTS = ["the film was very good", "bad", "i loved it and hated it", "awful", "a a a a", "xyz"]
 
 
@@ -62,6 +62,15 @@ def test_a_batch_is_what_the_model_says_text_by_text(pair):
     expected = [bare_logits(model, tokenizer, text) for text in texts]
     np.testing.assert_allclose(scores.values, expected, atol=1e-5)
     assert np.ptp(scores.values, axis=0).min() > 0.01  # the texts do differ
+
+
+def test_a_text_may_hold_the_token_that_ends_texts(make):
+    """Markup such as "</s>": an encoder-decoder takes rows with as many of them only."""
+    model, tokenizer = make.model("bart", num_labels=3), make.wordpiece()
+    texts = ["good [SEP] film", "good film", "[SEP] a [SEP] bad", "bad [SEP]", "not"]
+    scores = TransformersClassifier(model, tokenizer).score(Variants(texts=texts))
+    expected = [bare_logits(model, tokenizer, text) for text in texts]
+    np.testing.assert_allclose(scores.values, expected, atol=1e-5)
 
 
 def test_tokens_and_texts_score_alike_whatever_the_padding(pair):
