@@ -91,6 +91,10 @@ class ScoreTable:
             raise TableError(
                 f"masks: expected a boolean matrix, got {self.masks.dtype} {self.masks.shape}"
             )
+        if self.units is not None and self.units.n_units != self.n_units:
+            raise TableError(
+                f"units: expected {self.n_units}, a column of masks each; got {self.units.n_units}"
+            )
         if self.scores.shape != (len(self.masks), len(self.output_names)):
             raise TableError(
                 f"scores: expected {(len(self.masks), len(self.output_names))} for "
@@ -262,13 +266,14 @@ class ScoreTable:
         those of another design than this one's left out. The merged rows follow no design with
         known inclusion probabilities, so those are dropped. Rows of a table without variances have
         none: theirs are 0. Summands of rows of which neither table has them are not a number:
-        surrogates fit summands again where `rows` leaves only rows that have them.
+        surrogates fit summands again where `rows` leaves only rows that have them. A hierarchy
+        that only one table has is kept; a table of a text that was not reached changes nothing.
 
         Raises
         ------
         TableError
-            The tables are of different texts, units, outputs, models or maskers, or an output of
-            one name is other parts of a response.
+            The tables are of different texts, units, hierarchies, outputs, models or maskers, or
+            an output of one name is another part of a response.
         """
         return merged(self, other)
 

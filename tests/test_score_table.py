@@ -240,6 +240,37 @@ def test_tables_of_different_things_do_not_merge(change, name):
         table_of(all_masks(3)).merge(table_of(all_masks(3), **change))
 
 
+def test_outputs_of_one_name_are_told_apart_by_what_they_are_parts_of():
+    masks = all_masks(3)
+    first = table_of(masks[:5], provenance={"parts": {"a": [[0, 2]], "b": [[2, 3]]}})
+    other = table_of(masks[3:], provenance={"parts": {"a": [[0, 2]], "b": [[3, 4]]}})
+    with pytest.raises(TableError, match=r"^output_names: 'b' .*\[\[2, 3\]\] and \[\[3, 4\]\]"):
+        first.merge(other)
+    assert len(first.select("a").merge(other.select("a"))) == 8
+    assert len(first.merge(table_of(masks[3:]))) == 8  # older tables do not say
+
+
+def test_a_hierarchy_of_one_table_is_kept_and_two_are_not_mixed():
+    masks = all_masks(3)
+    flat = table_of(masks[:5], units=replace(UNITS, tree=None))
+    grouped = table_of(masks[3:], units=UNITS)
+    for both in (flat.merge(grouped), grouped.merge(flat)):
+        assert (both.units, len(both)) == (UNITS, 8)
+    other = replace(grouped, units=replace(UNITS, tree=Tree(3, ((1, 2), (0, 3)))))
+    with pytest.raises(TableError, match=r"^units: .* in one hierarchy"):
+        grouped.merge(other)
+    with pytest.raises(TableError, match=r"^units: .* of one text"):
+        grouped.merge(table_of(masks))
+
+
+def test_a_table_that_nothing_came_back_for_changes_nothing():
+    empty = ScoreTable(np.empty((0, 3), bool), np.empty((0, 0)), (), units=UNITS)
+    paid = table_of(all_masks(3), units=UNITS, kind="logit", provenance={"model": "m"})
+    assert empty.merge(paid) is paid.merge(empty) is paid
+    with pytest.raises(TableError, match="units"):
+        empty.merge(table_of(all_masks(3)))
+
+
 def test_a_part_of_a_table_keeps_whole_walks_only():
     masks = all_masks(2)
     table = table_of(masks, walks=np.array([[0, 1, 3], [0, 2, 3]]), exhaustive=True, paired=True)
@@ -283,6 +314,8 @@ def test_shapes_are_checked_and_the_whole_text_is_needed():
         ScoreTable(all_masks(2), np.zeros((3, 1)), ("a",))
     with pytest.raises(TableError, match="masks"):
         ScoreTable(np.zeros((2, 2)), np.zeros((2, 1)), ("a",))
+    with pytest.raises(TableError, match=r"units: expected 2, .* got 3"):
+        table_of(all_masks(2), units=UNITS)
     with pytest.raises(TableError, match="every unit is kept"):
         _ = table_of(all_masks(2)[:3]).full_scores
 

@@ -319,7 +319,8 @@ class BaseExplainer(WordColumns, ModelEstimator):
         units = [encoding.units for encoding in encodings]
         if len(tables) == len(units):
             tables = [table_of_units(t, own) for t, own in zip(tables, units, strict=True)]
-        check_tables(tables, units, source)
+        are_parts = any(getattr(own, "output_names", None) for own in encodings)
+        check_tables(tables, units, source, None if are_parts else scorer.output_names)
         return list(tables)
 
     def _seed(self, known: Sequence[ScoreTable | None], scorer: Scorer) -> int:

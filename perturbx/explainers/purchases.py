@@ -22,6 +22,7 @@ from perturbx.jobs import Job, Outcome
 from perturbx.refusals import Refusals
 from perturbx.runner import Runner
 from perturbx.score_table import ScoreTable
+from perturbx.scorers.outputs import default_names
 from perturbx.surrogates.vote_noise import vote_variances
 from perturbx.typing import Encoding, IntArray, ScoreMatrix
 from perturbx.units.units import Units
@@ -260,6 +261,9 @@ class TextPurchases(Purchases):
         got = result.scored
         variances = None if result.variances is None else result.variances[got]
         ids = self._n_variants + result.variant_of_row[got]
+        names, paid = self._names(text), self._paid[text]
+        if paid is not None and names == default_names(paid.n_outputs):
+            names = paid.output_names  # a model without names goes on with those it was given
         self._add(
             text,
             replace(
@@ -270,7 +274,7 @@ class TextPurchases(Purchases):
                     variances,
                     ids,
                     outcome,
-                    self._names(text),
+                    names,
                 ),
                 samples=None if result.samples is None else result.samples[got],
                 summands=None if result.summands is None else result.summands[got],

@@ -43,9 +43,15 @@ def without_rows(known: ScoreTable | None, bought: ScoreTable) -> ScoreTable | N
 
 
 def check_tables(
-    tables: Sequence[ScoreTable], units: Sequence[Units], source: Mapping[str, Any]
+    tables: Sequence[ScoreTable],
+    units: Sequence[Units],
+    source: Mapping[str, Any],
+    output_names: Sequence[str] | None = None,
 ) -> None:
-    """Raise an `ArgumentError` where earlier tables are not of these texts, model and masker."""
+    """Raise an `ArgumentError` where earlier tables are not of these texts, model and masker.
+
+    Nor of these outputs, where their names are known: rows could not be added to such a table.
+    """
     if len(tables) != len(units):
         raise ArgumentError(
             f"tables: expected one per text, got {len(tables)} for {len(units)} texts"
@@ -64,6 +70,11 @@ def check_tables(
                     f"{name}: was scored with {part} {known.provenance.get(part)!r}, not with "
                     f"{source[part]!r}"
                 )
+        if output_names is not None and len(known) and known.output_names != tuple(output_names):
+            raise ArgumentError(
+                f"{name}: holds scores of the outputs {list(known.output_names)!s:.80}, and the "
+                f"model's are {list(output_names)!s:.80}; name them as that run did"
+            )
 
 
 def with_rows(known: ScoreTable | None, bought: ScoreTable) -> ScoreTable:

@@ -152,6 +152,23 @@ def test_tables_of_something_else_are_refused():
         px.ShapleyExplainer(other).explain(TEXTS, tables=tables)
 
 
+def test_outputs_of_other_names_cost_no_call():
+    """Their rows could not be added to the table once they were paid for."""
+    model = Fragile()
+    run = {"budget": 20, "random_state": 0, "progress": False}
+    tables = px.ShapleyExplainer(model, **run).explain(TEXTS[:1]).tables
+    named = px.ShapleyExplainer(model, output_names=["length", "e"], **run)
+    n_calls = len(model.answered)
+    with pytest.raises(px.ArgumentError, match=r"tables\[0\]: holds scores of the outputs"):
+        named.set_params(budget=40).explain(TEXTS[:1], tables=tables)
+    assert len(model.answered) == n_calls
+    tables = named.explain(TEXTS[:1]).tables
+    # A function without names is believed to be the one that had them.
+    more = px.ShapleyExplainer(model, **{**run, "budget": 60}).explain(TEXTS[:1], tables=tables)
+    assert more[0].output_names == ("length", "e")
+    assert len(more.tables[0]) == 60
+
+
 def test_a_partial_table_is_fitted_as_far_as_it_goes():
     model = Fragile(fail_at=4, failure=KeyboardInterrupt())
     with pytest.raises(px.Interrupted) as caught:

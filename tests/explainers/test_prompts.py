@@ -15,6 +15,7 @@ import perturbx as px
 from perturbx.coalitions import PrefixPairs
 from perturbx.exceptions import ArgumentError, MaskingError, ScoringError
 from perturbx.explainers.responses import unique_names
+from perturbx.score_table import ScoreTable
 from perturbx.scorers.causal_lm import CausalLM
 from perturbx.scorers.language_scorer import LanguageScorer
 from perturbx.surrogates import Lasso, OddGP
@@ -384,6 +385,25 @@ def test_tables_of_other_parts_of_a_response_are_refused_before_a_call(llama):
         explainer.explain([CONTEXT], "who?", [" Bob sang"], tables=first.tables)
     handle.remove()
     assert not calls
+
+
+def test_parts_of_one_name_in_other_places_are_told_apart(llama, tmp_path):
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False)
+    tables = []
+    for part in ("Bob", "sang", (1, 4)):
+        explainer.set_params(outputs={"who": part})
+        (found,) = explainer.explain([CONTEXT], "who?", [" Bob sang"])
+        tables.append(ScoreTable.load(found.table.save(tmp_path / "t.npz")))
+    calls = []
+    handle = llama[0].register_forward_pre_hook(lambda *args: calls.append(1))
+    explainer.explain([CONTEXT], "who?", [" Bob sang"], tables=tables[:1])  # the same part
+    with pytest.raises(ArgumentError, match=r"tables\[0\]: .* another part .* 'who'"):
+        explainer.explain([CONTEXT], "who?", [" Bob sang"], tables=tables[1:2])
+    handle.remove()
+    assert not calls
+    assert len(tables[0].merge(tables[2])) == len(tables[0])
+    with pytest.raises(px.TableError, match="'who' is another part"):
+        tables[0].merge(tables[1])
 
 
 def test_another_model_is_asked_where_the_model_is_another(language_model):

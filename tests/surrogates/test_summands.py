@@ -1,5 +1,6 @@
 """Scores that are sums: each summand is a game that fewer rows tell."""
 
+import json
 from dataclasses import replace
 from importlib import import_module
 
@@ -13,7 +14,7 @@ from perturbx.score_table import ScoreTable
 from perturbx.surrogates import BanzhafGP, LimeLimit, OddGP
 from perturbx.surrogates.game_gp import prediction
 from perturbx.surrogates.game_gp.prediction import predict_scores
-from perturbx.surrogates.gaussian.summands import with_summands
+from perturbx.surrogates.gaussian.summands import MOST_ROWS, with_summands
 from perturbx.surrogates.intervals import half_widths
 
 N_UNITS, N_TOKENS = 9, 16
@@ -183,9 +184,52 @@ def test_summands_travel_with_their_rows_and_outputs(tmp_path):
     assert sure.linked("probability").summands is None
     assert sure.linked("log_odds").summands is not None
     assert table.select("y").summands.shape == table.summands.shape
-    assert table.merge(replace(table, summands=None)).summands is None
     table.save(tmp_path / "table.npz")
     for again in (ScoreTable.load(tmp_path / "table.npz"), ScoreTable.from_dict(table.to_dict())):
         np.testing.assert_array_equal(again.summands, table.summands)
     with pytest.raises(TableError, match="summands: expected"):
         replace(table, summands=table.summands[:, 0])
+
+
+def test_merging_keeps_every_summand_that_either_table_has():
+    _, table, _ = tables(36, 3)
+    bare = replace(table, summands=None)
+    for both in (bare.merge(table), table.merge(bare)):
+        np.testing.assert_array_equal(both.summands, table.summands)
+    part = bare.merge(table.rows(slice(8, 30)))
+    for own in (part, ScoreTable.from_dict(json.loads(json.dumps(part.to_dict())))):
+        unknown = np.isnan(own.summands).all(axis=(1, 2))
+        assert np.flatnonzero(~unknown).tolist() == list(range(8, 30))
+        assert not np.isnan(own.summands[~unknown]).any()
+        assert with_summands(own)[0].summands is None
+        for surrogate in SURROGATES:
+            one, other = surrogate.fit([bare, own])
+            np.testing.assert_array_equal(one.values, other.values)
+        assert len(with_summands(own.rows(~unknown))[1])
+    assert bare.merge(bare).summands is None
+    assert table.merge(replace(table, summands=table.summands[..., :8])).summands is None
+
+
+def test_what_no_surrogate_reads_is_not_written(tmp_path):
+    """It would be most of the file, and change nothing of what comes out of it."""
+    _, some, every = tables(36, 3)
+    few = replace(every, summands=every.summands[..., :8])
+    noisy = replace(some, variances=np.ones_like(some.scores))
+    for table, is_read in ((some, True), (few, True), (every, False), (noisy, False)):
+        path = table.save(tmp_path / "table.npz")
+        for again in (ScoreTable.load(path), ScoreTable.from_dict(table.to_dict())):
+            assert (again.summands is not None) == is_read
+            for surrogate in SURROGATES:
+                one, other = surrogate.fit([table, again])
+                np.testing.assert_array_equal(one.values, other.values)
+            expected = predict_scores(table, every.masks[:9])
+            np.testing.assert_array_equal(predict_scores(again, every.masks[:9]), expected)
+
+
+def test_summands_of_long_texts_are_written_as_they_are_fitted_in_groups(tmp_path):
+    masks = np.random.default_rng(0).random((MOST_ROWS + 2, 90)) < 0.5
+    columns = tokens_of(masks, 0)
+    table = ScoreTable(masks, columns.sum(axis=1)[:, None], ("y",), summands=columns[:, None])
+    for design, is_kept in (("refined", True), ("odd_gp", False)):
+        path = replace(table, design=design).save(tmp_path / "table.npz")
+        assert (ScoreTable.load(path).summands is not None) == is_kept
