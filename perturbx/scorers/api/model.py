@@ -155,6 +155,11 @@ class ApiModel:
         """Say whether questions are asked, and not only looked up among the answers at hand."""
         return True
 
+    @property
+    def is_limited(self) -> bool:
+        """Say whether a limit may end a run."""
+        return self.limits != Limits()
+
     def _close_at_end(self) -> None:
         """Have the connections closed when the model is gone, or the process ends."""
         _OPEN.add(self.provider)

@@ -47,6 +47,11 @@ class OfflineModel(ApiModel):
         """Say that nobody is."""
         return False
 
+    @property
+    def is_limited(self) -> bool:
+        """Say whether one ended the run: what it asked about together is looked up together."""
+        return self.cut_short_by is not None
+
     def _close_at_end(self) -> None:
         """Leave the connections to the model that they belong to."""
 

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("perturbx")
 
+FEW_AT_ONCE = 16
+"""Rows, where behind the first answer more may be asked, and a limit may come before that."""
+
 METHODS: tuple[Method, ...] = (
     "auto",
     "label_log_probs",
@@ -201,14 +204,12 @@ class ApiScorer:
             See `Dispatcher.ask`. What was answered until then has been yielded; before a
             `RefusedError` all that is answered.
         """
-        texts = texts_of(variants, self.model_id)
+        texts, samples = texts_of(variants, self.model_id), variants.samples
         if not texts:
             return
         reading = self._reading_by(texts)
-        rows = [
-            Row(number, text, self._questions(reading, text, number, variants.samples))
-            for number, text in enumerate(texts)
-        ]
+        asked = [self._questions(reading, text, row, samples) for row, text in enumerate(texts)]
+        rows = [Row(row, text, asked[row]) for row, text in enumerate(texts)]
         if not isinstance(reading, Votes):
             yield from self._scored(rows, reading)
             return
@@ -236,24 +237,22 @@ class ApiScorer:
     def _scored(self, rows: Sequence[Row], reading: Reading) -> Iterator[tuple[IntArray, Scores]]:
         """Yield rows and their numbers as the answers come; what is refused is told at the end."""
         refusals = Refusals()
-        while rows and not refusals.end_run:
-            further: list[Row] = []
-            with refusals.kept():
-                try:
-                    for done in answered(rows, self.model, reading):
+        # Half of what is asked about a row is worth nothing.
+        few = reading.may_follow_up and self.model.is_limited
+        size = FEW_AT_ONCE if few else max(len(rows), 1)
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            while part and not refusals.end_run:
+                further: list[Row] = []
+                with refusals.kept():
+                    for done in answered(part, self.model, reading):
                         for row in done:
                             row.pending = reading.follow_ups(row.text, row.answers)
                         finished = [row for row in done if not row.pending]
                         further += [row for row in done if row.pending]
                         if finished:
                             yield scores_of(finished, reading)
-                except BudgetExceeded:
-                    # What is paid for tells something without what was to follow, too.
-                    begun = [row for row in rows if row.answers and row.pending]
-                    if begun:
-                        yield scores_of(begun, reading)
-                    raise
-            rows = further
+                part = further
         refusals.tell()
 
     @property

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 import perturbx as px
 from perturbx.cli.main import app
 from perturbx.exceptions import BudgetExceeded, CutShortWarning, PoorFitWarning
+from perturbx.explainers.api_record import replay_record, write_record
 from perturbx.scorers.api import AnswerCache
 from perturbx.surrogates import OddGP
 
@@ -117,6 +118,44 @@ def test_too_little_for_any_explanation_is_an_error_that_keeps_what_was_paid(ser
     with pytest.raises(BudgetExceeded, match="too little for an explanation") as caught:
         explain(scorer_of(serve(), max_calls=2), budget=60)
     assert len(caught.value.tables[0]) == 2
+
+
+@pytest.mark.parametrize("most", [40, 61])
+def test_a_limit_leaves_whole_variants_where_two_calls_make_one(serve, servers, most, tmp_path):
+    """Labels whose first words they share: each variant is asked about twice."""
+    names = [" very good", " very bad", " quite good", " quite bad"]
+    model = servers.SimulatedModel(
+        {name: {"": 0.1 * place, "superb": place} for place, name in enumerate(names)}, rest=0.1
+    )
+    server = serve(model=model)
+    scorer = px.ApiScorer(
+        "openai-completions:m",
+        base_url=server.base_url,
+        labels=names,
+        prompt_template=TEMPLATE,
+        method="label_log_probs",
+        max_calls=most,
+    )
+    explainer = px.ShapleyExplainer(scorer, budget=60, random_state=0, progress=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PoorFitWarning)
+        with pytest.warns(CutShortWarning):
+            found = explainer.explain([TEXT])
+        path = write_record(tmp_path / "record.jsonl", explainer, found, [TEXT])
+        with pytest.warns(CutShortWarning):
+            again = replay_record(path, [TEXT])
+    np.testing.assert_array_equal(again[0].values, found[0].values)
+    assert server.stats()["answered"] == most
+    assert found[0].n_calls >= (most - 16) // 2
+    # A batch is written whole all the same.
+    assert px.write_batch(tmp_path / "batch.jsonl", explainer, [TEXT]) > 16
+    free = px.ApiScorer.from_dict(
+        scorer.to_dict(), px.ApiModel("openai-completions:m", base_url=server.base_url)
+    )
+    (whole,) = px.ShapleyExplainer(free, budget=60, random_state=0, progress=False).explain([TEXT])
+    known = dict(zip(map(bytes, whole.table.masks), whole.table.scores, strict=True))
+    for mask, scores in zip(found[0].table.masks, found[0].table.scores, strict=True):
+        np.testing.assert_array_equal(known[bytes(mask)], scores)
 
 
 def test_what_was_cut_goes_on_with_its_tables(serve):

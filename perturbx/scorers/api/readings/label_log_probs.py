@@ -95,6 +95,7 @@ class LabelLogProbs(Reading):
         self.labels = tuple(labels.values())
         self.top_k = top_k
         self.most_tokens = tokens_to_tell_apart(self.labels)
+        self.may_follow_up = not provider.is_chat
         # Behind a first word that labels share is asked once more, see `follow_ups`.
         first = {(label.split() or [label])[0].casefold() for label in self.labels}
         if len(first) < len(self.labels) and not provider.is_chat:

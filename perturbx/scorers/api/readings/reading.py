@@ -40,6 +40,9 @@ class Reading(ABC):
     most_tokens: int = 1
     """Tokens of an answer, at most."""
 
+    may_follow_up: bool = False
+    """Whether `follow_ups` may say something."""
+
     def __init__(self, provider: Provider, template: PromptTemplate) -> None:
         self.provider = provider
         self.template = template
