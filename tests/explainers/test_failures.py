@@ -216,3 +216,13 @@ def test_a_link_that_similarities_cannot_have_is_told_before_any_call():
         for ask in ("explain", "estimate_cost"):
             with pytest.raises(px.CapabilityError, match=f"link='{link}'"):
                 getattr(px.LimeExplainer(Never(), link=link), ask)(TEXTS)
+
+
+def test_a_model_of_ones_own_that_refuses_ends_the_run_with_what_it_says():
+    """It answers batches: of what was with the one refused, nothing is known."""
+    refusal = px.RefusedError("a filter", refused={"one": "why"})
+    model = Fragile(fail_at=3, failure=refusal)
+    explainer = px.ShapleyExplainer(model, batch_tokens=400, random_state=0, progress=False)
+    with pytest.raises(px.RefusedError, match=r"^a filter$") as caught:
+        explainer.explain(TEXTS)
+    assert sum(map(len, caught.value.tables)) > 0

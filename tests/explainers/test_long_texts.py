@@ -8,7 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perturbx import ArgumentError, Interrupted, ShapleyExplainer
+from perturbx import (
+    ArgumentError,
+    BudgetExceeded,
+    CutShortWarning,
+    Interrupted,
+    ShapleyExplainer,
+)
 from perturbx.coalitions import GroupedLeverage, PlayerCount
 from perturbx.explainers.design import begins_with_groups
 from perturbx.explainers.partition_of_units import UnitPartition, table_of_units
@@ -24,13 +30,15 @@ WORTH[[3, 40, 41, 90]] = (2.0, -1.5, 1.0, 3.0)
 class Model:
     """A game of four words that matter, of which two only matter together with a third one."""
 
-    def __init__(self, most_calls: int = 10_000) -> None:
+    def __init__(
+        self, most_calls: int = 10_000, failure: type[BaseException] | Exception = KeyboardInterrupt
+    ) -> None:
         self.seen: list[str] = []
-        self.most_calls = most_calls
+        self.most_calls, self.failure = most_calls, failure
 
     def __call__(self, texts):
         if len(self.seen) + len(texts) > self.most_calls:
-            raise KeyboardInterrupt
+            raise self.failure
         self.seen += texts
         kept = np.array([[f" {word} " in f" {text} " for word in WORDS] for text in texts])
         return kept @ WORTH + 1.0 * (kept[:, 3] & kept[:, 5])
@@ -214,3 +222,21 @@ def test_rows_that_were_paid_for_are_used_also_where_they_are_not_drawn():
     truth = np.array([sum(WORTH[WORDS.index(w)] for w in p.split()) for p in both.units.pieces])
     others = ~np.array([{"w3", "w5"} & set(piece.split()) != set() for piece in both.units.pieces])
     np.testing.assert_allclose(both.values[others, 0], truth[others], atol=0.1)
+
+
+@pytest.mark.parametrize("most_calls", [0, 40])
+def test_a_limit_before_the_first_look_is_told_beside_rows_of_other_games(most_calls):
+    """Rows of single words, that a finer run has paid for, are none of groups."""
+    fine = explainer(Model(), budget=N_WORDS + 2).explain([TEXT])
+    limit = BudgetExceeded("max_tokens: 9 is reached", limit="max_tokens")
+    model = Model(most_calls, limit)
+    coarse = explainer(model, batch_tokens=4 * len(TEXT))
+    if most_calls:
+        with pytest.warns(CutShortWarning, match="max_tokens was reached"):
+            (found,) = coarse.explain([TEXT], tables=fine.tables)
+        assert found.n_calls > 0.7 * most_calls
+        return
+    with pytest.raises(BudgetExceeded, match=r"for an explanation of texts\[0\]") as caught:
+        coarse.explain([TEXT], tables=fine.tables)
+    assert caught.value.limit == "max_tokens"
+    assert len(caught.value.tables[0]) == len(fine[0].table)

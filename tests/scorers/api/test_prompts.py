@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 import perturbx as px
-from perturbx.exceptions import AnswersWarning, ArgumentError, CapabilityError, MissingExtraError
+from perturbx.exceptions import (
+    AnswersWarning,
+    ArgumentError,
+    CapabilityError,
+    MissingExtraError,
+    RefusedError,
+)
 from perturbx.scorers.api import ApiModel, ApiScorer
 from perturbx.scorers.api.questions import Answer, Token
 
@@ -230,3 +236,17 @@ def test_a_package_that_is_missing_is_told_before_any_call(serve, monkeypatch, k
     with pytest.raises(MissingExtraError, match=r"perturbx\[text\]"):
         explainer.explain(*given, responses=responses)
     assert server.stats().get("requests", 0) == 0
+
+
+def test_a_prompt_that_is_not_answered_is_named(serve):
+    server = serve(refuses=lambda prompt: "filter" if "thin" in prompt else None)
+    explainer = prompts_of(server)
+    prompts = ["is it good", "is it thin", "is it bad", "is it so thin"]
+    with pytest.raises(RefusedError, match=r"prompts\[1\]: .* 2 of 4 in all") as caught:
+        explainer.explain(prompts)
+    assert list(caught.value.refused) == prompts[1::2]
+    asked = server.stats()["answered"]
+    explainer.explain(prompts[::2])
+    # What was said to the others is not asked again.
+    assert server.stats()["most_of_one"] == 1
+    assert asked == 2

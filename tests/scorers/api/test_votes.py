@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from perturbx import ApiModel, ApiScorer, ShapleyExplainer
 from perturbx.cli.main import app
-from perturbx.exceptions import AnswersWarning, ArgumentError, CapabilityError
+from perturbx.exceptions import AnswersWarning, ArgumentError, CapabilityError, CutShortWarning
 from perturbx.maskers.variants import Variants
 from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.questions import Answer
@@ -114,6 +114,20 @@ def test_the_part_of_answers_that_name_no_label_is_told(serve, servers):
     with warnings.catch_warnings():  # once is enough
         warnings.simplefilter("error")
         scorer.score(Variants(texts=texts))
+
+
+def test_it_is_told_where_a_limit_ends_the_run_too(serve, servers):
+    server = serve(model=silent(servers, rest=0.6))
+    options = {"labels": LABELS, "base_url": server.base_url, "method": "votes", "n_samples": 7}
+    scorer = ApiScorer("openai:m", **options, max_calls=40, concurrency=1)
+    explainer = ShapleyExplainer(scorer, budget=140, random_state=0, progress=False)
+    with (
+        pytest.warns(CutShortWarning, match="max_calls was reached"),
+        pytest.warns(AnswersWarning, match="% of the answers name no label"),
+    ):
+        (found,) = explainer.explain(["a film so good"])
+    # A variant with some of its answers has these.
+    assert found.n_calls == 40
 
 
 def test_a_few_answers_of_which_none_names_a_label_are_told(serve, servers):
