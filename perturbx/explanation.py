@@ -261,6 +261,6 @@ class Explanation(ExplanationValues):
         """
         try:
             record = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TableError(f"text: is not JSON ({error})") from error
         return cls.from_dict(record)

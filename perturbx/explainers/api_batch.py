@@ -170,11 +170,11 @@ def _rows(path: str | PathLike[str], *, may_be_cut: bool = False) -> list[dict[s
     try:
         lines = Path(path).read_text(encoding="utf-8").split("\n")
         rows = [json.loads(line) for line in lines[:-1] if line.strip()]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TableError(f"path: {path} is no file of JSON lines ({error})") from error
     try:
         return [*rows, json.loads(lines[-1])] if lines[-1].strip() else rows
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if not may_be_cut or not rows:
             raise TableError(f"path: {path} is no file of JSON lines ({error})") from error
     warnings.warn(

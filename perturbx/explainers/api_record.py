@@ -261,7 +261,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Iterator[dict[str, Any]]]:
         header = rows[0]
         if header["format"] != FORMAT:
             raise TableError(f"path: expected format {FORMAT}, got {header['format']!r}")
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         if isinstance(error, TableError):
             raise
         raise TableError(f"path: {path} is not a record that perturbx wrote") from error

@@ -122,7 +122,7 @@ class FairnessReport:
         try:
             frames = {name: frame(name, record["frames"][name]) for name in FRAMES}
             return cls(dict(record["facts"]), frames)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise TableError(f"record: lacks {error}") from error
 
     @classmethod
@@ -136,7 +136,7 @@ class FairnessReport:
         """
         try:
             record = json.loads(text.removeprefix("\ufeff"))  # a mark that some editors put first
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TableError(f"text: is not JSON ({error})") from error
         return cls.from_dict(record)
 

@@ -272,6 +272,7 @@ def test_the_results_of_a_run_can_be_bought_on_top_of(tmp_path, monkeypatch):
     ("name", "content", "said"),
     [
         ("a.json", "[1, 2]", "is neither what"),
+        ("a.json", "[" * 100_000, "is neither what"),
         ("a.npz", "no table", "is neither what"),
         ("a.jsonl", "", "holds the scores of 0 texts"),
     ],

@@ -64,6 +64,7 @@ def test_what_is_infinite_or_missing_is_none():
     ("text", "what"),
     [
         ("{", "text: is not JSON"),
+        ("[" * 100_000, "text: is not JSON"),
         ("[]", "record: expected an object, got list"),
         ("{}", "record: expected format perturbx.FairnessReport/1, got None"),
         ('{"format": "perturbx.FairnessReport/1"}', "record: lacks"),
@@ -73,6 +74,14 @@ def test_what_is_infinite_or_missing_is_none():
 def test_what_is_no_report_is_told(text, what):
     with pytest.raises(TableError, match=what):
         FairnessReport.from_json(text)
+
+
+def test_a_count_that_is_too_large_is_told():
+    report = FairnessReport({}, {name: frame(name) for name in FRAMES})
+    row = {column.name: "" if column.kind == "text" else 10**30 for column in FRAMES["groups"]}
+    whole = report.to_dict()
+    with pytest.raises(TableError, match="record: "):
+        FairnessReport.from_dict({**whole, "frames": {**whole["frames"], "groups": [row]}})
 
 
 def test_a_name_that_is_no_table_is_told():

@@ -106,9 +106,10 @@ def test_a_record_that_was_changed_is_found_out(serve, tmp_path):
     (tmp_path / "forged.jsonl").write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(TableError, match="other values follow"):
         px.replay_record(tmp_path / "forged.jsonl", TEXTS)
-    (tmp_path / "none.jsonl").write_text("hello", encoding="utf-8")
-    with pytest.raises(TableError, match="is not a record"):
-        px.replay_record(tmp_path / "none.jsonl")
+    for text in ("hello", "[" * 100_000):
+        (tmp_path / "none.jsonl").write_text(text, encoding="utf-8")
+        with pytest.raises(TableError, match="is not a record"):
+            px.replay_record(tmp_path / "none.jsonl")
 
 
 def test_what_cannot_be_recorded_is_told(serve, tmp_path):
