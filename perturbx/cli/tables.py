@@ -103,7 +103,7 @@ def load_tables(path: Path, texts: Sequence[str] | None) -> list[ScoreTable]:
             tables = [ScoreTable.load(path)]
         else:
             tables = _tables_of_json(path)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:  # a TableError is a ValueError
+    except (ValueError, KeyError, TypeError, RecursionError) as error:  # TableErrors, too
         raise ArgumentError(
             f"--resume: {path} is neither what --save-table nor what --output json writes ({error})"
         ) from None
