@@ -157,7 +157,8 @@ class BaseExplainer(WordColumns, ModelEstimator):
             again. ``ScoringError.tables`` and ``Interrupted.tables`` are such. Rows that another
             kind of explainer drew are fitted, too: pairs and Gaussian processes take any, but what
             needs a random sample of its own (leverage, kernel, lasso, LIME's draws) then tells its
-            errors less exactly (95% intervals held 88 to 99% of the values).
+            errors less exactly (95% intervals held 88 to 99% of the values). A model is known by
+            its name there: another function, or estimator, of one name is not told apart.
 
         Returns
         -------

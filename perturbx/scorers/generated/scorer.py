@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -101,7 +102,10 @@ class GeneratedTextScorer:
         names = [scalarizer.name for scalarizer in scalarizers]
         self.output_names: tuple[str, ...] = checked_names(names, len(names)) or tuple(names)
         own = getattr(generate, "model_id", None) or getattr(generate, "__name__", None)
-        self.model_id: str = name or own or type(generate).__name__
+        # Else a run would go on with a table of likenesses to another answer.
+        asked = repr([reference, names, max_new_tokens, self.stop]).encode("utf-8", "surrogatepass")
+        digest = hashlib.blake2b(asked, digest_size=6).hexdigest()
+        self.model_id: str = f"{name or own or type(generate).__name__} asked={digest}"
         self.answers: dict[str, str] = {}
         self._numbers: dict[str, FloatArray] = {}
 

@@ -35,6 +35,22 @@ def test_every_prompt_is_asked_once_and_what_moves_the_answer_is_found():
     assert "similarity" in str(found)
 
 
+def test_tables_of_another_answer_do_not_go_on():
+    def likeness(reference, texts):
+        return np.array([float(text == reference) for text in texts])
+
+    likeness.name = "likeness"
+
+    def explainer(reference):
+        scorer = GeneratedTextScorer(lambda prompts: prompts, [likeness], reference)
+        return px.ShapleyExplainer(scorer, random_state=0, progress=False)
+
+    tables = explainer("so good").explain(["so good"]).tables
+    assert explainer("so good").explain(["so good"], tables=tables)[0].values.sum() == 1.0
+    with pytest.raises(px.ArgumentError, match=r"tables\[0\]: was scored with model"):
+        explainer("so bad").explain(["so good"], tables=tables)
+
+
 def test_a_similarity_is_no_probability():
     scorer = GeneratedTextScorer(Answerer(), [ChrF()], "Bob sang")
     with pytest.raises(CapabilityError, match="similarity"):
