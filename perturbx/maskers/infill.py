@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from perturbx.exceptions import ArgumentError, MaskingError
 from perturbx.maskers.masks import check_masks
-from perturbx.maskers.tokenized import owning_spans, tokenize
+from perturbx.maskers.tokenized import owning_spans, tokenize, window
 from perturbx.maskers.variants import Variants
 from perturbx.typing import InputKind, IntArray
 from perturbx.units.units import FRAME, Units
@@ -102,22 +102,30 @@ class Infill:
             The units of one text, of whole tokens of the masked language model. The responses
             behind a prompt have none, and stay.
         tokenizer, max_tokens
-            Of the explained model, which tokenizes the strings itself.
+            Of the explained model, which tokenizes the strings itself; a text longer than its
+            window is cut to it first.
 
         Raises
         ------
         MaskingError
-            If a token lies in two units, there are units in both texts of a pair, or the text is
-            longer than the window of the masked language model.
+            If a token lies in two units, there are units in both texts of a pair, or what the
+            model reads is longer than the window of the masked language model.
         """
         model, own = self._model()
         prompt = _prompt_of(units)
+        units_read, n_truncated = np.ones(units.n_units, dtype=np.bool_), 0
+        if tokenizer is not None and len(units.segments) == 1:
+            seen = tokenize(units, tokenizer, max_tokens)
+            ((start, stop),), n_truncated = window(units, seen), seen.n_truncated
+            prompt = prompt.within(start, stop)
+            inside = [a < stop and b > start for a, b in units.spans]
+            units_read = np.isin(np.arange(units.n_units), np.array(units.unit_of_span)[inside])
         tokens = tokenize(prompt, own)
-        window = _window(model)
-        if window is not None and len(tokens.ids) > window:
+        most = _window(model)
+        if most is not None and len(tokens.ids) > most:
             raise MaskingError(
                 f"units: the text has {len(tokens.ids)} tokens and the masked language model "
-                f"reads {window}; take one with a larger window, or shorter texts"
+                f"reads {most}; take one with a larger window, or shorter texts"
             )
         owners = None if tokens.spans is None else owning_spans(prompt, tokens.spans)
         if owners is None:
@@ -125,10 +133,9 @@ class Infill:
                 "units: some are parts of tokens of the masked language model; take words or "
                 "larger units"
             )
-        text = _Text(units, prompt, tokens.ids, owners, *_never_drawn(own))
-        return InfillEncoding(
-            units, tuple(_Draw(self, text, number) for number in range(self.n_draws))
-        )
+        text = _Text(units, units_read, prompt, tokens.ids, owners, *_never_drawn(own))
+        draws = tuple(_Draw(self, text, number) for number in range(self.n_draws))
+        return InfillEncoding(units, draws, n_truncated, units_read)
 
     def _model(self) -> tuple[Any, Any]:
         if not isinstance(self.model, str):
@@ -173,10 +180,16 @@ class InfillEncoding:
         The units.
     draws : tuple of Encoding
         The same text, each with fills of its own; a mask's score is the mean over them.
+    n_truncated : int
+        The number of tokens that lie beyond the explained model's window.
+    units_read : numpy.ndarray of bool, (n_units,)
+        False for units that lie beyond it.
     """
 
     units: Units
     draws: tuple[_Draw, ...]
+    n_truncated: int
+    units_read: NDArray[np.bool_] = field(repr=False)
 
     @property
     def kind(self) -> InputKind:
@@ -196,10 +209,11 @@ class InfillEncoding:
 class _Text:
     """A prompt as tokens of the masked language model; `owners` are spans of its units.
 
-    `units` are those of the prompt and of the responses behind it.
+    `units` are those of the whole text, of which the prompt has those that are read.
     """
 
     units: Units
+    units_read: NDArray[np.bool_]
     prompt: Units
     ids: IntArray
     owners: IntArray
@@ -241,7 +255,7 @@ class _Draw:
 
     def variants(self, masks: torch.Tensor) -> Variants:
         check_masks(masks, self.units.n_units)
-        rows = masks.cpu().numpy()
+        rows = masks.cpu().numpy()[:, self.text.units_read]
         keys = [row.tobytes() for row in rows]
         known = {key: self._filled[key] for key in keys if key in self._filled}
         fresh = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
@@ -343,8 +357,7 @@ def _prompt_of(units: Units) -> Units:
     _, end = units.segments[0]
     if any(stop > end for _, stop in units.spans):
         raise MaskingError("units: a masked language model fills one text, got a pair of texts")
-    frozen = tuple((start, stop) for start, stop in units.frozen if stop <= end)
-    return replace(units, text=units.text[:end], segments=((0, end),), frozen=frozen)
+    return units.within(0, end)
 
 
 def _check(model: Any, tokenizer: Any) -> None:

@@ -146,6 +146,34 @@ class Units:
             tree=None,
         )
 
+    def within(self, start: int, stop: int) -> Units:
+        """Return the units of ``text[start:stop]``, one segment; those without a part of it leave.
+
+        Examples
+        --------
+        >>> Units("so very good", ((0, 3), (3, 8), (8, 12))).within(0, 6).pieces
+        ('so ', 'ver')
+        """
+
+        def inside(spans: Sequence[Span]) -> list[Span]:
+            return [(max(a, start) - start, min(b, stop) - start) for a, b in spans]
+
+        kept = [
+            (span, unit)
+            for span, unit in zip(inside(self.spans), self.unit_of_span, strict=True)
+            if span[0] < span[1]
+        ]
+        order = {unit: i for i, unit in enumerate(sorted({unit for _, unit in kept}))}
+        return replace(
+            self,
+            text=self.text[start:stop],
+            spans=tuple(span for span, _ in kept),
+            unit_of_span=tuple(order[unit] for _, unit in kept),
+            frozen=tuple((a, b) for a, b in inside(self.frozen) if a < b),
+            segments=((0, stop - start),),
+            tree=None,
+        )
+
     def group(self, coarser: Units | SegmenterLike) -> tuple[tuple[int, ...], ...]:
         """Return which units lie in each `coarser` one; see `perturbx.units.group`."""
         from perturbx.units.hierarchy import group

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import perturbx as px
-from perturbx.exceptions import ArgumentError, MaskingError
+from perturbx.exceptions import ArgumentError, MaskingError, TruncationWarning
 from perturbx.maskers import Infill
 from perturbx.scorers.causal_lm import CausalLM
 from perturbx.scorers.continuations import Continued
@@ -239,3 +239,38 @@ def test_the_window_of_roberta_is_shorter_than_its_positions(word_piece):
     assert len(texts_of(fits, [[False] * 36])) == 1
     with pytest.raises(MaskingError, match="reads 38"):
         Infill((model, word_piece)).encode(cut("good " * 37))
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_a_text_is_cut_to_the_window_before_it_is_filled(bert, side):
+    """What the explained model does not read gets no value, and no shorter fill lets it in."""
+    _, tokenizer = bert
+    text = "the good, thin movie un good " * 20  # longer than the masked model's window, too
+    units = as_segmenter("words")(text)
+    tokenizer.truncation_side = side
+    try:
+        encoding = Infill(bert).encode(units, tokenizer, max_tokens=9)
+    finally:
+        tokenizer.truncation_side = "right"
+    n_read = int(encoding.units_read.sum())
+    assert (n_read, encoding.n_truncated) == (6, 20 * 7 - 7)
+    read = np.arange(120) < 6 if side == "right" else np.arange(120) >= 114
+    np.testing.assert_array_equal(encoding.units_read, read)
+    whole = "".join(np.array(units.pieces)[read]).strip()
+    assert texts_of(encoding, np.array([np.ones(120, bool), read])) == [whole] * 2
+    first, second = texts_of(encoding, np.array([np.zeros(120, bool), ~read]))
+    assert first == second != whole
+
+
+def test_units_beyond_the_window_leave_the_game(bert):
+    import transformers
+
+    model, tokenizer = bert
+    torch.manual_seed(1)
+    classifier = transformers.BertForSequenceClassification(model.config).eval()
+    explainer = px.ShapleyExplainer(
+        (classifier, tokenizer), masker=Infill(bert, n_draws=2), random_state=0, progress=False
+    )
+    with pytest.warns(TruncationWarning, match="longer than the model's window of 40"):
+        (found,) = explainer.explain([f"{'good ' * 36}thin movie {'un ' * 40}"])
+    assert found.units.labels == (*["good"] * 36, "thin", "movie")
