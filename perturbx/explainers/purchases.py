@@ -100,6 +100,10 @@ class Purchases(ABC):
         """Say whether every row of a design is there."""
         return not bool(rows_to_score(coalitions, self._paid[text]).any())
 
+    def refused_of(self, text: int) -> dict[Any, str]:
+        """Return those of the variants that were refused which are of a text's latest design."""
+        return self.refused
+
     def n_rows(self, text: int) -> int:
         """Return the number of masks paid for."""
         paid = self._paid[text]
@@ -240,6 +244,13 @@ class TextPurchases(Purchases):
 
     def _provenance(self, text: int) -> Mapping[str, Any]:
         return self._provenances[text]
+
+    def refused_of(self, text: int) -> dict[Any, str]:
+        """Return those of the variants that were refused which are of a text's latest design."""
+        missing = self._drawn[text].masks[rows_to_score(self._drawn[text], self._paid[text])]
+        draws = draws_of(self._encodings[text]) if len(missing) else ()
+        own = [variant for draw in draws for variant in draw.variants(missing).texts or ()]
+        return {variant: self.refused[variant] for variant in own if variant in self.refused}
 
     def _draws(self, text: int) -> int:
         return len(draws_of(self._encodings[text]))

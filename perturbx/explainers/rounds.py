@@ -170,11 +170,11 @@ def fitted_without_refused(
         except (SurrogateError, TableError) as error:
             if not purchases.refused:
                 raise
-            text, why = next(iter(purchases.refused.items()))
+            text, why = next(iter((purchases.refused_of(i) or purchases.refused).items()))
             raise RefusedError(
                 f"texts[{i}]: without the variants that have no answer of use no explanation is "
                 f"left ({error}); one is {text!r:.80}: {why}; leave that text out, or what of it "
-                f"is refused",
+                f"is refused, or give another masker",
                 refused=purchases.refused,
             ) from error
     return fits

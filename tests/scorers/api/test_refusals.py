@@ -376,3 +376,12 @@ def test_an_error_about_refusals_goes_from_process_to_process():
     error = RefusedError("no answer", refused={"so thin": "filtered"}, ends_run=True)
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.refused, again.ends_run) == (str(error), error.refused, True)
+
+
+def test_what_is_named_is_of_the_text_that_has_no_explanation(serve):
+    refused = {TEMPLATE.format(text="a thin plot"), TEMPLATE.format(text="never boring")}
+    server = serve(refuses=lambda prompt: "filter" if prompt in refused else None)
+    explainer = explainer_of(server, 20, method="label_log_probs")
+    with pytest.raises(RefusedError, match=r"texts\[1\]: .*; one is 'never boring'") as caught:
+        explainer.explain(["so a thin plot", "never boring"])
+    assert len(caught.value.refused) == 2
