@@ -318,7 +318,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
             ]
         source = {"model": scorer.model_id, "masker": repr(masker)}
         units = [encoding.units for encoding in encodings]
-        if len(tables) == len(units):
+        if isinstance(tables, Sequence) and len(tables) == len(units):
             tables = [table_of_units(t, own) for t, own in zip(tables, units, strict=True)]
         are_parts = any(getattr(own, "output_names", None) for own in encodings)
         check_tables(tables, units, source, None if are_parts else scorer.output_names)

@@ -52,6 +52,10 @@ def check_tables(
 
     Nor of these outputs, where their names are known: rows could not be added to such a table.
     """
+    if not isinstance(tables, Sequence):
+        raise ArgumentError(
+            f"tables: expected a list with a ScoreTable for each text; got {tables!r}"
+        )
     if len(tables) != len(units):
         raise ArgumentError(
             f"tables: expected one per text, got {len(tables)} for {len(units)} texts"

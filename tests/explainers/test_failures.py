@@ -136,6 +136,9 @@ def test_tables_of_something_else_are_refused():
     tables = explainer.explain(TEXTS).tables
     with pytest.raises(px.ArgumentError, match=r"tables: expected one per text, got 3 for 2"):
         explainer.explain(TEXTS[:2], tables=tables)
+    for wrong in (iter(tables), tables[0], 3):
+        with pytest.raises(px.ArgumentError, match=r"^tables: expected a list"):
+            explainer.explain(TEXTS, tables=wrong)
     with pytest.raises(px.ArgumentError, match=r"tables: expected a ScoreTable .* None"):
         explainer.explain(TEXTS, tables=[None] * len(TEXTS))
     with pytest.raises(px.ArgumentError, match=r"tables\[0\]: is of another text"):
