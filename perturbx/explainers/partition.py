@@ -101,7 +101,8 @@ class PartitionExplainer(BaseExplainer):
         tree = chosen if isinstance(chosen, Tree) else Tree.from_linkage(chosen)
         if tree.n_units != units.n_units:
             raise ArgumentError(
-                f"tree: has {tree.n_units} leaves for a text of {units.n_units} units"
+                f"tree: has {tree.n_units} leaves for a text of {units.n_units} units that the "
+                f"model reads; a callable makes one for the units that it is given"
             )
         return tree
 

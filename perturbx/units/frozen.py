@@ -92,7 +92,7 @@ def freeze(units: Units, spans: Sequence[Span]) -> Units:
         spans=tuple(span for span, _ in owned),
         unit_of_span=tuple(unit for _, unit in owned),
         frozen=_union([*units.frozen, *spans]),
-        tree=units.tree if len(kept) == units.n_units else None,
+        tree=None if units.tree is None else units.tree.subset(kept),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Collection
 from dataclasses import dataclass
 from operator import index
 from typing import Any
@@ -108,6 +109,30 @@ class Tree:
                 heapq.heappush(ahead, (-len(leaves), leaves[0], child))
         parts += [(place, current) for _, place, current in ahead]
         return [current for _, current in sorted(parts)]
+
+    def subset(self, kept: Collection[int]) -> Tree:
+        """Return the tree of only some leaves, numbered anew in their order.
+
+        Parameters
+        ----------
+        kept : collection of int
+            The leaves that stay. What joins no two of them any more is left out.
+
+        Examples
+        --------
+        >>> Tree(4, ((0, 1), (4, 2), (5, 3))).subset([0, 2, 3]).children
+        ((0, 1), (3, 2))
+        """
+        number = {leaf: i for i, leaf in enumerate(sorted(kept))}
+        children: list[tuple[int, ...]] = []
+        for node, own in enumerate(self.children, self.n_units):
+            left = tuple(number[child] for child in own if child in number)
+            if len(left) > 1:
+                children.append(left)
+                number[node] = len(kept) + len(children) - 1
+            elif left:
+                number[node] = left[0]
+        return Tree(len(kept), tuple(children))
 
     @classmethod
     def from_linkage(cls, linkage: Any) -> Tree:

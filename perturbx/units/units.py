@@ -134,7 +134,10 @@ class Units:
         return tuple(parts)
 
     def subset(self, kept: Sequence[int]) -> Units:
-        """Return units with only the given ones as players; the others join the frame."""
+        """Return units with only the given ones as players; the others join the frame.
+
+        A tree keeps what it says of them.
+        """
         order = {unit: i for i, unit in enumerate(sorted(kept))}
         owned = [
             (s, order[u]) for s, u in zip(self.spans, self.unit_of_span, strict=True) if u in order
@@ -143,7 +146,7 @@ class Units:
             self,
             spans=tuple(span for span, _ in owned),
             unit_of_span=tuple(unit for _, unit in owned),
-            tree=None,
+            tree=None if self.tree is None else self.tree.subset(order),
         )
 
     def within(self, start: int, stop: int) -> Units:

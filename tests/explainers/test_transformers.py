@@ -93,6 +93,15 @@ def test_what_lies_beyond_the_window_is_not_explained_and_said(default):
     assert items[1].table.units.parts[-1][0] == -1
 
 
+def test_a_tree_of_ones_own_outlasts_units_that_are_not_read(default):
+    """The tokenizer drops the control character; the others stay together as they were."""
+    text, spans = "not \x00 very good", ((0, 4), (4, 6), (6, 11), (11, 15))
+    apart = px.Units(text, spans, tree=px.Tree(4, ((0, 3), (1, 2), (4, 5))))
+    (found,) = px.PartitionExplainer(default, progress=False).explain([apart])
+    assert found.units.labels == ("not", "very", "good")
+    assert found.units.tree == px.Tree(3, ((0, 2), (3, 1)))
+
+
 def test_a_model_and_its_tokenizer_or_a_pipeline_or_a_path_are_the_same(default):
     import transformers
 

@@ -114,10 +114,11 @@ def test_numpy_integers_are_integers():
     assert Words(frozen=numpy.array([[0, 2]])) == Words(frozen=[(0, 2)])
 
 
-def test_a_tree_stays_while_its_leaves_do():
-    units = Units("ab cd", ((0, 3), (3, 5)), tree=Tree(2, ((0, 1),)))
+def test_a_tree_keeps_the_leaves_that_are_not_frozen():
+    units = Units("ab cd e", ((0, 3), (3, 6), (6, 7)), tree=Tree(3, ((1, 2), (0, 3))))
     assert freeze(units, [(0, 1)]).tree == units.tree
-    assert freeze(units, [(0, 2)]).tree is None
+    assert freeze(units, [(0, 2)]).tree == Tree(2, ((0, 1),))
+    assert freeze(units, [(3, 5)]).tree == Tree(2, ((0, 1),))
 
 
 @settings(max_examples=60, deadline=None)

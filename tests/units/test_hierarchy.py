@@ -166,6 +166,22 @@ def test_hierarchies_of_none_and_one():
     assert hierarchy(Words()("one")).tree == Tree(1, ())
 
 
+@settings(max_examples=60, deadline=None)
+@given(text=texts, data=st.data())
+def test_a_tree_of_some_units_has_their_part_of_every_node(text, data):
+    units = hierarchy(Words()(text))
+    kept = sorted(data.draw(st.sets(st.sampled_from(range(units.n_units))))) if text.strip() else []
+    part = units.subset(kept).tree
+    assert part.n_units == len(kept)
+    expected = {
+        tuple(leaf for leaf in units.tree.leaves(node) if leaf in kept)
+        for node in range(units.tree.root + 1)
+    }
+    found = [tuple(kept[leaf] for leaf in part.leaves(node)) for node in range(part.root + 1)]
+    assert {leaves for leaves in expected if leaves} == set(found)
+    assert len(set(found)) == len(found)
+
+
 def test_deep_trees_are_read_without_recursion():
     n_units = 5_000
     nodes = np.arange(n_units, 2 * n_units - 1)
