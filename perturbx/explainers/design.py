@@ -78,6 +78,10 @@ groups come first. Wherever it takes less, looking at all units at once is bette
 words with as many calls as units and two, it had half the error of groups taken apart."""
 
 
+LEAST_UNITS_FILLED = 4
+"""Fewer have too few coalitions to say what is to be expected of those that are missing."""
+
+
 @dataclass(frozen=True)
 class Design:
     """The sampler, its budget and the surrogate for one text.
@@ -120,10 +124,17 @@ class Design:
     def surrogate_without_refused(self, drawn: Coalitions) -> Surrogate:
         """Return the surrogate for a design of which some rows have no answer.
 
-        Leaving one out goes on without the units that nothing is known of.
+        Leaving one out goes on without the units that nothing is known of. Of walks, and of all
+        coalitions, nearly every pair may lack a row, so those are filled: with a filter of two or
+        three words the values had a half to an eighth of the error that whole pairs leave.
         """
         if isinstance(self.surrogate, LeaveOneOut):
             return LeaveOneOut(when_missing="unknown")
+        few = drawn.n_units < LEAST_UNITS_FILLED
+        if isinstance(self.surrogate, PermutationShapley) or (
+            isinstance(self.surrogate, ExactShapley) and not few
+        ):
+            return Filled(self.surrogate, drawn)
         return self.surrogate_cut_short(drawn)
 
     def rounds(self, budget: int | str, n_units: int) -> tuple[int, ...]:

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates.attribution import Attribution
+from perturbx.surrogates.extreme_scores import divided, exponents
 from perturbx.surrogates.fit_quality import interior
 from perturbx.surrogates.game_gp.prediction import predict_scores
+from perturbx.surrogates.game_gp.relevance import fit_parameters, relevance_covariance
+from perturbx.surrogates.game_gp.whole_game import whole_game
 from perturbx.typing import FloatArray, IntArray, MaskMatrix, Surrogate
 
 FOLDS = 4
@@ -23,8 +27,9 @@ class Filled:
     """A surrogate of walks or trees, fitted to a design of which some rows have no score.
 
     What `predict_scores` expects stands in the place of rows between the ends. Its variance is the
-    mean squared error for rows left out in turn, times the number of rows that are missing: so the
-    errors of the values hold where all of those are wrong in the same direction, too. Walks of
+    mean squared error for rows left out in turn, or what a process that learns relevances leaves
+    open if that is more, times the number of rows that are missing: so the errors of the values
+    hold where all of those are wrong in the same direction, too. Walks of
     which less than half of the rows have scores are left out, with their reversals.
 
     Parameters
@@ -102,5 +107,27 @@ def _expected(table: ScoreTable, masks: MaskMatrix) -> tuple[FloatArray, FloatAr
     for part in np.array_split(inside, min(FOLDS, len(inside))):
         others = table.rows(np.setdiff1d(np.arange(len(table)), part))
         off.append(predict_scores(others, table.masks[part]) - table.scores[part])
-    variance = np.square(np.concatenate(off)).mean(axis=0)
-    return scores, np.broadcast_to(variance, scores.shape)
+    seen = np.square(np.concatenate(off)).mean(axis=0)
+    return scores, np.maximum(seen, _believed(table, masks))
+
+
+def _believed(table: ScoreTable, masks: MaskMatrix) -> FloatArray:
+    """Return the variances of masks given the rows, as the process that learns relevances has it.
+
+    It knows where masks are unlike all of the rows, as those of a filter of two words together.
+    """
+    powers = exponents(table)
+    game = whole_game(divided(table, powers))
+    # Copies, as torch takes neither reversed nor read-only arrays.
+    known, new = torch.from_numpy(np.array(game.masks)), torch.from_numpy(np.array(masks))
+    values = torch.from_numpy(game.values)
+    own = fit_parameters(known[None], values[None])
+    rows, ours = (each.expand(values.shape[1], -1, -1) for each in (known, new))
+    lower = torch.linalg.cholesky(relevance_covariance(own, rows))
+    along = torch.linalg.solve_triangular(lower, values.T[:, :, None], upper=False)
+    cross = relevance_covariance(own, rows, ours)
+    moved = torch.linalg.solve_triangular(lower, cross, upper=False)
+    left = relevance_covariance(own, ours).diagonal(dim1=1, dim2=2) - moved.square().sum(dim=1)
+    variances = (along.square().mean(dim=1) * left.clamp_min(0.0)).T.numpy()
+    believed: FloatArray = np.square(np.ldexp(game.scale, powers)) * variances
+    return believed
