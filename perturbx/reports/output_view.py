@@ -135,10 +135,13 @@ class OutputView:
     def rest(self, n: int) -> tuple[int, float, float]:
         """Return the count, the sum and its standard error of all but the `n` largest values.
 
-        The error is not a number where the values' covariance is not known.
+        The error is not a number where the values' covariance is not known, and infinite where one
+        of the values is not.
         """
         others = self.order[n:]
         total = float(self.values[others].sum())
+        if np.isinf(self.std_errors[others]).any():
+            return len(others), total, float("inf")
         if self.exact:
             return len(others), total, 0.0
         if self.covariance is None:

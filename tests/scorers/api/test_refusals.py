@@ -299,6 +299,7 @@ def test_a_unit_that_cannot_be_left_out_has_an_unknown_value(serve, words):
     assert found.budget_report.reason == "complete"
     assert other.budget_report.reason == "exact"
     assert "thin       0.00  ± ?" in str(found)
+    assert ("others   0.00  ± ?" in str(found)) == ("acting" in words)
     assert found.to_html()
     assert found.summary()
 
