@@ -11,7 +11,7 @@ import numpy as np
 
 from perturbx.exceptions import CapabilityError
 from perturbx.typing import FloatArray, IntArray, Span
-from perturbx.units.units import Units
+from perturbx.units.units import Units, core_of
 
 if TYPE_CHECKING:
     import lime.explanation
@@ -128,9 +128,9 @@ class UnitString:
         self._units = units
         self._spans: list[list[Span]] = [[] for _ in range(units.n_units)]
         for (start, stop), unit in zip(units.spans, units.unit_of_span, strict=True):
-            label = units.labels[unit]
-            at = units.text.find(label, start, stop)
-            self._spans[unit].append((start, stop) if at < 0 else (at, at + len(label)))
+            core = core_of(units.text[start:stop])
+            at = units.text.index(core, start, stop)
+            self._spans[unit].append((at, at + len(core)))
 
     def raw_string(self) -> str:
         """Return the text."""
@@ -145,7 +145,7 @@ class UnitString:
         return np.array([start for start, _ in self.word_spans(id_)], dtype=np.int64)
 
     def word_spans(self, id_: int) -> list[Span]:
-        """Return the spans of a unit, each cut to its label where it holds that."""
+        """Return the spans of a unit, each without white space and punctuation at its ends."""
         return self._spans[id_]
 
 

@@ -116,8 +116,23 @@ class Units:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """Each piece without the white space and punctuation at its ends, for tables and plots."""
-        return tuple(_core(piece) for piece in self.pieces)
+        """Each piece without the white space and punctuation at its ends, for tables and plots.
+
+        A unit that owns several spans is called by all of them that differ and have a word.
+
+        Examples
+        --------
+        >>> Units("so, so good", ((0, 2), (4, 7), (7, 11)), (0, 0, 1)).labels
+        ('so', 'good')
+        >>> Units("so, so good", ((0, 2), (4, 11)), (0, 0)).labels
+        ('so … so good',)
+        """
+        cores: list[dict[str, None]] = [{core_of(piece): None} for piece in self.pieces]
+        for (start, stop), unit in zip(self.spans, self.unit_of_span, strict=True):
+            piece = self.text[start:stop]
+            if not all(map(_is_edge, piece)):
+                cores[unit].setdefault(core_of(piece))
+        return tuple(" … ".join(own) for own in cores)
 
     @cached_property
     def parts(self) -> tuple[tuple[int, str], ...]:
@@ -239,7 +254,7 @@ def _as_owners(owners: Any) -> tuple[int, ...]:
         ) from error
 
 
-def _core(piece: str) -> str:
+def core_of(piece: str) -> str:
     """Return `piece` without white space and punctuation at its ends, if anything is left."""
     start, stop = 0, len(piece)
     while start < stop and _is_edge(piece[start]):

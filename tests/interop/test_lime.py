@@ -34,7 +34,9 @@ def test_words_stand_where_lime_says(drawn):
         first = {unit: start for unit, (start, _) in enumerate(explanation.units.first_spans)}
         for unit, label in enumerate(explanation.units.labels):
             spans = words.word_spans(unit)
-            assert explanation.text[slice(*spans[0])] == label
+            said = [explanation.text[slice(*span)] for span in spans]
+            assert label.startswith(said[0])
+            assert label == said[0] or len(set(said)) > 1
             assert words.string_position(unit)[0] >= first[unit]
             assert len(spans) == explanation.units.unit_of_span.count(unit)
 

@@ -55,3 +55,13 @@ def test_units_that_own_several_spans_keep_them():
 def test_every_unit_is_in_one_group(groups):
     with pytest.raises(SegmentationError, match="groups"):
         coarsen(as_segmenter("words")("so very good"), groups)
+
+
+def test_a_group_is_called_by_all_its_words_whatever_stands_between_them():
+    """Units that own no space between them do not touch."""
+    words = BagOfWords()("well, all is well")
+    assert coarsen(words, [(0, 1), (2,)]).labels == ("well … all", "is")
+    assert coarsen(as_segmenter("words")("all is well"), [(0, 1), (2,)]).labels == (
+        "all is",
+        "well",
+    )
