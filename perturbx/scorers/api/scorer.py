@@ -393,6 +393,7 @@ class ApiScorer:
             )
         made = self.from_dict(self.to_dict(), model)
         made._reading = self._reading or self.asked.reading_expected(model.provider, self.method)
+        made.least_at_once = 10**9  # a part of which answers are missing ends the run
         return made
 
     def __repr__(self) -> str:

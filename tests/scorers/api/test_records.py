@@ -293,3 +293,13 @@ def test_a_record_that_cannot_be_written_loses_no_result(serve, tmp_path, monkey
     assert "so" in late.stdout
     assert "error: --record: [Errno 28]" in late.stderr
     assert "wrote" not in late.stderr
+
+
+def test_a_batch_holds_all_requests_however_many_there_are(serve, tmp_path, monkeypatch):
+    """Asked in parts, as a run does it, the first one would end it: a day for each part."""
+    monkeypatch.setattr("perturbx.runner.PLAN_CHUNK", 100)
+    monkeypatch.setattr(px.ApiScorer, "least_at_once", 4)
+    scorer = scorer_of(serve(), method="label_log_probs")
+    explainer = explainer_of(scorer, budget=30)
+    n_requests = px.write_batch(tmp_path / "q.jsonl", explainer, TEXTS)
+    assert n_requests == explainer.estimate_cost(TEXTS).most_calls > 40
