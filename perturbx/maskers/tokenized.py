@@ -123,8 +123,9 @@ def ids_behind(tokenizer: Any, text: str, before: str) -> list[int]:
     leads = [before]
     if gap:
         leads = ["a"]
-    elif before and not before.isspace():
-        # What merges with the text (Chinese, a part of a word, what is unknown) tells nothing.
+    elif before and not before.isspace() and plain_ids(tokenizer, before):
+        # What merges with the text (Chinese, a part of a word, what is unknown) tells nothing; what
+        # is dropped (a control character) leaves the text at a start.
         leads.append("a")
     for lead in leads:
         head, whole = plain_ids(tokenizer, lead), plain_ids(tokenizer, lead + gap + text)
