@@ -11,7 +11,8 @@ def pairs_first(masks: torch.Tensor, design: Coalitions) -> torch.Tensor:
     """Return masks with the ends first, then each beside its complement.
 
     A pair tells of Shapley values, and half of one does not. The pairs stay in the order of the
-    design, but for those of an enumeration, of which any part should be like the whole.
+    design, but for those of an enumeration (of all coalitions, or of a tree's), of which any part
+    should be like the whole.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def pairs_first(masks: torch.Tensor, design: Coalitions) -> torch.Tensor:
     n_units = masks.shape[1]
     sizes = rows.sum(axis=1)
     order = torch.arange(len(masks))
-    if design.exhaustive:
+    if design.exhaustive or design.design == "owen_exact":
         order = torch.randperm(len(masks), generator=torch.Generator().manual_seed(0))
     place = {rows[i].tobytes(): i for i in order.tolist()}
     taken: dict[int, None] = {i: None for i in order.tolist() if sizes[i] in (0, n_units)}
