@@ -111,7 +111,8 @@ def _counts(tokenizer: Any, cores: Sequence[str], before: Sequence[str]) -> list
     space = ids_behind(tokenizer, "", " ")
     counts = []
     for core, character in zip(cores, before, strict=True):
-        ids = ids_behind(tokenizer, core, character)
+        # What is unknown behind something unknown is one token with it, and not for nothing.
+        ids = ids_behind(tokenizer, core, character) or plain_ids(tokenizer, core)
         has_space = bool(space) and character == " " and ids[: len(space)] == space
         counts.append(len(ids) - len(space) * has_space)
     return counts

@@ -119,18 +119,13 @@ def ids_behind(tokenizer: Any, text: str, before: str) -> list[int]:
     -------
     list of int
     """
-    gap = " " if before == " " else ""
-    leads = [before]
-    if gap:
-        leads = ["a"]
-    elif before and not before.isspace() and plain_ids(tokenizer, before):
-        # What merges with the text (Chinese, a part of a word, what is unknown) tells nothing; what
-        # is dropped (a control character) leaves the text at a start.
-        leads.append("a")
-    for lead in leads:
-        head, whole = plain_ids(tokenizer, lead), plain_ids(tokenizer, lead + gap + text)
-        if head and len(whole) > len(head) and whole[: len(head)] == head:
-            return whole[len(head) :]
+    lead, gap = ("a", " ") if before == " " else (before, "")
+    head, whole = plain_ids(tokenizer, lead), plain_ids(tokenizer, lead + gap + text)
+    if head and whole[: len(head)] != head and not before.isspace():
+        # Where what comes before merges with the text, as in Chinese, a letter may not.
+        head, whole = plain_ids(tokenizer, "a"), plain_ids(tokenizer, "a" + text)
+    if head and whole[: len(head)] == head:
+        return whole[len(head) :]
     return plain_ids(tokenizer, text)
 
 

@@ -143,3 +143,16 @@ def test_characters_without_spaces_have_a_copy_each(metaspace):
         "is 你好 [MASK]界",
         "is 你好 世[MASK]",
     ]
+
+
+@pytest.mark.parametrize("second", ["(", "☃"])
+def test_what_is_unknown_behind_something_unknown(word_piece, rows, second):
+    """Both are one token; what stands in for one of them is still there, in strings and tokens."""
+    units = Units(f"☃{second}", ((0, 1), (1, 2)))
+    removed = torch.tensor([[True, False]])
+    strings = MaskToken().encode_strings(units, word_piece).variants(removed).texts
+    assert strings == ["☃[MASK]"]
+    encoding = Replace("xyz").encode(units, word_piece)
+    assert encoding.kind == ("tokens" if second == "(" else "text")
+    if second == "(":
+        assert rows(encoding.variants(removed)) == [word_piece("☃xyz")["input_ids"]]
