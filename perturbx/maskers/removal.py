@@ -94,7 +94,8 @@ class Removal(Editing):
     they can differ: there an edited string may merge into other tokens.
 
     A text longer than the model's window is cut to it first, on either way, so that it is the
-    text that the model reads which is explained.
+    text that the model reads which is explained. A string that outgrows the window once units in
+    it are replaced is cut by its scorer, with a `TruncationWarning`.
     """
 
     @abstractmethod

@@ -32,11 +32,13 @@ _LONGEST_ENDING: Final = 40
 
 @dataclass(frozen=True, repr=False)
 class Sentences(BaseSegmenter):
-    """Cuts a text into sentences, each with the white space that follows it.
+    r"""Cuts a text into sentences, each with the white space that follows it.
 
     The boundaries are ICU's: a line break ends a sentence too. Those after a title ("Dr."), an
     initial or the number of a list item are left out, and so are those around pieces without a
-    word ("***"), which belong to the sentence before.
+    word ("***"), which belong to the sentence before. Thai and Lao have no mark that ends a
+    sentence: there a line is one, and ``re.compile(r"\S+")`` makes units of what stands between
+    spaces.
 
     Parameters
     ----------
