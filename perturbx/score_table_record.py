@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perturbx.exceptions import TableError
+from perturbx.summand_limits import are_read
 from perturbx.units.units import Units
 
 if TYPE_CHECKING:
@@ -32,11 +33,8 @@ def split(table: ScoreTable) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what a table holds as values for JSON, and its arrays."""
     arrays = {name: getattr(table, name) for name in _ARRAYS if getattr(table, name) is not None}
     arrays = {"masks": np.packbits(table.masks, axis=1), **arrays}
-    if "summands" in arrays:
-        from perturbx.surrogates.gaussian.summands import are_read  # takes torch; few have them
-
-        if not are_read(table):
-            del arrays["summands"]
+    if not are_read(table):
+        arrays.pop("summands", None)
     record = {
         "format": FORMAT,
         "arrays": list(arrays),

@@ -11,10 +11,11 @@ import torch
 from perturbx.coalitions import OddPairs, PlayerCount
 from perturbx.exceptions import TableError
 from perturbx.score_table import ScoreTable
+from perturbx.summand_limits import MOST_ROWS
 from perturbx.surrogates import BanzhafGP, LimeLimit, OddGP
 from perturbx.surrogates.game_gp import prediction
 from perturbx.surrogates.game_gp.prediction import predict_scores
-from perturbx.surrogates.gaussian.summands import MOST_ROWS, with_summands
+from perturbx.surrogates.gaussian.summands import with_summands
 from perturbx.surrogates.intervals import half_widths
 
 N_UNITS, N_TOKENS = 9, 16

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from perturbx.exceptions import SurrogateError
+from perturbx.summand_limits import MOST_NUMBERS_OF_GAMES
 from perturbx.surrogates.extreme_scores import divided, exponents
 from perturbx.surrogates.game_gp.mixture import SHARE_OF_RELEVANCE
 from perturbx.surrogates.game_gp.posterior import CONSTANT
@@ -20,7 +21,7 @@ from perturbx.surrogates.gaussian.model_grid import (
     distances,
     likely_models,
 )
-from perturbx.surrogates.gaussian.summands import MOST_NUMBERS_OF_GAMES, with_summands
+from perturbx.surrogates.gaussian.summands import with_summands
 from perturbx.symmetric_kernels import falling_shares, krawtchouk
 from perturbx.typing import FloatArray, MaskMatrix
 

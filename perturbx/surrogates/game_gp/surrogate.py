@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import torch
 
+from perturbx.summand_limits import MOST_NUMBERS_OF_GAMES
 from perturbx.surrogates.attribution import Attribution
 from perturbx.surrogates.fit_quality import (
     LEAST_GROUPS,
@@ -26,12 +27,7 @@ from perturbx.surrogates.game_gp.selection import keep_largest
 from perturbx.surrogates.game_gp.whole_game import WholeGame, blocks, whole_game
 from perturbx.surrogates.gaussian.mirrors import Mirrors
 from perturbx.surrogates.gaussian.shrinkage import of_shrinkage
-from perturbx.surrogates.gaussian.summands import (
-    MOST_NUMBERS_OF_GAMES,
-    Summed,
-    summed,
-    with_summands,
-)
+from perturbx.surrogates.gaussian.summands import Summed, summed, with_summands
 from perturbx.surrogates.inclusion import holds_all
 from perturbx.surrogates.lime_text import check_n_features
 from perturbx.surrogates.mask_regression import check_rows

@@ -14,19 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from perturbx.summand_limits import MOST_ROWS, MOST_UNITS
 from perturbx.surrogates.fit_quality import ROUNDING
-from perturbx.surrogates.inclusion import holds_all
 from perturbx.typing import IntArray
 
 if TYPE_CHECKING:
     from perturbx.score_table import ScoreTable
-
-MOST_UNITS, MOST_ROWS = 64, 1_000
-"""Larger tables are fitted as they are: the summands would take minutes."""
-
-MOST_NUMBERS_OF_GAMES = 50_000
-"""Units x rows x summands up to which processes on whole games fit summands, too: 20 units, 100
-rows and 24 summands take two seconds there, 60 units and 600 rows would take half a minute."""
 
 SHARE = 0.75
 """What the sum of the summands' values counts where it predicts rows left out as exactly as the
@@ -82,22 +75,6 @@ def with_summands(
     if not owners:
         return replace(table, summands=None), none
     return replace(table, scores=scores, output_names=names, summands=None), np.array(owners)
-
-
-def are_read(table: ScoreTable) -> bool:
-    """Say whether a table's summands are fitted by any surrogate, whatever its outputs.
-
-    Of all coalitions only predictions read them, which take fewer numbers. The groups of a long
-    text are fitted again, from fewer rows, by a run that goes on with its table.
-    """
-    if table.summands is None or table.variances is not None:
-        return False
-    if table.design == "refined":
-        return True
-    if table.n_units > MOST_UNITS or len(table) > MOST_ROWS:
-        return False
-    n_numbers = table.n_units * len(table) * table.summands.shape[2]
-    return not holds_all(table) or n_numbers <= MOST_NUMBERS_OF_GAMES
 
 
 @dataclass(frozen=True, eq=False)
