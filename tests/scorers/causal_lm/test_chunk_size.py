@@ -26,8 +26,10 @@ def search(monkeypatch, seconds, scored_of, passes=8):
 
 def test_chunks_grow_while_that_pays_whatever_they_score(monkeypatch):
     # A pass costs 200 tokens however small it is; the second one has no question at all.
-    cost = lambda n_tokens, n_scored: 200 + n_tokens + 10 * n_scored  # noqa: E731
-    sizes = search(monkeypatch, cost, lambda number: 0 if number == 1 else 300)
+    def seconds(n_tokens, n_scored):
+        return 200 + n_tokens + 10 * n_scored
+
+    sizes = search(monkeypatch, seconds, lambda number: 0 if number == 1 else 300)
     assert sizes[:3] == [FIRST, FIRST, 2 * FIRST]
     assert sizes[-1] >= 2 * FIRST
 
