@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+import tenacity
+
 from perturbx.exceptions import ArgumentError
 from perturbx.scorers.api.questions import Json, Question
 
@@ -33,8 +35,19 @@ IN_MEMORY = ":memory:"
 WAIT = 30.0
 """Seconds to wait for another process that is writing."""
 
+PRIMARY = 0xFF
+"""The bits of SQLite's result codes that say what happened; the others say where."""
+
+LONGEST_PAUSE = 0.05
+"""Seconds between two tries to open a file that another process is opening, at most."""
+
 AT_ONCE = 500
 """Keys looked up at once; SQLite allows 999 variables."""
+
+
+def _is_busy(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return isinstance(error, sqlite3.OperationalError) and code & PRIMARY == sqlite3.SQLITE_BUSY
 
 
 @dataclass(frozen=True)
@@ -99,19 +112,31 @@ class AnswerCache:
             )
         except sqlite3.Error as error:
             raise ArgumentError(f"cache: {self.path!r} cannot be opened ({error})") from error
+        # Of two that turn to writing ahead at once, SQLite tells one that the file is locked
+        # without waiting (each could wait for the other), so this asks again.
+        in_turn = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_is_busy),
+            wait=tenacity.wait_random(0.0, LONGEST_PAUSE),
+            stop=tenacity.stop_after_delay(WAIT),
+            reraise=True,
+        )
         try:
-            self._check(must_exist)
-            # Written ahead, so that readers never wait; a commit survives the process at once,
-            # and the machine from the next checkpoint on.
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute(SCHEMA)
+            in_turn(self._prepare, must_exist)
         except sqlite3.DatabaseError as error:
             self._database.close()
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
             is_foreign = code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB)
             fault = "is not a cache of answers" if is_foreign else "cannot be opened"
             raise ArgumentError(f"cache: {self.path!r} {fault} ({error})") from error
+
+    def _prepare(self, must_exist: bool) -> None:
+        """Make the file a cache, unless it is one."""
+        self._check(must_exist)
+        # Written ahead, so that readers never wait; a commit survives the process at once, and
+        # the machine from the next checkpoint on.
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.execute(SCHEMA)
 
     def _check(self, must_exist: bool) -> None:
         """Raise a `sqlite3.DatabaseError` for what is no cache, before anything is written."""

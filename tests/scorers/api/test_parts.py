@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -228,6 +229,21 @@ def test_a_cache_that_is_being_written_is_none_the_less_one(tmp_path, monkeypatc
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(ArgumentError, match=r"cannot be opened \(database is locked\)"):
             AnswerCache(tmp_path / "c.sqlite")
+
+
+def test_a_cache_that_another_process_opens_at_that_moment_is_waited_for(tmp_path, monkeypatch):
+    """SQLite itself does not wait where two turn a file to writing ahead at once."""
+    path, connect = tmp_path / "c.sqlite", sqlite3.connect
+    monkeypatch.setattr(
+        "perturbx.scorers.api.cache.sqlite3.connect",
+        lambda *args, **options: connect(*args, **{**options, "timeout": 0.0}),
+    )
+    with closing(connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        end = threading.Timer(0.2, other.execute, ["ROLLBACK"])
+        end.start()
+        assert len(AnswerCache(path)) == 0
+        end.join()
 
 
 def test_a_cache_needs_its_folder(tmp_path):
