@@ -2,11 +2,13 @@
 
 A decoder that keeps the keys and values of a shared beginning reads only the tokens behind it, so
 a row costs the tokens of its new nodes in the trie of all rows. The next pair is the one with the
-largest drop in the Shapley values' posterior variance, divided by the square root of what the
-pair costs; candidates are drawn anew for every pair, most of them as rows that begin like
-rows chosen before. The first pairs, as many as units, are the greedy sequence for calls
-(`perturbx.coalitions.greedy_design`): where hardly any row is there to share a beginning with, what
-is cheap are single units and all but single ones, and these tell little of games with interactions.
+largest drop in the Shapley values' posterior variance, divided by a power of what the pair costs;
+candidates are drawn anew for every pair, most of them as rows that begin like rows chosen before.
+
+Where hardly any row is there to share a beginning with, what is cheap are single units and all but
+single ones, and these tell little of games with interactions. So the first pairs, as many as units,
+follow the greedy sequence for calls (`perturbx.coalitions.greedy_design`): the first of them are
+its pairs, the others have its sizes, and which units stand in them is decided by their price.
 """
 
 from __future__ import annotations
@@ -28,6 +30,12 @@ CANDIDATES = 480
 
 FRESH = 0.3
 
+AS_FOR_CALLS = 0.5
+"""Pairs for each unit that are those chosen for calls; of those up to one for each, the sizes."""
+
+POWER = 0.8
+"""Of the price that a drop is divided by: between what a call tells (0) and what a token (1)."""
+
 LEAST_VARIANCE = 1e-9
 
 Rows = NDArray[np.bool_]
@@ -36,7 +44,8 @@ Rows = NDArray[np.bool_]
 class PrefixSearch:
     """A sequence of pairs that grows; each is chosen given those before it.
 
-    The first `n_units` pairs have no price.
+    No price is looked at in the first of them, and none decides the size of one of the first
+    `n_units` pairs.
 
     Parameters
     ----------
@@ -60,7 +69,7 @@ class PrefixSearch:
         self.pairs: Rows = whole[:0]
         self._beliefs.learn(whole[0])
         self._add(whole[0])
-        self._first = self._without_price()
+        self._first, self._sizes = self._as_for_calls()
 
     def extend(self, n_pairs: int) -> Rows:
         """Return the first pairs ``(n_pairs, n_units)`` of the sequence, one coalition of each."""
@@ -70,26 +79,33 @@ class PrefixSearch:
 
     def _search(self, n_pairs: int) -> None:
         while (n_known := len(self.pairs)) < n_pairs:
-            best = self._first[n_known] if n_known < len(self._first) else self._best_candidate()
+            if n_known < len(self._first):
+                best = self._first[n_known]
+            elif n_known < len(self._sizes):
+                best = self._best(self._of_size(self._sizes[n_known]))
+            else:
+                best = self._best(self._candidates())
             self._beliefs.learn(best)
             self._add(best)
             self.pairs = np.concatenate([self.pairs, best[None]])
 
-    def _without_price(self) -> Rows:
-        """Return the first pairs, the same for all seeds but for which unit plays which part."""
+    def _as_for_calls(self) -> tuple[Rows, IntArray]:
+        """Return the first pairs, and the sizes of these and of those behind them.
+
+        They are the same for all seeds but for which unit plays which part.
+        """
         n = self.n_units
         if n < 3:
-            return self.pairs
+            return self.pairs, np.zeros(0, dtype=np.int64)
         greedy = greedy_pairs(n, min(n, most_greedy_pairs(n))).numpy()
-        both = np.concatenate([greedy, ~greedy])
-        first: Rows = greedy[:, cheapest_parts(both, self._tokens, self._draw)]
-        return first
+        first = greedy[: round(AS_FOR_CALLS * n)]
+        both = np.concatenate([first, ~first])
+        return first[:, cheapest_parts(both, self._tokens, self._draw)], greedy.sum(axis=1)
 
-    def _best_candidate(self) -> Rows:
-        rows = self._candidates()
+    def _best(self, rows: Rows) -> Rows:
         drop = self._beliefs.drop(rows)
         price = self._prices(rows) + self._prices(~rows) + 2.0 * self._tail
-        best: Rows = rows[int(np.argmax(drop / np.sqrt(np.maximum(price, 1.0))))]
+        best: Rows = rows[int(np.argmax(drop / np.maximum(price, 1.0) ** POWER))]
         return best
 
     def _add(self, row: Rows) -> None:
@@ -112,39 +128,66 @@ class PrefixSearch:
         return self.n_units - min((path ^ other).bit_length() for other in near)
 
     def _candidates(self) -> Rows:
-        n, n_fresh = self.n_units, int(FRESH * CANDIDATES)
-        fresh = self._of_uniform_sizes(n_fresh if len(self.pairs) else CANDIDATES)
-        if len(self.pairs):
-            n_mutants = CANDIDATES - n_fresh
-            parents = self.pairs[self._draw.integers(len(self.pairs), size=n_mutants)]
-            parents = parents ^ (self._draw.random((n_mutants, 1)) < 0.5)
-            at = self._draw.integers(n, size=n_mutants)
-            behind = np.arange(n) > at[:, None]
-            redrawn = self._of_uniform_sizes(n_mutants)
-            only_flipped = self._draw.random((n_mutants, 1)) < 1 / 3
-            mutants = np.where(behind & ~only_flipped, redrawn, parents)
-            mutants[np.arange(n_mutants), at] = ~parents[np.arange(n_mutants), at]
-            fresh = np.concatenate([fresh, mutants])
-        known = set(self._paths)
-        is_new = [path not in known for path in _paths(fresh)]
-        return fresh[is_new] if any(is_new) else self._left_over()
+        """Return rows of all sizes that are not chosen yet."""
+        n_fresh = self._n_fresh()
+        sizes = self._draw.integers(1, self.n_units, size=(n_fresh, 1))
+        rows = self._kept(sizes)
+        if n_fresh < CANDIDATES:
+            begun, at = self._mutants()
+            sizes = self._draw.integers(1, self.n_units, size=(len(begun), 1))
+            only_flipped = self._draw.random((len(begun), 1)) < 1 / 3
+            behind = np.arange(self.n_units) > at
+            rows = np.concatenate(
+                [rows, np.where(behind & ~only_flipped, self._kept(sizes), begun)]
+            )
+        new = self._new(rows)
+        return new if len(new) else self._left_over()
 
-    def _of_uniform_sizes(self, count: int) -> Rows:
-        sizes = self._draw.integers(1, self.n_units, size=(count, 1))
-        rank = self._draw.random((count, self.n_units)).argsort(axis=1).argsort(axis=1)
-        rows: Rows = rank < sizes
+    def _of_size(self, size: int) -> Rows:
+        """Return rows with so many units kept or removed that are not chosen yet."""
+        n_fresh = self._n_fresh()
+        rows = self._kept(np.full((n_fresh, 1), size))
+        if n_fresh < CANDIDATES:
+            begun, at = self._mutants()
+            is_begun = np.arange(self.n_units) <= at
+            sizes = np.where(self._draw.random((len(begun), 1)) < 0.5, size, self.n_units - size)
+            left = sizes - (begun & is_begun).sum(axis=1, keepdims=True)
+            fits = ((left >= 0) & (left < self.n_units - at)).ravel()
+            ended = np.where(is_begun, begun, self._kept(left, ~is_begun))
+            rows = np.concatenate([rows, ended[fits]])
+        new = self._new(rows)
+        return new if len(new) else self._candidates()
+
+    def _n_fresh(self) -> int:
+        """Return how many candidates are like no row before them."""
+        return int(FRESH * CANDIDATES) if len(self.pairs) else CANDIDATES
+
+    def _mutants(self) -> tuple[Rows, IntArray]:
+        """Return rows of pairs chosen before with one unit turned, and its place ``(c, 1)``."""
+        n_mutants = CANDIDATES - self._n_fresh()
+        rows = self.pairs[self._draw.integers(len(self.pairs), size=n_mutants)]
+        rows = rows ^ (self._draw.random((n_mutants, 1)) < 0.5)
+        at = self._draw.integers(self.n_units, size=(n_mutants, 1))
+        return rows ^ (np.arange(self.n_units) == at), at
+
+    def _kept(self, sizes: IntArray, among: Rows | None = None) -> Rows:
+        """Return random rows with so many units ``(c, 1)`` kept, among all or among some."""
+        order = self._draw.random((len(sizes), self.n_units))
+        if among is not None:
+            order[~among] = np.inf
+        rows: Rows = order.argsort(axis=1).argsort(axis=1) < sizes
         return rows
+
+    def _new(self, rows: Rows) -> Rows:
+        known = set(self._paths)
+        return rows[[path not in known for path in _paths(rows)]]
 
     def _left_over(self) -> Rows:
         """Return rows that are not chosen yet, where hardly any are left."""
-        known = set(self._paths)
-        rows: list[Rows] = []
-        while not rows:
-            drawn = self._draw.random((CANDIDATES, self.n_units)) < 0.5
-            rows = [
-                row for row, path in zip(drawn, _paths(drawn), strict=True) if path not in known
-            ]
-        return np.array(rows)
+        rows = self.pairs[:0]
+        while not len(rows):
+            rows = self._new(self._draw.random((CANDIDATES, self.n_units)) < 0.5)
+        return rows
 
 
 class _Belief:

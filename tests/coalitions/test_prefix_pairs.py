@@ -58,13 +58,33 @@ def tokens_behind(first, masks, prices, tail):
 
 
 @pytest.mark.parametrize("n_units", [3, 16, 40])
-def test_it_begins_with_the_pairs_chosen_for_their_calls(n_units):
+def test_it_begins_with_the_pairs_chosen_for_their_calls_and_goes_on_with_their_sizes(n_units):
     rows = min(2 * n_units + 2, 2**n_units - 2)
     by_price = draw(PrefixPairs((30,) * n_units, tail=20.0), n_units, rows).masks
     by_calls = draw(OddPairs(), n_units, rows).masks
-    assert torch.equal(by_price.sum(1), by_calls.sum(1))
-    signs = [1.0 - 2.0 * own.double() for own in (by_price, by_calls)]
+    sizes = [own.sum(1)[2:].reshape(-1, 2).sort(dim=1).values for own in (by_price, by_calls)]
+    assert torch.equal(*sizes)
+    first = 2 + 2 * round(n_units / 2)
+    signs = [1.0 - 2.0 * own[:first].double() for own in (by_price, by_calls)]
     assert torch.equal(signs[0] @ signs[0].T, signs[1] @ signs[1].T)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    prices=PRICES, size=st.integers(1, 19), seed=st.integers(0, 2**30), n_pairs=st.integers(0, 9)
+)
+def test_candidates_have_the_size_asked_for_and_are_new(prices, size, seed, n_pairs):
+    n_units = len(prices)
+    size = 1 + size % (n_units - 1)
+    search = PrefixSearch(prices, 5.0, seed)
+    known = search.extend(min(n_pairs, 2 ** (n_units - 2)))
+    rows = search._of_size(size)
+    assert not {row.tobytes() for row in np.concatenate([known, ~known])} & {
+        row.tobytes() for row in rows
+    }
+    kept = set(rows.sum(1).tolist())
+    # Where all of that size are chosen, it is a row of any other.
+    assert kept <= {size, n_units - size} or not kept & {size, n_units - size}
 
 
 @pytest.mark.parametrize("n_units", [20, 40])
