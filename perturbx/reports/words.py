@@ -44,7 +44,7 @@ def summarize(explanation: Explanation, output: str | int | None = None) -> str:
     """
     view = output_view(explanation, output)
     first, last = _prediction(explanation, view), _fit(explanation, view)
-    return " ".join([first, *_units(explanation, view), last])
+    return " ".join([first, *_units(explanation, view), *_unknown(explanation, view), last])
 
 
 def _prediction(explanation: Explanation, view: OutputView) -> str:
@@ -64,8 +64,12 @@ def _units(explanation: Explanation, view: OutputView) -> list[str]:
         return [f"The text has no {noun} that could be removed, so there is nothing to explain."]
     if view.is_constant:
         return []  # The last sentence says why every value is 0.
+    is_known = ~np.isinf(view.std_errors[view.order])
+    if not is_known.any():
+        return []  # The next sentence says so.
+    among = "" if is_known.all() else " that is known"
     if not view.largest:
-        return [f"The value of every {noun} is 0."]
+        return [f"The value of every {noun}{among} is 0."]
     pushes = [
         f"{_listed(explanation, view, units)} {'push' if len(units) > 1 else 'pushes'} it {where}"
         for where, units in (("up", _leading(view, 1)), ("down", _leading(view, -1)))
@@ -80,14 +84,25 @@ def _units(explanation: Explanation, view: OutputView) -> list[str]:
     said = "; ".join(pushes)
     if n_units <= LEADING:
         return [f"{said}."]
-    sizes = np.abs(view.values[view.order])
+    sizes = np.abs(view.values[view.order][is_known])
     share = sizes[:LEADING].sum() / sizes.sum()
     sure = top_confidence(explanation, view, "these")
     sure = f"; {sure}" if sure else ""
     return [
         f"{said}; the {LEADING} largest of the {n_units} {_noun(explanation, n_units)} make up "
-        f"{share:.0%} of all movement (the sum of the absolute values){sure}."
+        f"{share:.0%} of all movement{among} (the sum of the absolute values){sure}."
     ]
+
+
+def _unknown(explanation: Explanation, view: OutputView) -> list[str]:
+    """Return how many units nothing tells the value of, in a sentence, if there are any."""
+    n_unknown, n_units = int(np.isinf(view.std_errors).sum()), explanation.units.n_units
+    if not n_unknown or view.is_constant:
+        return []
+    if n_unknown == n_units:
+        return ["With these calls nothing tells how sure any value is (± ?)."]
+    verb = "are" if n_unknown > 1 else "is"
+    return [f"{n_unknown} of the {n_units} {_noun(explanation, n_units)} {verb} not known (± ?)."]
 
 
 def _leading(view: OutputView, sign: int) -> list[int]:

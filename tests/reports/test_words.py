@@ -92,6 +92,21 @@ def test_nothing_is_said_of_a_top_without_errors(explain, errors):
     assert "confidence" not in text
 
 
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ([0.1, 0.1, np.inf, 0.1, 0.1], "90% of all movement that is known (the"),
+        ([0.1, 0.1, np.inf, 0.1, 0.1], "1 of the 5 words is not known (± ?)."),
+        ([0.1, np.inf, np.inf, 0.1, 0.1], "2 of the 5 words are not known (± ?)."),
+        ([np.inf] * 5, "nothing tells how sure any value is (± ?)."),
+    ],
+)
+def test_what_nothing_tells_is_not_counted_in(explain, errors, said):
+    values = [[0, 4], [0, -3], [0, 0], [0, 2], [0, 1]]
+    unknown = np.tile(np.array(errors)[:, None], 2)
+    assert said in summarize(explain("a b c d e", values, std_errors=unknown))
+
+
 def test_noise_is_called_noise(explain):
     explanation = explain("a b", [[0, 1], [0, -2]], std_errors=np.full((2, 2), 1.5))
     assert "none can be told from 0 with these calls; the largest is “b”" in summarize(explanation)
