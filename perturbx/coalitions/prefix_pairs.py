@@ -24,7 +24,7 @@ class PrefixPairs:
 
     For models that read a beginning that several variants share only once: a row costs the tokens
     of its units behind the longest beginning it shares with a row before it, and its tail. The
-    first pairs, half as many as units, are those of `OddPairs`: no price is looked at there but in
+    first pairs, six for ten units, are those of `OddPairs`: no price is looked at there but in
     who plays which part. The next ones, up to as many as units, have the sizes of those of
     `OddPairs`, and whom they keep goes by what it tells for its price; so does all of those behind
     them. Units stay in text order; what is random are the candidates of the search, and the

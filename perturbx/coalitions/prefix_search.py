@@ -30,10 +30,10 @@ CANDIDATES = 480
 
 FRESH = 0.3
 
-AS_FOR_CALLS = 0.5
+AS_FOR_CALLS = 0.6
 """Pairs for each unit that are those chosen for calls; of those up to one for each, the sizes."""
 
-POWER = 0.8
+POWER = 0.7
 """Of the price that a drop is divided by: between what a call tells (0) and what a token (1)."""
 
 LEAST_VARIANCE = 1e-9

@@ -14,7 +14,13 @@ import torch
 
 from perturbx.exceptions import SurrogateError
 from perturbx.surrogates.attribution import Attribution
-from perturbx.surrogates.extreme_scores import divided, exponents, in_one_unit, multiplied
+from perturbx.surrogates.extreme_scores import (
+    LARGEST_OF_SQUARES,
+    divided,
+    exponents,
+    in_one_unit,
+    multiplied,
+)
 from perturbx.surrogates.fit_quality import ROUNDING, additivities
 from perturbx.surrogates.stacks import batches
 from perturbx.typing import FloatArray
@@ -97,6 +103,11 @@ class BatchSurrogate(ABC):
         for number, table in enumerate(tables):
             try:
                 _check_scores(table, self.name)
+                if self.has_scale and (exponents(table) > LARGEST_OF_SQUARES).any():
+                    raise SurrogateError(
+                        f"scores: as large as {np.abs(table.scores).max():.0e}, and the penalty of "
+                        f"{self.name} is on their scale; divide them, or use 'ridge'"
+                    )
                 if table.n_units > 1:
                     self.check(table)
                 elif table.n_units == 1:

@@ -64,7 +64,7 @@ def test_it_begins_with_the_pairs_chosen_for_their_calls_and_goes_on_with_their_
     by_calls = draw(OddPairs(), n_units, rows).masks
     sizes = [own.sum(1)[2:].reshape(-1, 2).sort(dim=1).values for own in (by_price, by_calls)]
     assert torch.equal(*sizes)
-    first = 2 + 2 * round(n_units / 2)
+    first = 2 + 2 * round(0.6 * n_units)
     signs = [1.0 - 2.0 * own[:first].double() for own in (by_price, by_calls)]
     assert torch.equal(signs[0] @ signs[0].T, signs[1] @ signs[1].T)
 
