@@ -26,7 +26,7 @@ from perturbx.odd_kernels import isotropic_kernel, white_kernel
 from perturbx.typing import FloatArray, IntArray
 
 CANDIDATES = 480
-"""Drawn for every pair: `FRESH` of them of uniform sizes, the rest from rows chosen before."""
+"""Drawn for every pair: a share `FRESH` like no row before, the rest from rows chosen before."""
 
 FRESH = 0.3
 
