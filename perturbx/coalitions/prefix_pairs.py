@@ -27,8 +27,9 @@ class PrefixPairs:
     first pairs, six for ten units, are those of `OddPairs`: no price is looked at there but in
     who plays which part. The next ones, up to as many as units, have the sizes of those of
     `OddPairs`, and whom they keep goes by what it tells for its price; so do the sizes, too, of
-    all behind them. Units stay in text order; what is random are the candidates of the search, and the
-    dealings of parts that are tried. Larger designs of one generator begin with the smaller ones.
+    all behind them. Units stay in text order; what is random are the candidates of the search,
+    and the dealings of parts that are tried. Larger designs of one generator begin with the
+    smaller ones.
 
     Rows 0 and 1 are the empty and the full coalition; rows 2j and 2j + 1 are complements. There
     are no inclusion probabilities.
