@@ -58,11 +58,22 @@ class Retries:
         TemporaryError
             The last fault.
         """
+        n_incomplete = 0
+
+        def is_over(state: tenacity.RetryCallState) -> bool:
+            so_far = n_incomplete + (_fault_of(state).kind == "incomplete")
+            return so_far >= MOST_INCOMPLETE or state.attempt_number > self.most
+
+        def goes_on(state: tenacity.RetryCallState) -> None:
+            nonlocal n_incomplete
+            n_incomplete += _fault_of(state).kind == "incomplete"
+            self.note(_fault_of(state))
+
         rounds = tenacity.AsyncRetrying(
-            stop=self._is_over,
+            stop=is_over,
             wait=_pause,
             retry=tenacity.retry_if_exception_type(TemporaryError),
-            before_sleep=lambda state: self.note(_fault_of(state)),
+            before_sleep=goes_on,
             reraise=True,
         )
         # Only calls that fail come here: a round of the library takes as long as a tenth of a call.
@@ -72,11 +83,6 @@ class Retries:
                     raise failed
                 return await attempt()
         raise failed
-
-    def _is_over(self, state: tenacity.RetryCallState) -> bool:
-        incomplete = _fault_of(state).kind == "incomplete"
-        most = min(MOST_INCOMPLETE, self.most + 1) if incomplete else self.most + 1
-        return state.attempt_number >= most
 
 
 def _fault_of(state: tenacity.RetryCallState) -> Fault:

@@ -228,6 +228,24 @@ def test_an_answer_that_never_is_complete_is_given_up(serve):
     assert model.spending.calls == 3
 
 
+@pytest.mark.parametrize("others", [("429", "500"), ("malformed",) * 5])
+def test_only_answers_that_are_incomplete_count_as_incomplete(serve, others):
+    script = [*others, "missing_logprobs", others[0], "missing_logprobs"]
+    model = model_of(serve(script=script), max_retries=9)
+    (answer,), failure = ask_all(model, questions_of(model, 1), no_log_probs)
+    assert failure is None
+    assert sum(model.spending.retries.values()) == len(script)
+    incomplete = model_of(serve(script=[*script, "missing_logprobs"]), max_retries=9)
+    _, failure = ask_all(incomplete, questions_of(incomplete, 1), no_log_probs)
+    assert isinstance(failure, CapabilityError)
+
+
+def test_retries_end_where_the_last_fault_is_an_incomplete_answer(serve):
+    model = model_of(serve(script=["500", "missing_logprobs"]), max_retries=1)
+    _, failure = ask_all(model, questions_of(model, 1), no_log_probs)
+    assert isinstance(failure, CapabilityError)
+
+
 def test_a_dead_server_is_told_of(servers):
     with servers.FaultServer() as server:
         model = model_of(server, max_retries=1)
