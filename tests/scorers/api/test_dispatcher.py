@@ -232,8 +232,9 @@ def test_an_answer_that_never_is_complete_is_given_up(serve):
 def test_only_answers_that_are_incomplete_count_as_incomplete(serve, others):
     script = [*others, "missing_logprobs", others[0], "missing_logprobs"]
     model = model_of(serve(script=script), max_retries=9)
-    (answer,), failure = ask_all(model, questions_of(model, 1), no_log_probs)
+    answers, failure = ask_all(model, questions_of(model, 1), no_log_probs)
     assert failure is None
+    assert len(answers) == 1
     assert sum(model.spending.retries.values()) == len(script)
     incomplete = model_of(serve(script=[*script, "missing_logprobs"]), max_retries=9)
     _, failure = ask_all(incomplete, questions_of(incomplete, 1), no_log_probs)
