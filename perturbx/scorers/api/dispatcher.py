@@ -311,6 +311,7 @@ class Dispatcher:
                 reserved,
                 usage=None if answer is None else answer.usage,
                 answered=answered,
+                was_read=answer is not None,
                 may_be_billed=sent and (fault is None or fault.may_be_billed),
             )
         if fault is not None and fault.kind == "filtered":

@@ -171,6 +171,7 @@ class Purse:
         self._tokens = 0
         self._cost = 0.0
         self._excess: int | None = None
+        self._n_unsure = 0
         self._waiting: list[asyncio.Future[None]] = []
 
     def bounds(self, question: Question) -> tuple[int, float]:
@@ -249,6 +250,7 @@ class Purse:
         *,
         usage: Usage | None,
         answered: bool,
+        was_read: bool,
         may_be_billed: bool,
     ) -> None:
         """Charge a call that is over.
@@ -263,6 +265,8 @@ class Purse:
             What the server counted; without it an answered call is charged its bound.
         answered : bool
             An answer came, of use or not.
+        was_read : bool
+            It is no torn one, which says nothing of what the service counts.
         may_be_billed : bool
             None came, but it may have to be paid for.
         """
@@ -276,16 +280,27 @@ class Purse:
         if usage is not None:
             spent.prompt_tokens += usage.prompt_tokens
             spent.completion_tokens += usage.completion_tokens
-            self._excess = max(self._excess or 0, usage.prompt_tokens - question.size)
+            self._learn(usage.prompt_tokens - question.size)
             if self.prices is not None and spent.cost is not None:
                 spent.cost += self.prices.cost(usage.prompt_tokens, usage.completion_tokens)
         elif answered or may_be_billed:
-            if answered:  # by a service that counts nothing: there is no excess to learn
+            if was_read:  # from a service that counts nothing: there is no excess to learn
                 self._excess = self._excess or 0
-            spent.unsure_tokens += tokens
+            self._n_unsure += 1
+            bound, price = self.bounds(question)
+            spent.unsure_tokens += bound
             if spent.cost is not None:
-                spent.cost += cost
+                spent.cost += price
         waiting, self._waiting = self._waiting, []
         for turn in waiting:
             if not turn.done():
                 turn.set_result(None)
+
+    def _learn(self, excess: int) -> None:
+        """Note by how much a prompt was larger than its text; so were those that nobody counted."""
+        known = self._excess or 0
+        self._excess = max(known, excess)
+        unsure = self._n_unsure * (self._excess - known)
+        self.spent.unsure_tokens += unsure
+        if self.prices is not None and self.spent.cost is not None:
+            self.spent.cost += self.prices.cost(unsure, 0)

@@ -128,6 +128,19 @@ def test_max_tokens_is_never_exceeded(serve, hidden_prompt, most):
     assert len(answers) >= 2
 
 
+@pytest.mark.parametrize("fault", ["malformed", "dropped_midway", "429"])
+def test_a_first_call_that_fails_tells_nothing_of_what_the_service_adds(serve, fault):
+    server = serve(latency=0.01, script=[fault], hidden_prompt=300)
+    model = model_of(server, concurrency=16, max_tokens=4000, prices=(1.0, 1.0))
+    _, failure = ask_all(model, questions_of(model, 300))
+    stats, spent = server.stats(), model.spending
+    # What was sent and not counted is billed with what the service adds, too.
+    used = stats["prompt_tokens"] + stats["completion_tokens"] + 300 * (fault != "429")
+    assert failure.limit == "max_tokens"
+    assert used <= spent.tokens <= 4000
+    assert spent.cost == pytest.approx(spent.tokens / 1e6)
+
+
 def test_max_cost_is_never_exceeded(serve):
     server = serve(latency=0.01)
     model = model_of(server, concurrency=8, max_cost=0.01, prices=(20.0, 100.0))
