@@ -142,7 +142,9 @@ def test_a_purse_never_spends_more_than_it_holds(calls, most):
             if await purse.reserve(question) is None:
                 used = Usage(size // 2, answer)
                 bounds = purse.bounds(question)
-                purse.settle(question, bounds, usage=used, answered=True, may_be_billed=True)
+                purse.settle(
+                    question, bounds, usage=used, answered=True, was_read=True, may_be_billed=True
+                )
             assert purse.spent.tokens <= most
 
     asyncio.run(run())
@@ -261,7 +263,9 @@ def test_a_service_that_counts_no_tokens_is_asked_side_by_side(serve):
         second = asyncio.create_task(purse.reserve(question))
         await asyncio.sleep(0)
         assert not second.done()
-        purse.settle(question, (51, 0.0), usage=None, answered=True, may_be_billed=True)
+        purse.settle(
+            question, (51, 0.0), usage=None, answered=True, was_read=True, may_be_billed=True
+        )
         assert await second is None
         assert await asyncio.wait_for(purse.reserve(question), 1.0) is None
 
