@@ -300,10 +300,10 @@ class Dispatcher:
                     answer, fault = self._read(content, check)
                 if entry is not None and answer is not None and answer.usage is not None:
                     self.rates.settle(entry, answer.usage.total)
-                if fault is None:
+                if fault is None and answer is not None:
                     # Before the next call takes its place: what is received is never lost.
                     run.n_put += 1
-                    self.cache.put([(question, content.decode())])
+                    self.cache.put([(question, json.dumps(answer.raw))])
                     self.limit.succeeded()
         finally:
             self.purse.settle(

@@ -75,7 +75,7 @@ class OpenAIChat(_OpenAI):
         """Return what an answer says; see `Provider.read`."""
         choice = raw["choices"][0]
         content = (choice.get("logprobs") or {}).get("content")
-        text = choice["message"].get("content") or ""
+        text = _said(choice["message"].get("content"))
         if content is not None and not content and text:
             content = None
         tokens = None if content is None else tuple(_chat_token(token) for token in content)
@@ -115,7 +115,7 @@ class OpenAICompletions(_OpenAI):
         """Return what an answer says; see `Provider.read`."""
         choice = raw["choices"][0]
         tokens = _completion_tokens(choice.get("logprobs"))
-        text = choice.get("text") or ""
+        text = _said(choice.get("text"))
         prompt = None
         given = choice.get("prompt_logprobs") or raw.get("prompt_logprobs")
         if given is not None:
@@ -123,6 +123,21 @@ class OpenAICompletions(_OpenAI):
         elif tokens and tokens[0].log_prob is None:  # only a prompt's first token has none
             prompt, tokens = tokens, ()
         return _answer(raw, text, tokens, prompt)
+
+
+def _said(content: Any) -> str:
+    """Return the words of a content; some services give its parts, thoughts among them.
+
+    Examples
+    --------
+    >>> _said([{"type": "thinking", "thinking": []}, {"type": "text", "text": "good"}])
+    'good'
+    """
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if part["type"] == "text")
+    if not isinstance(content, str | None):
+        raise TypeError(f"content: expected words; got {content!r:.40}")
+    return content or ""
 
 
 def _answer(

@@ -144,6 +144,52 @@ def test_an_answer_whose_tokens_are_not_counted_is_an_answer(usage):
     assert OpenAIChat("m", base_url=NOWHERE).read({**raw, "usage": counted}).usage == Usage(5, 0)
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "so"}], "so"),
+        ([{"type": "thinking", "thinking": []}, {"type": "text", "text": "so"}], "so"),
+        ([], ""),
+        (None, ""),
+    ],
+)
+def test_words_may_come_in_parts(content, text):
+    raw = {"choices": [{"message": {"content": content}}]}
+    assert OpenAIChat("m", base_url=NOWHERE).read(raw).text == text
+
+
+@pytest.mark.parametrize("content", [5, {"text": "so"}, ["so"], True])
+def test_what_is_no_words_cannot_be_read(content):
+    raw = {"choices": [{"message": {"content": content}, "text": content}]}
+    for name in ("openai", "openai-completions"):
+        with pytest.raises((TypeError, KeyError)):
+            px.ApiModel(f"{name}:m", base_url=NOWHERE).provider.read(raw)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda content: b"\xef\xbb\xbf" + content,
+        lambda content: content.decode().encode("utf-16"),
+        lambda content: content.replace(b"chatcmpl", b"\xed\xa0\xbd"),
+    ],
+    ids=["mark", "utf-16", "half a character"],
+)
+def test_an_answer_is_kept_as_it_was_read_however_it_is_encoded(serve, written):
+    server = serve()
+    model = model_of(server)
+    send = model.provider.send
+
+    async def sent(body):
+        return written(await send(body))
+
+    model.provider.send = sent
+    texts = [[answer.text for _, answer in ask(model, questions_of(model, 3))] for _ in range(2)]
+    assert len(texts[0]) == 3
+    assert texts[0] == texts[1]
+    assert server.stats()["requests"] == 3
+
+
 def test_tokens_without_a_number_are_not_there():
     top = [{"token": "a", "logprob": -1.0}, {"token": "b", "logprob": None}, None]
     entry = {"token": "a", "logprob": -1.0, "top_logprobs": top}
