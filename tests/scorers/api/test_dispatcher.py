@@ -17,6 +17,7 @@ from perturbx.exceptions import (
     RateLimitError,
     ScoringError,
 )
+from perturbx.scorers.api import retrying
 
 EVERY_FAULT = {
     "429": 0.02,
@@ -141,6 +142,42 @@ def test_a_first_call_that_fails_tells_nothing_of_what_the_service_adds(serve, f
     assert spent.cost == pytest.approx(spent.tokens / 1e6)
 
 
+@pytest.mark.parametrize("fault", ["429_retry_after", "missing_logprobs"])
+def test_a_call_that_waits_for_its_next_attempt_keeps_its_place_within_a_limit(serve, fault):
+    """All others would be bought meanwhile, and what comes first tells most."""
+    server = serve(script=["ok", fault], retry_after=0.3)
+    model = model_of(server, max_calls=10, concurrency=1)
+    questions = questions_of(model, 30)
+    answers, failure = ask_all(model, questions, no_log_probs)
+    assert failure.limit == "max_calls"
+    assert questions[1].key in answers
+    assert server.stats()["answered"] == model.spending.calls == 10
+    assert "10 calls answered" in str(failure)
+
+
+def test_a_call_beyond_a_limit_leaves_those_before_it(serve):
+    server = serve(latency=0.03)
+    model = model_of(server, concurrency=8, max_tokens=4000)
+    questions = questions_of(model, 15)
+    large = model.provider.question("so " * 3000, top_log_probs=5)
+    answers, failure = ask_all(model, [*questions, large, *questions_of(model, 40)])
+    assert failure.limit == "max_tokens"
+    assert {question.key for question in questions} <= answers.keys()
+    assert not model.dispatcher.purse._calls
+
+
+def test_ctrl_c_ends_what_a_limit_has_left_waiting(serve, interrupted_after):
+    server = serve(script=["ok", "429_retry_after"], retry_after=20)
+    model = model_of(server, max_calls=10, concurrency=4)
+    interrupted_after(0.5)
+    began = time.monotonic()
+    answers, failure = ask_all(model, questions_of(model, 30))
+    assert isinstance(failure, KeyboardInterrupt)
+    assert time.monotonic() - began < 10
+    assert len(answers) == 9
+    assert not model.dispatcher.purse._calls
+
+
 def test_max_cost_is_never_exceeded(serve):
     server = serve(latency=0.01)
     model = model_of(server, concurrency=8, max_cost=0.01, prices=(20.0, 100.0))
@@ -242,7 +279,8 @@ def test_an_answer_that_never_is_complete_is_given_up(serve):
 
 
 @pytest.mark.parametrize("others", [("429", "500"), ("malformed",) * 5])
-def test_only_answers_that_are_incomplete_count_as_incomplete(serve, others):
+def test_only_answers_that_are_incomplete_count_as_incomplete(serve, others, monkeypatch):
+    monkeypatch.setattr(retrying, "LEAST_BACKOFF", 1e-3)
     script = [*others, "missing_logprobs", others[0], "missing_logprobs"]
     model = model_of(serve(script=script), max_retries=9)
     answers, failure = ask_all(model, questions_of(model, 1), no_log_probs)
