@@ -172,6 +172,8 @@ class Dispatcher:
             raise interrupt
         if work.done() and not work.cancelled():
             work.result()
+        if isinstance(run.failure, BudgetExceeded):
+            raise self._exceeded(run.failure.limit)
         if run.failure is not None:
             raise run.failure
 
@@ -211,6 +213,8 @@ class Dispatcher:
         try:
             await self._call_alone(question, check, run)
         finally:
+            if (reserved := run.reserved.pop(asyncio.current_task(), None)) is not None:
+                self.purse.release(reserved)
             del self._begun[question.key]
             begun.set_result(None)
 
@@ -271,28 +275,30 @@ class Dispatcher:
 
     async def _attempt(self, question: Question, check: Check | None, run: Run) -> Answer | None:
         """Make a call once; None where a limit does not allow it, or the run has ended."""
-        if run.is_stopped:
+        if not run.goes_on:
             return None
         kept = self._bought_by_others(question, check, run)
         if kept is not None:
             return kept
-        limit = await self.purse.reserve(question)
-        if limit is not None:
-            run.stop(self._exceeded(limit))
-            return None
-        reserved = self.purse.bounds(question)
+        task = asyncio.current_task()
+        if task not in run.reserved:
+            reserved = await self.purse.reserve(question)
+            if isinstance(reserved, str):
+                run.stop(self._exceeded(reserved))
+                return None
+            run.reserved[task] = reserved
         sent = answered = False
         answer: Answer | None = None
         fault: Fault | None = None
         try:
             async with self.limit:
-                if run.is_stopped:
+                if not run.goes_on:
                     return None
                 kept = self._bought_by_others(question, check, run)
                 if kept is not None:
                     return kept
                 self.provider.client()  # which takes its time once, and not that of a call
-                entry = await self.rates.enter(reserved[0]) if self.rates.is_set else None
+                entry = await self.rates.enter(run.reserved[task][0]) if self.rates.is_set else None
                 sent = True
                 content, fault = await self._sent(question, run)
                 if fault is None:
@@ -308,7 +314,7 @@ class Dispatcher:
         finally:
             self.purse.settle(
                 question,
-                reserved,
+                run.reserved.pop(task),
                 usage=None if answer is None else answer.usage,
                 answered=answered,
                 was_read=answer is not None,
@@ -317,6 +323,8 @@ class Dispatcher:
         if fault is not None and fault.kind == "filtered":
             return self._give_up(question, fault, run)
         if fault is not None:
+            if fault.is_temporary and (kept_back := self.purse.again(question)) is not None:
+                run.reserved[task] = kept_back
             self._fail(fault, question)
         return answer
 

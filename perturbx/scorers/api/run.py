@@ -7,7 +7,7 @@ import queue
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from perturbx.exceptions import PerturbxError
+from perturbx.exceptions import BudgetExceeded, PerturbxError
 from perturbx.scorers.api.questions import Answer, Question
 
 MOMENT = 0.5
@@ -43,6 +43,8 @@ class Run:
         Another run, of whatever thread or process, writes to the same cache.
     tasks, in_flight : set of asyncio.Task
         All calls that are not over, and those that the server has.
+    reserved : dict
+        What is reserved for calls that are not over, see `Purse`; by their tasks.
     """
 
     began: tuple[int, int]
@@ -60,14 +62,24 @@ class Run:
     is_shared: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     in_flight: set[asyncio.Task[None]] = field(default_factory=set)
+    reserved: dict[asyncio.Task[None] | None, tuple[int, float]] = field(default_factory=dict)
     held: list[tuple[Question, Answer] | None] = field(default_factory=list)
 
     def stop(self, failure: PerturbxError | None = None) -> None:
-        """Begin no further call; those in flight come home, and those that wait need not."""
+        """Begin no further call; those in flight come home, and those that wait need not.
+
+        But where a limit ends the run: they are within it.
+        """
         self.is_stopped = True
         self.failure = self.failure or failure
-        for task in self.tasks - self.in_flight - {asyncio.current_task()}:
+        spared = self.reserved.keys() if isinstance(failure, BudgetExceeded) else set()
+        for task in self.tasks - self.in_flight - spared - {asyncio.current_task()}:
             task.cancel()
+
+    @property
+    def goes_on(self) -> bool:
+        """Say whether the call of the running task may be made."""
+        return not self.is_stopped or asyncio.current_task() in self.reserved
 
     def gathered(self) -> list[tuple[Question, Answer]] | None:
         """Return what has come, after waiting a moment for it; None at the end.

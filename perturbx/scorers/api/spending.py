@@ -146,7 +146,7 @@ class Purse:
     """Sees to it that no limit is ever exceeded, calls in flight included.
 
     A call reserves the most that it can cost before it is sent; when its answer comes it is
-    charged what it did cost.
+    charged what it did cost. One that fails keeps its place, see `again`.
 
     Parameters
     ----------
@@ -205,13 +205,13 @@ class Purse:
             return "max_cost"
         return None
 
-    async def reserve(self, question: Question) -> str | None:
+    async def reserve(self, question: Question) -> tuple[int, float] | str:
         """Reserve what a call can cost; wait for calls in flight where that may make room.
 
         Returns
         -------
-        str or None
-            The limit that is reached; then nothing is reserved.
+        tuple or str
+            What is reserved, or the limit that is reached; then nothing is.
         """
         while self._is_unmeasured and self._calls:
             await self._wait()
@@ -221,11 +221,34 @@ class Purse:
             if not self._calls or self.limit_in_the_way(question, in_flight=False):
                 return limit
             await self._wait()
+        return self._taken(question)
+
+    def again(self, question: Question) -> tuple[int, float] | None:
+        """Reserve at once what another attempt can cost, None where that is not possible.
+
+        Calls that come later would spend everything while this one waits for its next attempt.
+        """
+        if self._is_unmeasured or self.limit_in_the_way(question) is not None:
+            return None
+        return self._taken(question)
+
+    def _taken(self, question: Question) -> tuple[int, float]:
         tokens, cost = self.bounds(question)
         self._calls += 1
         self._tokens += tokens
         self._cost += cost
-        return None
+        return tokens, cost
+
+    def release(self, reserved: tuple[int, float]) -> None:
+        """Give back what was reserved for a call that is over."""
+        tokens, cost = reserved
+        self._calls -= 1
+        self._tokens -= tokens
+        self._cost -= cost
+        waiting, self._waiting = self._waiting, []
+        for turn in waiting:
+            if not turn.done():
+                turn.set_result(None)
 
     @property
     def _is_unmeasured(self) -> bool:
@@ -260,7 +283,7 @@ class Purse:
         question : Question
             The call.
         reserved : tuple
-            What `bounds` said when it was reserved.
+            What was reserved for it.
         usage : Usage, optional
             What the server counted; without it an answered call is charged its bound.
         answered : bool
@@ -270,10 +293,6 @@ class Purse:
         may_be_billed : bool
             None came, but it may have to be paid for.
         """
-        tokens, cost = reserved
-        self._calls -= 1
-        self._tokens -= tokens
-        self._cost -= cost
         spent = self.spent
         if answered:
             spent.calls += 1
@@ -291,10 +310,7 @@ class Purse:
             spent.unsure_tokens += bound
             if spent.cost is not None:
                 spent.cost += price
-        waiting, self._waiting = self._waiting, []
-        for turn in waiting:
-            if not turn.done():
-                turn.set_result(None)
+        self.release(reserved)
 
     def _learn(self, excess: int) -> None:
         """Note by how much a prompt was larger than its text; so were those that nobody counted."""
