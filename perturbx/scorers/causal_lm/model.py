@@ -11,6 +11,7 @@ import torch
 
 from perturbx.batch_budget import BatchBudget
 from perturbx.exceptions import ArgumentError, CapabilityError, ScoringError
+from perturbx.scorers.causal_lm.agreement import agree, root_mean_square, rounded_otherwise
 from perturbx.scorers.causal_lm.chunk_size import ChunkSize
 from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
 from perturbx.scorers.causal_lm.rope import turning_point
@@ -30,12 +31,6 @@ BATCHINGS: tuple[Batching, ...] = ("auto", "tree", "padded", "unpadded")
 
 TREE_INPUTS = frozenset({"input_ids", "attention_mask", "position_ids", "past_key_values"})
 """Arguments without which a decoder cannot read a trie."""
-
-AGREEMENT = {torch.float32: 1e-3, torch.float64: 1e-3}
-"""How far a way of batching may be from one prompt at a time, in log-probability."""
-
-ROUGH_AGREEMENT = 0.1
-"""The same in half precision, where every order of summation gives other digits."""
 
 
 class CausalLM:
@@ -265,11 +260,8 @@ class CausalLM:
             found = dict(answer for part in parts for answer in part)
         except Exception:  # whatever a model that does not know the arguments may raise
             return False
-        for number, sequence in enumerate(example.tokens):
-            alone = self._alone(sequence, example.targets[number])
-            if not np.allclose(found[number], alone, rtol=0, atol=self._tolerance()):
-                return False
-        return True
+        together = np.concatenate([found[number] for number in range(len(example))])
+        return self._agree(together, self._each_alone(example))
 
     def _may_read_tries(self) -> bool:
         return self._inputs >= TREE_INPUTS and knows_reach(self.model.config)
@@ -277,23 +269,34 @@ class CausalLM:
     def _check_causal(self) -> None:
         """Raise an `ArgumentError` if what follows a token changes what is said in its place."""
         stem = _example(self._n_vocabulary).tokens[1]
-        short = self._alone(stem[:4], stem[4:5])[0]
-        long = self._alone(stem[:7], stem[4:8])[0]
+        short = self._alone(stem[:6], stem[3:7])
+        long = self._alone(stem[:9], stem[3:10])[:4]
         if not np.isfinite([short, long]).all():
             raise ScoringError(
                 f"{self.model_id}: its log-probabilities of a short text are no finite numbers "
-                f"({short}); look at its weights, or take another dtype: float16 overflows in "
+                f"({short[0]}); look at its weights, or take another dtype: float16 overflows in "
                 f"models that were trained in bfloat16"
             )
-        if not np.isclose(short, long, rtol=0, atol=self._tolerance()):
+        if not self._agree(long, short):
             raise ArgumentError(
                 f"model: {type(self.model).__name__} reads what follows a token, too, so it cannot "
                 f"say how probable a continuation is; give a causal language model (a BERT-like "
                 f"one needs is_decoder=True in its config)"
             )
 
-    def _tolerance(self) -> float:
-        return AGREEMENT.get(next(self.model.parameters()).dtype, ROUGH_AGREEMENT)
+    def _agree(self, found: FloatArray, expected: FloatArray) -> bool:
+        return agree(found, expected, next(self.model.parameters()).dtype, self._rounding)
+
+    def _rounding(self) -> float:
+        """Return what rounding otherwise changes in the log-probabilities of the example."""
+        example = _example(self._n_vocabulary)
+        with rounded_otherwise(self.model):
+            moved = self._each_alone(example)
+        return root_mean_square(moved - self._each_alone(example))
+
+    def _each_alone(self, example: Sequences) -> FloatArray:
+        pairs = zip(example.tokens, example.targets, strict=True)
+        return np.concatenate([self._alone(*pair) for pair in pairs])
 
     def _alone(self, sequence: IntArray, target: IntArray) -> FloatArray:
         budget = row_budget(len(sequence))

@@ -136,6 +136,41 @@ def test_a_model_that_gives_no_numbers_is_told_so(language_model):
         next(CausalLM(model, tokenizer).log_probs(questions()))
 
 
+def rounding_anew(module):
+    """Let a module round its output to bfloat16 otherwise each time, as another kernel would."""
+    generator = torch.Generator().manual_seed(0)
+
+    def moved(_module, _given, output):
+        by = torch.rand(output.shape, generator=generator) - 0.5
+        return (output * (1 + by * torch.finfo(torch.bfloat16).eps)).to(output.dtype)
+
+    module.register_forward_hook(moved)
+
+
+def test_the_rounding_of_half_precision_is_no_other_way_to_read(language_model):
+    model, tokenizer = language_model("llama")
+    with torch.no_grad():
+        model.lm_head.weight.mul_(4)  # logits of tens, as those of large vocabularies
+    model = model.to(torch.bfloat16)
+    rounding_anew(model.model.layers[0].mlp)
+    lm = CausalLM(model, tokenizer, batching="tree")
+    lm.settle()
+    assert lm.head_price is not None
+
+
+def test_half_precision_hides_no_other_way_to_read(language_model):
+    model, tokenizer = language_model("bloom")
+    model = model.to(torch.bfloat16)
+    rounding_anew(model.transformer.h[0].mlp)
+    lm = CausalLM(model, tokenizer, batching="tree")
+    with pytest.raises(CapabilityError, match="Bloom"):
+        lm.settle()
+    config = transformers.BertConfig(**SHAPE, intermediate_size=64)
+    bert = CausalLM(transformers.BertForMaskedLM(config).to(torch.bfloat16).eval(), tokenizer)
+    with pytest.raises(ArgumentError, match="reads what follows"):
+        bert.settle()
+
+
 def test_mamba_has_no_tree(language_model):
     model = build("Mamba", num_hidden_layers=2)
     assert_as_alone(CausalLM(model, language_model.tokenizer()), questions(), 200)
