@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # what is collected meanwhile may want the loop for its last work
 _running: tuple[int, asyncio.AbstractEventLoop] | None = None
 
 

@@ -81,7 +81,7 @@ class Dispatcher:
         self.cache = cache
         self.limit = ConcurrencyLimit(concurrency)
         self.rates = rates
-        self.retries = Retries(max_retries, self._note_retry)
+        self.retries = Retries(max_retries, purse.note)
         self.max_pause = max_pause
         self._begun: dict[str, asyncio.Future[None]] = {}
         self._given_up: set[str] = set()
@@ -385,9 +385,6 @@ class Dispatcher:
                 f"{self.max_pause:g}: {fault.message}; what was answered is kept, run again later"
             )
         raise TemporaryError(fault)
-
-    def _note_retry(self, fault: Fault) -> None:
-        self.purse.spent.retries[fault.kind] += 1
 
     def _exceeded(self, limit: str) -> BudgetExceeded:
         most = getattr(self.purse.limits, limit)

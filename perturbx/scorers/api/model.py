@@ -148,7 +148,7 @@ class ApiModel:
         self._rates = (requests_per_minute, tokens_per_minute)
         self._versions: dict[str, None] = {}
         self.dispatcher = self._new_dispatcher(Purse(self.limits, self.prices))
-        self._close_at_end()
+        _OPEN.add(self.provider)
 
     @property
     def is_asked(self) -> bool:
@@ -159,13 +159,6 @@ class ApiModel:
     def is_limited(self) -> bool:
         """Say whether a limit may end a run."""
         return self.limits != Limits()
-
-    def _close_at_end(self) -> None:
-        """Have the connections closed when the model is gone, or the process ends."""
-        _OPEN.add(self.provider)
-        # Not waited for: this may happen in any thread, that of the connections included.
-        self._closing = weakref.finalize(self, _begin_to_close, self.provider)
-        self._closing.atexit = False
 
     def close(self) -> None:
         """Close the connections; the next question opens new ones."""
@@ -233,13 +226,14 @@ class ApiModel:
         return f"ApiModel({self.model_id!r})"
 
     # A connection, and what may be spent through it, is one, however many explainers share it.
+    def __copy__(self) -> ApiModel:
+        return self
+
     def __deepcopy__(self, memo: Any) -> ApiModel:
         return self
 
     def __getstate__(self) -> Json:
-        kept = {
-            k: v for k, v in self.__dict__.items() if k not in ("cache", "dispatcher", "_closing")
-        }
+        kept = {k: v for k, v in self.__dict__.items() if k not in ("cache", "dispatcher")}
         path = None if self.cache.path == IN_MEMORY else self.cache.path
         return {**kept, "cache_path": path, "spent": self.spending}
 
@@ -250,11 +244,7 @@ class ApiModel:
         purse = Purse(self.limits, self.prices)
         purse.spent = spent
         self.dispatcher = self._new_dispatcher(purse)
-        self._close_at_end()
-
-
-def _begin_to_close(provider: Provider) -> None:
-    finish(provider.close(), seconds=0.0)
+        _OPEN.add(self.provider)
 
 
 @atexit.register

@@ -52,9 +52,6 @@ class OfflineModel(ApiModel):
         """Say whether one ended the run: what it asked about together is looked up together."""
         return self.cut_short_by is not None
 
-    def _close_at_end(self) -> None:
-        """Leave the connections to the model that they belong to."""
-
     def ask(
         self, questions: Sequence[Question], check: Check | None = None
     ) -> Iterator[list[tuple[Question, Answer]]]:

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import re
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 from perturbx.exceptions import ArgumentError, MissingExtraError
+from perturbx.scorers.api.background import finish
 from perturbx.scorers.api.faults import Fault, fault_of
 from perturbx.scorers.api.questions import (
     Answer,
@@ -201,14 +203,18 @@ class Provider(ABC):
             raise ArgumentError(f"api_key: {self._lost_key}")
         loop = asyncio.get_running_loop()
         if self._loop_and_client is None or self._loop_and_client[0] is not loop:
-            self._loop_and_client = (loop, self.new_client(self._package(), self._key or "none"))
+            client = self.new_client(self._package(), self._key or "none")
+            self._loop_and_client = (loop, client)
+            # When nobody has the provider any more: several models may share it.
+            weakref.finalize(self, _begin_to_close, client).atexit = False
         return self._loop_and_client[1]
 
     async def close(self) -> None:
         """Close the client's connections."""
         if self._loop_and_client is not None:
-            await self._loop_and_client[1].close()
+            _, client = self._loop_and_client
             self._loop_and_client = None
+            await client.close()
 
     @property
     def address(self) -> str:
@@ -321,6 +327,11 @@ class Provider(ABC):
     def __setstate__(self, state: Json) -> None:
         self.__dict__.update(state)
         self._key = self._key_in_environment()
+
+
+def _begin_to_close(client: Any) -> None:
+    # Not waited for: this may happen in any thread, that of the connections included.
+    finish(client.close(), seconds=0.0)
 
 
 def _stripped(text: str | None) -> str | None:

@@ -10,6 +10,7 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from perturbx.exceptions import ArgumentError
+from perturbx.scorers.api.faults import Fault
 from perturbx.scorers.api.questions import Json, Question, Usage
 
 PER = 1e6
@@ -311,6 +312,10 @@ class Purse:
             if spent.cost is not None:
                 spent.cost += price
         self.release(reserved)
+
+    def note(self, fault: Fault) -> None:
+        """Count a fault after which a call is made again."""
+        self.spent.retries[fault.kind] += 1
 
     def _learn(self, excess: int) -> None:
         """Note by how much a prompt was larger than its text; so were those that nobody counted."""

@@ -1,7 +1,10 @@
 """What a provider makes of keys, addresses and parameters, and of what a service answers."""
 
+import copy
 import json
 import pickle
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ import perturbx as px
 from perturbx import ApiModel
 from perturbx.cli.main import app
 from perturbx.exceptions import ArgumentError, CapabilityError
+from perturbx.scorers.api import background
 from perturbx.scorers.api.openai import OpenAIChat
 from perturbx.scorers.api.provider import LENGTHS
 
@@ -48,6 +52,54 @@ def failure_of(model, n=1, **wish):
     with pytest.raises(px.PerturbxError) as caught:
         ask(model, questions_of(model, n, **wish))
     return caught.value
+
+
+# ---- connections
+
+
+def test_connections_are_closed_when_the_last_model_of_a_provider_is_gone(serve):
+    server = serve(latency=0.2)
+    provider = OpenAIChat("m", base_url=server.base_url, api_key="none")
+    first, second = ApiModel(provider), ApiModel(provider, concurrency=2)
+    ask(first, questions_of(first, 1))
+    client = provider._loop_and_client[1]
+    found = []
+    work = (second, questions_of(second, 4))
+    thread = threading.Thread(target=lambda *own: found.extend(ask(*own)), args=work)
+    thread.start()
+    time.sleep(0.1)
+    del first
+    thread.join()
+    assert len(found) == 4
+    assert not second.spending.retries
+    assert not client.is_closed()
+    del provider, second, work
+    deadline = time.monotonic() + 5
+    while not client.is_closed() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert client.is_closed()
+
+
+def test_what_is_collected_while_the_loop_is_looked_up_does_not_wait_for_itself(serve):
+    model = model_of(serve())
+    ask(model, questions_of(model, 1))
+    done = threading.Event()
+
+    def collect():
+        with background._lock:
+            background.finish(model.provider.close(), seconds=0.0)
+        done.set()
+
+    threading.Thread(target=collect, daemon=True).start()
+    assert done.wait(5)
+
+
+def test_copies_are_the_same_model(serve):
+    server = serve()
+    model = model_of(server, max_calls=3)
+    for own in (model, copy.copy(model), copy.deepcopy(model)):
+        assert len(ask(own, questions_of(own, 2))) == 2
+    assert server.stats()["requests"] == 2
 
 
 # ---- keys
