@@ -62,6 +62,22 @@ def test_nothing_is_guessed(said):
 
 
 @pytest.mark.parametrize(
+    ("labels", "said", "named"),
+    [
+        (["да", "нет"], "Данный отзыв плохой: нет", 1),
+        (["да", "нет"], "дача", None),
+        (["no", "yes"], "noël", None),
+        (["si", "no"], "si\u0301", None),
+        (["ναι", "όχι"], "ναιάδες", None),
+        (["正面", "负面"], "正面的", 0),
+        (["긍정", "부정"], "긍정적입니다", 0),
+    ],
+)
+def test_a_longer_word_is_no_label_in_whatever_alphabet(labels, said, named):
+    assert LabelNames(labels).named(said) == named
+
+
+@pytest.mark.parametrize(
     "labels",
     [
         ["+", "-"],

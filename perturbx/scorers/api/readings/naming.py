@@ -10,6 +10,11 @@ from perturbx.exceptions import ArgumentError
 NEGATIONS = frozenset(["not", "no", "nor", "neither", "never", "none", "without", "cannot", "non"])
 """English words behind which a label is denied, or may be."""
 
+LETTERS = "a-zß-öø-ʯ\\u0300-\\u036fͰ-ԯա-և\\u1e00-\\u1fff"
+"""Small letters of Latin, Greek, Cyrillic and Armenian and what stands above them, as a class of
+characters: with one of these behind it, a label is the beginning of another word. Other scripts do
+not set words apart, or hang words of their own on them."""
+
 
 class LabelNames:
     """Labels as they are named in an answer.
@@ -33,6 +38,8 @@ class LabelNames:
     >>> names = LabelNames(["C", "C++", "not sure"])
     >>> [names.named(said) for said in ("**C++**", "It is C.", "C#", "Not sure.", "It is not C.")]
     [1, 0, None, 2, None]
+    >>> [LabelNames(["да", "нет"]).named(said) for said in ("Да!", "Данный отзыв: нет")]
+    [0, 1]
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -59,8 +66,7 @@ class LabelNames:
 
 def _named(said: str, labels: Sequence[str]) -> int | None:
     longest_first = sorted(labels, key=len, reverse=True)
-    # Letters that follow belong to another word, but where words are not set apart.
-    pattern = re.compile(f"({'|'.join(map(re.escape, longest_first))})(?![0-9a-z+#%-])")
+    pattern = re.compile(f"({'|'.join(map(re.escape, longest_first))})(?![0-9+#%{LETTERS}-])")
     for start, char in enumerate(said):
         found = pattern.match(said, start)
         if found is not None:
