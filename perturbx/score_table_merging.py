@@ -35,9 +35,9 @@ def merged(table: ScoreTable, other: ScoreTable) -> ScoreTable:
     position = twin.copy()
     position[new] = len(table) + np.arange(len(new))
     counts = np.concatenate([table.counts, other.counts[new]])
-    seeds = [own.provenance.get("seed") for own in (table, other)]
-    is_one_run = table.design == other.design and seeds[0] == seeds[1] is not None
-    join = np.maximum if is_one_run else np.add
+    runs, further = _runs(table), _runs(other)
+    is_known = runs and further and (runs <= further or further <= runs)
+    join = np.maximum if is_known else np.add
     join.at(counts, twin[twin >= 0], other.counts[twin >= 0])
     variances = None
     if table.variances is not None or other.variances is not None:
@@ -68,7 +68,20 @@ def merged(table: ScoreTable, other: ScoreTable) -> ScoreTable:
         design=design,
         paired=table.paired and other.paired,
         exhaustive=table.n_units < 63 and len(masks) == 2**table.n_units,
+        provenance={**table.provenance, **_told(runs | further)},
     )
+
+
+def _runs(table: ScoreTable) -> set[tuple[str, int]]:
+    """Return the design and the seed of each run whose draws a table counts, as far as known."""
+    seed = table.provenance.get("seed")
+    own = [] if seed is None else [(table.design, seed)]
+    return {(design, number) for design, number in table.provenance.get("runs", own)}
+
+
+def _told(runs: set[tuple[str, int]]) -> dict[str, list[tuple[str, int]]]:
+    """Return what `_runs` reads; of a single one, the table tells design and seed itself."""
+    return {"runs": sorted(runs)} if len(runs) > 1 else {}
 
 
 def _walks(table: ScoreTable, walks: IntArray | None, design: str) -> tuple[IntArray | None, str]:

@@ -189,6 +189,20 @@ def test_what_two_tables_both_drew_counts_once():
     np.testing.assert_array_equal(whole.merge(other).counts, 2 * whole.counts)
 
 
+def test_a_run_that_was_merged_before_counts_once():
+    runs = [
+        table_of(all_masks(2), counts=np.array(counts), design="uniform", provenance={"seed": seed})
+        for seed, counts in enumerate([[1, 4, 2, 1], [3, 1, 1, 1], [1, 1, 1, 2]])
+    ]
+    both = runs[0].merge(runs[1])
+    both = ScoreTable.from_dict(json.loads(json.dumps(both.to_dict())))
+    for again in (both.merge(runs[1]), both.merge(runs[0]), runs[1].merge(both), both.merge(both)):
+        np.testing.assert_array_equal(again.counts, both.counts)
+    all_three = both.merge(runs[2])
+    np.testing.assert_array_equal(all_three.counts, both.counts + runs[2].counts)
+    np.testing.assert_array_equal(all_three.merge(both).counts, all_three.counts)
+
+
 def test_walks_of_two_designs_are_not_mixed():
     walks = np.array([[0, 1, 3], [0, 2, 3]])
     masks = all_masks(2)
