@@ -221,7 +221,8 @@ def test_what_no_surrogate_reads_is_not_written(tmp_path):
         for again in (ScoreTable.load(path), ScoreTable.from_dict(table.to_dict())):
             assert (again.summands is not None) == is_read
             for surrogate in SURROGATES:
-                one, other = surrogate.fit([table, again])
+                # One by one: in a batch the last digits hang on the place, on some processors.
+                (one,), (other,) = surrogate.fit([table]), surrogate.fit([again])
                 np.testing.assert_array_equal(one.values, other.values)
             expected = predict_scores(table, every.masks[:9])
             np.testing.assert_array_equal(predict_scores(again, every.masks[:9]), expected)
