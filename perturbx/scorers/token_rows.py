@@ -99,7 +99,7 @@ def _encode(
         return []
     parts = [(text,) if isinstance(text, str) else text for text in texts]
     encoded = tokenizer(
-        *([_encodable(part) for part in column] for column in zip(*parts, strict=True)),
+        *([encodable(part) for part in column] for column in zip(*parts, strict=True)),
         padding=False,
         return_attention_mask=False,
         verbose=False,
@@ -108,8 +108,8 @@ def _encode(
     return [{name: encoded[name][i] for name in encoded} for i in range(len(texts))]
 
 
-def _encodable(text: str) -> str:
-    """Return the text with U+FFFD for lone surrogates, which tokenizers cannot take."""
+def encodable(text: str) -> str:
+    """Return the text with U+FFFD for lone surrogates, which no model can be given."""
     try:
         text.encode()
     except UnicodeEncodeError:

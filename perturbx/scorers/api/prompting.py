@@ -9,6 +9,7 @@ from string import Formatter
 
 from perturbx.exceptions import ArgumentError, ScoringError
 from perturbx.scorers.api.questions import ApiPrompt, ChatMessages
+from perturbx.scorers.token_rows import encodable
 from perturbx.typing import TextInput
 
 FIELDS = ("text", "first", "second")
@@ -66,7 +67,7 @@ class PromptTemplate:
         )
 
     def fill(self, text: TextInput) -> str:
-        """Return the template with a text or a pair of texts in it.
+        """Return the template with a text or a pair of texts in it, as it can be sent.
 
         Raises
         ------
@@ -79,8 +80,8 @@ class PromptTemplate:
                 f"and got {text!r:.80}"
             )
         if isinstance(text, str):
-            return self.template.format(text=text)
-        return self.template.format(first=text[0], second=text[1])
+            return encodable(self.template.format(text=text))
+        return encodable(self.template.format(first=text[0], second=text[1]))
 
     def prompt(self, text: TextInput, *, is_chat: bool) -> ApiPrompt:
         """Return the whole prompt: messages for a chat, else a text."""

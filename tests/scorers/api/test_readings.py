@@ -57,6 +57,13 @@ def test_label_log_probs_are_the_models(serve, kind):
     assert server.stats()["answered"] == len(TEXTS)
 
 
+@pytest.mark.parametrize("method", ["label_log_probs", "prompt_log_probs", "votes"])
+def test_half_a_character_is_sent_as_what_stands_for_it(serve, method):
+    texts = ["so good", "so \ud83d thin", "so \ufffd thin"]
+    scores = scorer_of(serve(), "openai-completions", method=method).score(Variants(texts=texts))
+    np.testing.assert_array_equal(scores.values[1], scores.values[2])
+
+
 def test_fewer_likeliest_tokens_are_asked_for_where_the_most_are_too_many(serve, servers):
     small = servers.SimulatedModel(servers.REVIEWS.weights, rest=0.1, top=5)
     server = serve(model=small)
