@@ -7,13 +7,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import tenacity
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, ScoringError
 from perturbx.scorers.api.questions import Json, Question
 
 SCHEMA = """
@@ -146,6 +147,17 @@ class AnswerCache:
         elif names or must_exist:
             raise sqlite3.DatabaseError("it has no table of answers")
 
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Let one thread at a time at the file, and tell what is wrong with it."""
+        try:
+            with self._lock:
+                yield
+        except sqlite3.Error as error:
+            raise ScoringError(
+                f"cache: {self.path!r} cannot be read or written ({error})"
+            ) from error
+
     def get(self, questions: Sequence[Question]) -> dict[str, Json]:
         """Return the answers that are there, by key."""
         keys = [question.key for question in questions]
@@ -153,7 +165,7 @@ class AnswerCache:
         for start in range(0, len(keys), AT_ONCE):
             some = keys[start : start + AT_ONCE]
             marks = ",".join("?" * len(some))
-            with self._lock:
+            with self._at_work():
                 rows = self._database.execute(
                     f"SELECT key, answer FROM answers WHERE key IN ({marks})", some
                 ).fetchall()
@@ -176,7 +188,7 @@ class AnswerCache:
         ]
         marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(rows))
         values = [value for row in rows for value in row]
-        with self._lock:  # one statement is one transaction
+        with self._at_work():  # one statement is one transaction
             self._n_put += 1
             self._database.execute(f"INSERT OR REPLACE INTO answers VALUES {marks}", values)
 
@@ -189,7 +201,7 @@ class AnswerCache:
             (*names, json.dumps(question), json.dumps(raw), time.time())
             for *names, question, raw in rows
         )
-        with self._lock:
+        with self._at_work():
             self._n_put += 1
             self._database.executemany(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", kept
@@ -200,17 +212,17 @@ class AnswerCache:
 
         The first number changes with any write of another connection, the second counts calls.
         """
-        with self._lock:
+        with self._at_work():
             version = self._database.execute("PRAGMA data_version").fetchone()[0]
             return int(version), self._n_put
 
     def __len__(self) -> int:
-        with self._lock:
+        with self._at_work():
             return int(self._database.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
 
     def info(self) -> CacheInfo:
         """Return what is in it."""
-        with self._lock:
+        with self._at_work():
             rows = self._database.execute(
                 "SELECT model, COUNT(*) FROM answers GROUP BY model ORDER BY model"
             ).fetchall()
@@ -220,7 +232,7 @@ class AnswerCache:
 
     def clear(self, *, model: str | None = None) -> int:
         """Remove the answers of a model, or all; return how many they were."""
-        with self._lock:
+        with self._at_work():
             condition, values = ("", ()) if model is None else (" WHERE model = ?", (model,))
             n_removed = self._database.execute(f"DELETE FROM answers{condition}", values).rowcount
             self._database.execute("VACUUM")
@@ -228,11 +240,11 @@ class AnswerCache:
 
     def export(self) -> Iterator[Json]:
         """Yield every answer with what was asked, oldest first."""
-        with self._lock:
+        with self._at_work():
             keys = self._database.execute("SELECT key FROM answers ORDER BY time, key").fetchall()
         columns = "key, source, sample, question, answer, time"
         for (key,) in keys:
-            with self._lock:
+            with self._at_work():
                 row = self._database.execute(
                     f"SELECT {columns} FROM answers WHERE key = ?", (key,)
                 ).fetchone()
@@ -250,5 +262,5 @@ class AnswerCache:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._at_work():
             self._database.close()

@@ -265,9 +265,16 @@ class Dispatcher:
         self._given_up.add(question.key)
         if question.key in self.cache.get([question]):
             run.again.add(question.key)
-        run.n_put += 1
-        self.cache.put([(question, json.dumps(answer.raw))])
+        self._keep(question, answer, run)
         return answer
+
+    def _keep(self, question: Question, answer: Answer, run: Run) -> None:
+        """Put an answer into the cache; where that is full it is handed over, and the run ends."""
+        run.n_put += 1
+        try:
+            self.cache.put([(question, json.dumps(answer.raw))])
+        except ScoringError as error:
+            run.stop(error)
 
     @property
     def _who(self) -> str:
@@ -308,8 +315,7 @@ class Dispatcher:
                     self.rates.settle(entry, answer.usage.total)
                 if fault is None and answer is not None:
                     # Before the next call takes its place: what is received is never lost.
-                    run.n_put += 1
-                    self.cache.put([(question, json.dumps(answer.raw))])
+                    self._keep(question, answer, run)
                     self.limit.succeeded()
         finally:
             self.purse.settle(

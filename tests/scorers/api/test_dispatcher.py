@@ -390,6 +390,20 @@ def test_two_models_share_a_cache_and_buy_nothing_twice_in_turn(serve, tmp_path)
     assert server.stats()["requests"] <= 60 + 4
 
 
+def test_answers_that_the_disk_has_no_place_for_are_handed_over(serve, tmp_path):
+    server = serve(latency=0.02)
+    model = model_of(server, concurrency=4, cache=tmp_path / "c.sqlite")
+    model.cache._database.execute("PRAGMA max_page_count = 8")
+    answers, failure = ask_all(model, questions_of(model, 200))
+    assert type(failure) is ScoringError
+    assert str(failure).startswith("cache: ")
+    assert "database or disk is full" in str(failure)
+    assert len(model.cache) < len(answers) == server.stats()["answered"] < 100
+    model.cache.close()
+    with pytest.raises(ScoringError, match=r"^cache: .* cannot be read or written"):
+        next(model.ask(questions_of(model, 1)))
+
+
 def test_threads_of_one_model_buy_each_answer_once(serve):
     server = serve(latency=0.03)
     model = model_of(server, concurrency=4, max_calls=60)
