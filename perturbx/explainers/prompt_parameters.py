@@ -9,6 +9,7 @@ from typing import Any
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.design import SHAPLEY_ESTIMATORS, check_estimator
 from perturbx.score_table import ScoreTable
+from perturbx.scorers.readable import check_readable
 from perturbx.typing import Encoding
 
 
@@ -34,6 +35,8 @@ def check_prompt_parameters(
         raise ArgumentError("calibrate: is for labels, and none are given")
     if calibrate is not None and not isinstance(calibrate, str):
         raise ArgumentError(f"calibrate: expected a prompt without content, got {calibrate!r:.80}")
+    if calibrate is not None:
+        check_readable("calibrate", calibrate)
     if fields is not None and template is None:
         raise ArgumentError("fields: are those of a template, and none is given")
     is_number = isinstance(max_new_tokens, Integral) and not isinstance(max_new_tokens, bool)
@@ -46,25 +49,8 @@ def check_prompt_parameters(
         raise ArgumentError(
             f"stop: expected a list of strings that are not empty, got {stop!r:.80}"
         )
-
-
-def check_readable(name: str, text: str) -> None:
-    """Raise an `ArgumentError` for a lone surrogate, which no tokenizer can read.
-
-    Parameters
-    ----------
-    name : str
-        The argument.
-    text : str
-        What came.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ArgumentError(
-            f"{name}: character {error.start} is half of a surrogate pair, which is no character; "
-            f"got {text!r:.80}"
-        ) from None
+    for i, end in enumerate(stop):
+        check_readable(f"stop[{i}]", end)
 
 
 def check_outputs_of_tables(

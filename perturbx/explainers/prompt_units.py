@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from perturbx.exceptions import ArgumentError, SegmentationError
-from perturbx.explainers.prompt_parameters import check_readable
+from perturbx.scorers.readable import check_readable
 from perturbx.units import as_segmenter
 from perturbx.units.prompts import chat_prompt
 from perturbx.units.template import Template

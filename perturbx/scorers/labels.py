@@ -12,6 +12,7 @@ import numpy as np
 from perturbx.exceptions import ArgumentError, ScoringError
 from perturbx.scorers.continuations import Continued, LanguageModel
 from perturbx.scorers.language_scorer import LanguageScorer
+from perturbx.scorers.readable import check_readable
 from perturbx.scorers.scores import Scores
 from perturbx.typing import FloatArray, IntArray, ScoreKind
 
@@ -158,6 +159,7 @@ def labels_by_name(labels: Sequence[str] | Mapping[str, str], *, least: int = 2)
     for name, label in pairs:
         if not isinstance(label, str) or not label.strip():
             raise ArgumentError(f"labels: expected strings with a word in them; got {label!r}")
+        check_readable("labels", label)
         if not isinstance(name, str):
             raise ArgumentError(f"labels: expected names that are strings; got {name!r}")
     twins = [label for name, label in pairs if sum(name == other for other, _ in pairs) > 1]

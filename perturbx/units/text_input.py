@@ -31,15 +31,15 @@ def as_one_text(text: TextInput) -> tuple[str, tuple[Span, ...]]:
     ('a man\na boy', ((0, 5), (6, 11)))
     """
     if isinstance(text, str):
-        _check_characters(text, "text")
+        check_characters(text, "text")
         return text, ((0, len(text)),)
     if not _is_pair(text):
         raise ArgumentError(
             f"text: expected a string, or a tuple of two strings for a pair; got {_short(text)}"
         )
     first, second = text
-    _check_characters(first, "text[0]")
-    _check_characters(second, "text[1]")
+    check_characters(first, "text[0]")
+    check_characters(second, "text[1]")
     start = len(first) + len(PAIR_SEPARATOR)
     return first + PAIR_SEPARATOR + second, ((0, len(first)), (start, start + len(second)))
 
@@ -50,7 +50,8 @@ def _is_pair(text: Any) -> bool:
     )
 
 
-def _check_characters(text: str, name: str) -> None:
+def check_characters(text: str, name: str) -> None:
+    """Raise a `SegmentationError` for a text that holds a lone surrogate."""
     found = LONE_SURROGATE.search(text)
     if found:
         raise SegmentationError(

@@ -348,6 +348,11 @@ def test_a_sure_answer_has_finite_log_odds(language_model):
             {"contexts": [CONTEXT], "queries": "q", "responses": ["a\ud800"]},
             r"responses\[0\]: character 1",
         ),
+        (
+            {"stop": ["\n", "a\ud800"]},
+            {"contexts": [CONTEXT], "queries": "q"},
+            r"stop\[1\]: character 1",
+        ),
     ],
 )
 def test_what_cannot_be_is_named(llama, change, arguments, said):
@@ -366,6 +371,8 @@ def test_what_cannot_be_is_named(llama, change, arguments, said):
         ({"template": "{a}"}, [[{"role": "user", "content": "so"}]], "do not fill a template"),
         ({"labels": [" a", " b"], "calibrate": 3}, ["so"], "calibrate"),
         ({"labels": [" a", " b"], "outputs": None}, ["so"], "outputs"),
+        ({"labels": [" a", "b\ud800"]}, ["so"], "labels: character 1 is half of"),
+        ({"labels": [" a", " b"], "calibrate": "\ud800"}, ["so"], "calibrate: character 0"),
         ({}, pd.DataFrame({"prompt": ["so"]}), r"prompts: .* DataFrame; give the column"),
     ],
 )

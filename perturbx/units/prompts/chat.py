@@ -12,6 +12,7 @@ from perturbx.exceptions import ArgumentError, SegmentationError
 from perturbx.units.front_door import SegmenterLike, as_segmenter
 from perturbx.units.frozen import freeze, gaps
 from perturbx.units.segmenter import place
+from perturbx.units.text_input import check_characters
 from perturbx.units.units import Units
 
 
@@ -43,6 +44,8 @@ def chat_prompt(
         If the template changes what a message says, so that it cannot be found again.
     """
     contents = _contents(messages)
+    for i, content in enumerate(contents):
+        check_characters(content, f"messages[{i}]")
     if isinstance(roles, str) or not isinstance(roles, Iterable):
         raise ArgumentError(f"roles: expected a list of roles, such as ['user']; got {roles!r:.80}")
     roles = list(roles)

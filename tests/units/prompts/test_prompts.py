@@ -113,6 +113,12 @@ def test_templates_that_do_not_do(chat, style, messages, error, said):
         chat_prompt([{"role": "user", "content": messages}], chat(style))
 
 
+def test_what_no_tokenizer_reads_is_named_in_a_frozen_message_too(chat):
+    said = [{"role": "system", "content": "a\ud800"}, {"role": "user", "content": "good"}]
+    with pytest.raises(SegmentationError, match=r"messages\[0\]: the character at position 1"):
+        chat_prompt(said, chat("llama"))
+
+
 def test_roles_that_are_not_there(chat):
     with pytest.raises(ArgumentError, match="roles"):
         chat_prompt([{"role": "user", "content": "a"}], chat("llama"), roles=("tool",))
