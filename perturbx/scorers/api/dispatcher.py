@@ -28,6 +28,7 @@ from perturbx.scorers.api.retrying import Retries, TemporaryError
 from perturbx.scorers.api.run import Run
 from perturbx.scorers.api.spending import Purse
 from perturbx.scorers.api.withheld import (
+    WITHHELD,
     Check,
     Reason,
     are_too_many,
@@ -84,7 +85,7 @@ class Dispatcher:
         self.retries = Retries(max_retries, purse.note)
         self.max_pause = max_pause
         self._begun: dict[str, asyncio.Future[None]] = {}
-        self._given_up: set[str] = set()
+        self._given_up: dict[str, Answer] = {}
 
     def ask(
         self, questions: Sequence[Question], check: Check | None = None
@@ -262,10 +263,12 @@ class Dispatcher:
         """Return what stands in the place of an answer; it is asked for no more."""
         reason: Reason = "incomplete" if fault.kind == "incomplete" else "filtered"
         answer = withheld(fault.message, reason)
-        self._given_up.add(question.key)
-        if question.key in self.cache.get([question]):
+        self._given_up[question.key] = answer
+        kept = self.cache.get([question]).get(question.key)
+        if kept is not None and WITHHELD in kept:
             run.again.add(question.key)
-        self._keep(question, answer, run)
+        if kept is None or WITHHELD in kept:  # what others were answered stays
+            self._keep(question, answer, run)
         return answer
 
     def _keep(self, question: Question, answer: Answer, run: Run) -> None:

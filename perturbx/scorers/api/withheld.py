@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
@@ -70,7 +70,7 @@ def known_answers(
     questions: Sequence[Question],
     check: Check | None,
     *,
-    given_up: Container[str] | None = None,
+    given_up: Mapping[str, Answer] | None = None,
 ) -> dict[str, Answer]:
     """Return the answers in a cache that have what is asked for now, by key.
 
@@ -80,8 +80,9 @@ def known_answers(
     ----------
     provider, cache, questions, check
         Whose they are, where they are, and what is wanted of them.
-    given_up : container of str, optional
-        The keys of those that need not be asked again, although no answer came; None: all.
+    given_up : mapping of str to Answer, optional
+        What stands in the place of those that need not be asked again, although no answer came;
+        None: all.
 
     Raises
     ------
@@ -94,16 +95,19 @@ def known_answers(
         if question.key not in kept:
             continue
         raw = kept[question.key]
-        if WITHHELD in raw:
-            if given_up is None or question.key in given_up:
-                answers[question.key] = withheld(raw[WITHHELD], raw["reason"])
+        if WITHHELD not in raw:
+            try:
+                answer = provider.read(raw)
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+                raise ScoringError(
+                    f"cache: the answer {question.key} is not one of {provider.name!r} ({error!r})"
+                ) from error
+            if answer.refusal is not None or check is None or check(answer) is None:
+                answers[question.key] = answer
+                continue
+        elif given_up is None:
+            answers[question.key] = withheld(raw[WITHHELD], raw["reason"])
             continue
-        try:
-            answer = provider.read(raw)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise ScoringError(
-                f"cache: the answer {question.key} is not one of {provider.name!r} ({error!r})"
-            ) from error
-        if answer.refusal is not None or check is None or check(answer) is None:
-            answers[question.key] = answer
+        if given_up is not None and question.key in given_up:
+            answers[question.key] = given_up[question.key]
     return answers

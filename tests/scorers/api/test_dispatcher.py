@@ -298,6 +298,39 @@ def test_retries_end_where_the_last_fault_is_an_incomplete_answer(serve):
     assert isinstance(failure, CapabilityError)
 
 
+def test_what_lacks_something_for_one_is_an_answer_for_another(serve, tmp_path):
+    server = serve()
+    model = model_of(server, cache=tmp_path / "c.sqlite")
+    questions = questions_of(model, 1)
+    (plain,) = ask_all(model, questions)[0].values()
+    for _ in range(2):  # given up once
+        _, failure = ask_all(model, questions, lambda answer: "no number")
+        assert isinstance(failure, CapabilityError)
+        assert server.stats()["requests"] == 1 + 3
+    for again in (model, model_of(server, cache=tmp_path / "c.sqlite")):
+        (kept,) = ask_all(again, questions)[0].values()
+        assert kept.raw == plain.raw
+    assert server.stats()["requests"] == 1 + 3
+
+
+def test_what_another_process_was_answered_is_not_lost_where_this_one_is_refused(serve, tmp_path):
+    later = iter([None, "filter"])
+    server = serve(latency=0.3, refuses=lambda prompt: next(later))
+    first, second = (model_of(server, cache=tmp_path / "c.sqlite") for _ in range(2))
+    questions = questions_of(first, 1)
+    refused = threading.Thread(target=ask_all, args=(first, questions))
+    refused.start()
+    time.sleep(0.1)
+    server.latency = 0.0
+    assert len(ask_all(second, questions)[0]) == 1
+    refused.join()
+    assert server.stats()["refused"] == 1
+    for model in (first, second, model_of(server, cache=tmp_path / "c.sqlite")):
+        answers, failure = ask_all(model, questions)
+        assert (len(answers), failure) == (1, None)
+    assert server.stats()["requests"] == 2
+
+
 def test_a_dead_server_is_told_of(servers):
     with servers.FaultServer() as server:
         model = model_of(server, max_retries=1)
