@@ -147,8 +147,11 @@ class ScoreTable:
             return 0
         if self.samples is None:
             return len(set(self.variant_of_row.tolist()))
-        _, first = np.unique(self.variant_of_row, return_index=True)
-        return int(self.samples[first].sum())
+        # Of two rows that are one variant, the answers of the one are among those of the other.
+        variants, place = np.unique(self.variant_of_row, return_inverse=True)
+        most = np.zeros(len(variants), dtype=np.int64)
+        np.maximum.at(most, place, self.samples)
+        return int(most.sum())
 
     def row_of(self, kept: bool) -> int | None:
         """Return the row where every unit is kept (or removed), None where it was not scored."""

@@ -177,13 +177,16 @@ class TextPurchases(Purchases):
         super().__init__(known, units, [own.n_units for own in units])
         self._encodings, self._runner, self._provenances = encodings, runner, provenances
         self._n_variants = 0
+        self._sampled: dict[bytes, int] = {}
         for text, table in enumerate(self._paid):
             if table is not None:
                 ids = self._n_variants + table.variant_of_row
+                if table.samples is not None:
+                    ids = self._ids_of_sampled(text, table.masks, ids)
                 self._paid[text] = replace(
                     table, variant_of_row=ids, provenance=self._provenance(text)
                 )
-                self._n_variants = int(ids.max()) + 1
+                self._n_variants += int(table.variant_of_row.max()) + 1
         self._hashed = [0] * len(encodings)
         self._place: dict[bytes, tuple[int, int]] = {}
 
@@ -272,6 +275,8 @@ class TextPurchases(Purchases):
         got = result.scored
         variances = None if result.variances is None else result.variances[got]
         ids = self._n_variants + result.variant_of_row[got]
+        if result.samples is not None:
+            ids = self._ids_of_sampled(text, masks.numpy()[got], ids)
         names, paid = self._names(text), self._paid[text]
         if paid is not None and names == default_names(paid.n_outputs):
             names = paid.output_names  # a model without names goes on with those it was given
@@ -291,6 +296,14 @@ class TextPurchases(Purchases):
                 summands=None if result.summands is None else result.summands[got],
             ),
         )
+
+    def _ids_of_sampled(self, text: int, masks: Any, ids: IntArray) -> IntArray:
+        """Return the numbers of sampled variants: those of twins that were asked about before."""
+        if self._draws(text) > 1:
+            return ids
+        keys = variant_keys(self._encodings[text], torch.from_numpy(masks))
+        pairs = zip(keys, ids.tolist(), strict=True)
+        return np.array([self._sampled.setdefault(key.tobytes(), own) for key, own in pairs])
 
     def _names(self, text: int) -> tuple[str, ...] | None:
         own: tuple[str, ...] | None = getattr(self._encodings[text], "output_names", None)

@@ -48,6 +48,20 @@ def test_what_is_bought_is_what_was_said(serve, kind, n_samples, budget):
         assert all(own.n_calls <= budget + 10 * n_samples for own in done)
 
 
+@pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
+@pytest.mark.parametrize("budget", ["auto", 40])
+def test_masks_that_leave_the_same_text_count_once(serve, budget):
+    """Whichever round, or run, asks about the second of them."""
+    server = serve()
+    explainer = explainer_of(server, "shapley", 1, budget=budget)
+    text = "so very very good and very thin film"
+    (found,) = explainer.explain([text])
+    assert found.n_calls == found.budget_report.n_calls == server.stats()["answered"]
+    explainer.set_params(budget=180)
+    (further,) = explainer.explain([text], tables=[found.table])
+    assert found.n_calls < further.n_calls == server.stats()["answered"]
+
+
 @pytest.mark.parametrize("kind", ["shapley", "lime", "occlusion"])
 def test_too_few_answers_are_told_in_answers(serve, kind):
     server = serve()
