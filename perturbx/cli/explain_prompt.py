@@ -222,6 +222,7 @@ def explain_prompt(
         paid = None if resume is None else load_tables(resume, None)
         # It takes seconds to import: `--help` and a wrong option need not wait for it.
         from perturbx.explainers.prompt import PromptExplainer
+        from perturbx.units.template import Template
 
         by_name = None if labels is None else labels.split(",")
         # Responses are compared at the length that they were made with; labels are short.
@@ -261,7 +262,8 @@ def explain_prompt(
             progress=not quiet and sys.stderr.isatty(),
             **{name: value for name, value in rule.items() if value is not None},
         )
-        asked = [_prompt(record) for record in given]
+        in_template = () if made is None else Template(made).fields
+        asked = [_prompt(record, in_template) for record in given]
         said = {
             "responses": _column(given, RESPONSE),
             "alternatives": _column(given, ALTERNATIVE),
@@ -298,10 +300,12 @@ def _records(
     return [{PROMPT: prompt, **said} for prompt in prompts]
 
 
-def _prompt(record: Mapping[str, Any]) -> Any:
+def _prompt(record: Mapping[str, Any], fields: Sequence[str]) -> Any:
     """Return what a record asks: the messages of a chat, a text, or the values of fields."""
+    # A template may have a field of such a name, beside others.
+    fills = len(fields) > 1 and {*fields} <= {*record}
     for key in (MESSAGES, PROMPT):
-        if key in record:
+        if key in record and not fills:
             return record[key]
     return {key: value for key, value in record.items() if key not in (RESPONSE, ALTERNATIVE)}
 

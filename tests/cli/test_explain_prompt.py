@@ -33,6 +33,18 @@ def test_a_prompt_and_what_was_said(run):
     assert "log-probability" in done.stdout
 
 
+def test_a_field_may_be_called_prompt(run, tmp_path):
+    template, records = tmp_path / "t.txt", tmp_path / "r.jsonl"
+    template.write_text("{rules}\n{prompt}\nA:", encoding="utf-8")
+    records.write_text(
+        json.dumps({"rules": "Be kind.", "prompt": "He left. Why?", "response": " so"}),
+        encoding="utf-8",
+    )
+    done = run("--template", template, "--fields", "prompt", "--input", records, "--output", "json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["pieces"] == ["He left. ", "Why?"]
+
+
 def test_records_fill_a_template_and_a_run_resumes(run, tmp_path):
     template = tmp_path / "rag.txt"
     template.write_text("C: {context}\nQ: {query}\nA:\n", encoding="utf-8")
