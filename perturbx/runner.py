@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -49,13 +50,15 @@ class Runner:
         self.batch_tokens = batch_tokens
         self.progress = progress
 
-    def run(self, jobs: Sequence[Job]) -> Outcome:
+    def run(self, jobs: Sequence[Job], *, n_scored: int = 0) -> Outcome:
         """Score every distinct variant of the jobs once.
 
         Parameters
         ----------
         jobs : sequence of Job
             Texts with their masks.
+        n_scored : int
+            How many variants of the same texts were scored before.
 
         Returns
         -------
@@ -79,15 +82,17 @@ class Runner:
         ) as bar:
             try:
                 for start, stop in plan.streams:
-                    self._stream(plan, start, stop, ledger, bar)
+                    self._stream(plan, start, stop, ledger, bar, n_scored)
             except (Exception, KeyboardInterrupt) as error:
                 failure = error
         return ledger.outcome(plan, failure)
 
-    def _stream(self, plan: Plan, start: int, stop: int, ledger: Ledger, bar: Any) -> None:
+    def _stream(
+        self, plan: Plan, start: int, stop: int, ledger: Ledger, bar: Any, n_scored: int
+    ) -> None:
         """Score the slots from `start` to `stop`, all of one kind."""
         if isinstance(self.scorer, PartScorer):
-            self._stream_parts(self.scorer, plan, start, stop, ledger, bar)
+            self._stream_parts(self.scorer, plan, start, stop, ledger, bar, n_scored)
             return
         throttle = _Throttle(self.batch_tokens, int(plan.lengths[start:stop].max(initial=1)))
         done = start
@@ -122,7 +127,14 @@ class Runner:
             bar.update(size)
 
     def _stream_parts(
-        self, scorer: PartScorer, plan: Plan, start: int, stop: int, ledger: Ledger, bar: Any
+        self,
+        scorer: PartScorer,
+        plan: Plan,
+        start: int,
+        stop: int,
+        ledger: Ledger,
+        bar: Any,
+        n_scored: int,
     ) -> None:
         """Hand a scorer that batches by itself as many variants as the memory may hold.
 
@@ -134,7 +146,7 @@ class Runner:
             size = PLAN_CHUNK // int(plan.lengths[done:stop].max())
             size = max(size, getattr(scorer, "least_at_once", 1))
             size = min(size, stop - done)
-            variants = plan.variants(done, done + size)
+            variants = replace(plan.variants(done, done + size), n_scored=n_scored)
             with refusals.kept():
                 for rows, scores in scorer.score_parts(variants, self.batch_tokens):
                     sound = ledger.add(done + rows, scores)

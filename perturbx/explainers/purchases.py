@@ -231,7 +231,8 @@ class TextPurchases(Purchases):
             [
                 Job(draw, fresh[i], self._samples(i, fresh[i]))
                 for draw, i in zip(draws, owners, strict=True)
-            ]
+            ],
+            n_scored=sum(map(self.n_rows, range(len(self._paid)))),
         )
         results = [read_out(*each) for each in zip(outcome.results, draws, strict=True)]
         outcome = averaged(replace(outcome, results=results), [self._draws(i) for i in numbers])

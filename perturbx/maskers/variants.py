@@ -30,6 +30,8 @@ class Variants:
         The strings, for a model that takes strings; pairs for a model that compares two.
     samples : numpy.ndarray of int64, (n_variants,), optional
         How many answers each is worth, for a model whose answers are sampled.
+    n_scored : int
+        How many others of the same texts were scored before, for a model that refuses some.
     """
 
     token_ids: torch.Tensor | None = None
@@ -38,6 +40,7 @@ class Variants:
     pad_id: int = 0
     texts: Sequence[TextInput] | None = None
     samples: IntArray | None = None
+    n_scored: int = 0
 
     def __post_init__(self) -> None:
         if (self.token_ids is None) == (self.texts is None):

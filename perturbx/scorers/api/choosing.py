@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 from perturbx.exceptions import CapabilityError, RefusedError
+from perturbx.refusals import Refusals
 from perturbx.scorers.api.asked import Asked, Method
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.readings import LabelLogProbs, Reading
 from perturbx.scorers.api.readings.reading import NO_NUMBERS
-from perturbx.scorers.api.withheld import IncompleteError
+from perturbx.scorers.api.withheld import IncompleteError, are_too_many
 from perturbx.typing import TextInput
 
 logger = logging.getLogger("perturbx")
@@ -63,6 +66,38 @@ def choose_reading(model: ApiModel, asked: Asked, method: Method, text: TextInpu
             f"take method='votes' or 'confidence', which need answers only"
         )
     return chosen
+
+
+def reading_by_first(
+    texts: Sequence[TextInput], reading_by: Callable[[TextInput], Reading], n_scored: int
+) -> Reading:
+    """Return the way to get numbers, by the first text that is not refused.
+
+    Where as many are as would end a run, this one ends. They are asked once all the same.
+
+    Parameters
+    ----------
+    texts : sequence of str or (str, str)
+        The variants.
+    reading_by : callable
+        The way that one of them shows.
+    n_scored : int
+        Variants that were answered before.
+
+    Raises
+    ------
+    RefusedError
+        If there is no such text.
+    """
+    refusals = Refusals()
+    for number, text in enumerate(texts, 1):
+        with refusals.kept():
+            return reading_by(text)
+        if are_too_many(Fraction(number), Fraction(n_scored)):
+            break
+    assert refusals.error is not None
+    refusals.error.ends_run = number < len(texts)
+    raise refusals.error
 
 
 def _for_responses(model: ApiModel, asked: Asked, method: Method, text: TextInput) -> Reading:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
+from fractions import Fraction
 from typing import NoReturn
 
 from perturbx.exceptions import (
@@ -88,7 +89,7 @@ class Dispatcher:
         self._given_up: dict[str, Answer] = {}
 
     def ask(
-        self, questions: Sequence[Question], check: Check | None = None
+        self, questions: Sequence[Question], check: Check | None = None, *, n_scored: int = 0
     ) -> Iterator[list[tuple[Question, Answer]]]:
         """Yield the answers as they come; each question is asked once, equal ones together.
 
@@ -101,6 +102,8 @@ class Dispatcher:
         check : callable, optional
             Says what an answer lacks that was asked for; such a call is made again, and given up
             after a few times.
+        n_scored : int
+            Variants that were answered before, beside which those that are refused may be few.
 
         Raises
         ------
@@ -118,7 +121,7 @@ class Dispatcher:
             A call failed for good. Calls in flight have come back before any of these is raised.
         """
         distinct = list({question.key: question for question in questions}.values())
-        run = Run(self.cache.written())
+        run = Run(self.cache.written(), n_sound=Fraction(n_scored))
         known = self._known(distinct, check)
         self.purse.spent.from_cache += len(known)
         run.withheld = {key: own for key, own in known.items() if own.refusal is not None}
@@ -174,7 +177,7 @@ class Dispatcher:
         if work.done() and not work.cancelled():
             work.result()
         if isinstance(run.failure, BudgetExceeded):
-            raise self._exceeded(run.failure.limit)
+            raise self.purse.exceeded(run.failure.limit)
         if run.failure is not None:
             raise run.failure
 
@@ -294,7 +297,7 @@ class Dispatcher:
         if task not in run.reserved:
             reserved = await self.purse.reserve(question)
             if isinstance(reserved, str):
-                run.stop(self._exceeded(reserved))
+                run.stop(self.purse.exceeded(reserved))
                 return None
             run.reserved[task] = reserved
         sent = answered = False
@@ -394,7 +397,3 @@ class Dispatcher:
                 f"{self.max_pause:g}: {fault.message}; what was answered is kept, run again later"
             )
         raise TemporaryError(fault)
-
-    def _exceeded(self, limit: str) -> BudgetExceeded:
-        most = getattr(self.purse.limits, limit)
-        return BudgetExceeded(f"{limit}: {most:,} is reached ({self.purse.spent})", limit=limit)

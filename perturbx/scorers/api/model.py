@@ -189,10 +189,10 @@ class ApiModel:
         return tuple(self._versions)
 
     def ask(
-        self, questions: Sequence[Question], check: Check | None = None
+        self, questions: Sequence[Question], check: Check | None = None, *, n_scored: int = 0
     ) -> Iterator[list[tuple[Question, Answer]]]:
         """Yield the answers as they come; see `Dispatcher.ask`."""
-        for part in self.dispatcher.ask(questions, check):
+        for part in self.dispatcher.ask(questions, check, n_scored=n_scored):
             for _, answer in part:
                 version = f"{answer.model} {answer.fingerprint}".strip()
                 if version not in self._versions:

@@ -53,7 +53,7 @@ class OfflineModel(ApiModel):
         return self.cut_short_by is not None
 
     def ask(
-        self, questions: Sequence[Question], check: Check | None = None
+        self, questions: Sequence[Question], check: Check | None = None, *, n_scored: int = 0
     ) -> Iterator[list[tuple[Question, Answer]]]:
         """Yield the answers that are there.
 

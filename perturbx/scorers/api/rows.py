@@ -37,7 +37,9 @@ class Row:
     answers: list[Answer] = field(default_factory=list)
 
 
-def answered(rows: Sequence[Row], model: ApiModel, reading: Reading) -> Iterator[list[Row]]:
+def answered(
+    rows: Sequence[Row], model: ApiModel, reading: Reading, n_scored: int
+) -> Iterator[list[Row]]:
     """Yield the rows of which all pending questions are answered, as that happens.
 
     Raises
@@ -58,7 +60,7 @@ def answered(rows: Sequence[Row], model: ApiModel, reading: Reading) -> Iterator
             owners.setdefault(key, []).append(row)
     questions = [question for row in rows for question in row.pending]
     try:
-        for part in model.ask(questions, reading.missing):
+        for part in model.ask(questions, reading.missing, n_scored=n_scored):
             done = []
             for question, answer in part:
                 answers[question.key] = answer

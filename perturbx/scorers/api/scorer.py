@@ -14,7 +14,7 @@ from perturbx.refusals import Refusals
 from perturbx.scorers.api.asked import Asked, Method
 from perturbx.scorers.api.cache import IN_MEMORY
 from perturbx.scorers.api.calibration import Calibration
-from perturbx.scorers.api.choosing import choose_reading
+from perturbx.scorers.api.choosing import choose_reading, reading_by_first
 from perturbx.scorers.api.estimate import CHAT_MARKUP, Bill, tokens_per_character
 from perturbx.scorers.api.model import ApiModel
 from perturbx.scorers.api.prompting import PromptTemplate
@@ -23,7 +23,6 @@ from perturbx.scorers.api.questions import Question
 from perturbx.scorers.api.readings import Reading, Votes
 from perturbx.scorers.api.readings.votes import FIRST
 from perturbx.scorers.api.rows import Row, answered, in_order, scores_of
-from perturbx.scorers.api.withheld import MANY
 from perturbx.scorers.outputs import texts_of
 from perturbx.scorers.scores import Scores
 from perturbx.typing import InputKind, IntArray, ScoreKind, TextInput
@@ -207,17 +206,18 @@ class ApiScorer:
         texts, samples = texts_of(variants, self.model_id), variants.samples
         if not texts:
             return
-        reading = self._reading_by(texts)
+        n_scored = variants.n_scored
+        reading = reading_by_first(texts, self.reading, n_scored)
         asked = [self._questions(reading, text, row, samples) for row, text in enumerate(texts)]
         rows = [Row(row, text, asked[row]) for row, text in enumerate(texts)]
         if not isinstance(reading, Votes):
-            yield from self._scored(rows, reading)
+            yield from self._scored(rows, reading, n_scored)
             return
         ahead, refusals = self._n_ahead(rows, reading), Refusals()
         try:
             for part in (rows[:ahead], rows[ahead:]):
                 with refusals.kept():
-                    yield from self._scored(part, reading)
+                    yield from self._scored(part, reading, n_scored)
                 if refusals.end_run:
                     break
                 reading.tally.check(self.model.model_id)
@@ -234,7 +234,9 @@ class ApiScorer:
         n_answers = np.cumsum([len(row.pending) for row in rows])
         return int(np.searchsorted(n_answers, FIRST)) + 1
 
-    def _scored(self, rows: Sequence[Row], reading: Reading) -> Iterator[tuple[IntArray, Scores]]:
+    def _scored(
+        self, rows: Sequence[Row], reading: Reading, n_scored: int
+    ) -> Iterator[tuple[IntArray, Scores]]:
         """Yield rows and their numbers as the answers come; what is refused is told at the end."""
         refusals = Refusals()
         # Half of what is asked about a row is worth nothing.
@@ -245,7 +247,7 @@ class ApiScorer:
             while part and not refusals.end_run:
                 further: list[Row] = []
                 with refusals.kept():
-                    for done in answered(part, self.model, reading):
+                    for done in answered(part, self.model, reading, n_scored):
                         for row in done:
                             row.pending = reading.follow_ups(row.text, row.answers)
                         finished = [row for row in done if not row.pending]
@@ -311,18 +313,6 @@ class ApiScorer:
         if self._reading is None:
             self._reading = choose_reading(self.model, self.asked, self.method, text)
         return self._reading
-
-    def _reading_by(self, texts: Sequence[TextInput]) -> Reading:
-        """Return the way to get numbers, by the first text that is not refused.
-
-        Where as many are as would end a run, this one ends. They are asked once all the same.
-        """
-        refusals = Refusals()
-        for text in texts[:MANY]:
-            with refusals.kept():
-                return self.reading(text)
-        assert refusals.error is not None
-        raise refusals.error
 
     def calibrate(self, texts: Sequence[TextInput], y: Sequence[str]) -> ApiScorer:
         """Return the scorer with verbalised confidence made a probability.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, TypeAlias
 
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, BudgetExceeded
 from perturbx.scorers.api.faults import Fault
 from perturbx.scorers.api.questions import Json, Question, Usage
 
@@ -312,6 +312,11 @@ class Purse:
             if spent.cost is not None:
                 spent.cost += price
         self.release(reserved)
+
+    def exceeded(self, limit: str) -> BudgetExceeded:
+        """Return the error of a limit that is reached, with what was spent so far."""
+        most = getattr(self.limits, limit)
+        return BudgetExceeded(f"{limit}: {most:,} is reached ({self.spent})", limit=limit)
 
     def note(self, fault: Fault) -> None:
         """Count a fault after which a call is made again."""

@@ -175,6 +175,38 @@ def test_another_run_on_the_same_cache_is_not_ended_by_what_was_refused(serve, h
         np.testing.assert_array_equal(again.values, found[0].values)
 
 
+@pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning", "ignore::perturbx.AnswersWarning")
+@pytest.mark.parametrize("method", ["label_log_probs", "votes"])
+@pytest.mark.parametrize("budget", [100, 140])
+def test_what_was_refused_before_is_few_beside_what_a_table_holds(serve, method, budget):
+    """The new run asks about it first: nothing tells it what the earlier one did not get."""
+    server = serve(refuses=refusing("filter", "thin", "acting", absent=["superb"]))
+    (found,) = explainer_of(server, 100, method=method).explain([TEXT])
+    n_refused = server.stats()["refused"]
+    assert n_refused >= 8
+    asked = server.stats()["requests"]
+    again = explainer_of(server, budget, method=method)
+    (further,) = again.explain([TEXT], tables=[found.table])
+    bought = server.stats()["requests"] - asked
+    if budget == 100:
+        assert bought == n_refused
+        np.testing.assert_array_equal(further.values, found.values)
+    else:
+        assert further.n_calls > found.n_calls + 20
+
+
+def test_what_was_not_asked_is_not_told_as_refused(serve):
+    """Eight refusals in a row end a run, whether the way to get numbers is known or not."""
+    server = serve(refuses=refusing("filter", "thin"))
+    texts = Variants(texts=[*(f"thin {number}" for number in range(8)), "so good"])
+    with pytest.raises(RefusedError) as caught:
+        scorer_of(server).score(texts)
+    assert caught.value.ends_run
+    with pytest.raises(RefusedError) as caught:
+        scorer_of(server).score(Variants(texts=texts.texts[:8]))
+    assert not caught.value.ends_run
+
+
 def test_many_samples_of_one_variant_do_not_end_the_run(serve):
     server = serve(refuses=refusing("filter", "thin"))
     scorer = scorer_of(server, method="votes", n_samples=10)
