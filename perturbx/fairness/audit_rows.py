@@ -14,6 +14,7 @@ from perturbx.fairness.grouping import (
     Attribute,
     attribute,
     attributes_in_texts,
+    check_names,
     intersections,
     joined,
 )
@@ -115,6 +116,7 @@ def collect_rows(
         for found in attributes_in_texts(piece.texts, lexicons):
             name = f"{found.name} (in the text)" if found.name in taken else found.name
             own.append(Attribute(name, found.groups, found.members, found.origin))
+        check_names(own)
         for found in own:
             parts.setdefault(found.name, []).append(found)
         if piece.labels is not None:
@@ -133,6 +135,7 @@ def collect_rows(
         )
     if depth > 1:
         attributes += intersections(tuple(attributes), depth)
+        check_names(attributes)
     known = as_numbers(labels) if is_labelled else None
     distinct = distinct_labels(known)
     check(distinct, attributes)

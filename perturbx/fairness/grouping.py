@@ -106,6 +106,23 @@ def attribute(name: str, values: Iterable[Any], *, origin: Origin = "column") ->
             f"all strings"
         )
     found = sorted({value for names in per_row for value in names})
+    _check_groups(name, found)
+    groups = tuple(map(_shown, found))
+    for said in (name, *groups):
+        if LONE_SURROGATE.search(said):
+            raise ArgumentError(
+                f"sensitive_features[{name!a}]: {said!a} holds a lone surrogate, which is no text"
+            )
+    place = {value: number for number, value in enumerate(found)}
+    return _from_numbers(
+        name,
+        groups,
+        [[place[value] for value in names] for names in per_row],
+        origin,
+    )
+
+
+def _check_groups(name: str, found: Sequence[Any]) -> None:
     if EVERYONE in found:
         raise ArgumentError(
             f"sensitive_features[{name!r}]: has a group named {EVERYONE!r}, as all rows together "
@@ -121,19 +138,6 @@ def attribute(name: str, values: Iterable[Any], *, origin: Origin = "column") ->
             f"sensitive_features[{name!r}]: has {len(found)} different values, which are no "
             f"groups; gather them (ages into decades, say)"
         )
-    groups = tuple(map(_shown, found))
-    for said in (name, *groups):
-        if LONE_SURROGATE.search(said):
-            raise ArgumentError(
-                f"sensitive_features[{name!a}]: {said!a} holds a lone surrogate, which is no text"
-            )
-    place = {value: number for number, value in enumerate(found)}
-    return _from_numbers(
-        name,
-        groups,
-        [[place[value] for value in names] for names in per_row],
-        origin,
-    )
 
 
 def _names(column: str, value: Any) -> tuple[Any, ...]:
@@ -200,13 +204,12 @@ def columns_of(sensitive_features: Any) -> dict[str, Any]:
         It is none of these.
     """
     given = sensitive_features
-    if isinstance(given, Mapping):
-        return {str(name): values for name, values in given.items()}
-    if hasattr(given, "columns"):
-        names = [str(name) for name in given.columns]
+    if isinstance(given, Mapping) or hasattr(given, "columns"):
+        labels = list(given if isinstance(given, Mapping) else given.columns)
+        names = [str(label) for label in labels]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ArgumentError(f"sensitive_features: has more than one column {twice[0]!r}")
-        return {str(name): given[name] for name in given.columns}
+        return {str(label): given[label] for label in labels}
     if getattr(given, "ndim", 1) == 2:
         return {f"group {i + 1}": given[:, i] for i in range(given.shape[1])}
     if isinstance(given, str) or not hasattr(given, "__iter__"):
@@ -218,8 +221,15 @@ def columns_of(sensitive_features: Any) -> dict[str, Any]:
 
 
 def joined(parts: Sequence[Attribute]) -> Attribute:
-    """Return one attribute of the rows of several, one after another; groups by name."""
+    """Return one attribute of the rows of several, one after another; groups by name.
+
+    Raises
+    ------
+    ArgumentError
+        What all have together is too many groups, or holds two that look alike.
+    """
     groups = tuple(sorted({group for part in parts for group in part.groups}))
+    _check_groups(parts[0].name, groups)
     if parts[0].origin == "text":
         groups = parts[0].groups
     place = {group: number for number, group in enumerate(groups)}
@@ -287,6 +297,15 @@ def intersections(attributes: Sequence[Attribute], depth: int = 2) -> list[Attri
             )
         )
     return crossed
+
+
+def check_names(attributes: Sequence[Attribute]) -> None:
+    """Raise an `ArgumentError` where two attributes have one name: no table tells them apart."""
+    names = [own.name for own in attributes]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ArgumentError(
+            f"groups: two attributes are called {twice[0]!r}; give that column another name"
+        )
 
 
 def _crossed(

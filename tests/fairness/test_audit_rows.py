@@ -1,5 +1,7 @@
 """Every row scored, with its labels, groups and clusters."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -60,6 +62,22 @@ def test_an_attribute_in_the_texts_stands_beside_the_column_of_its_name():
     assert [own.name for own in rows.attributes] == ["gender", "gender (in the text)"]
     crossed = rows_of(["She is."], None, {"a": ["x"], "b": ["y"]}, depth=2)
     assert [own.name for own in crossed.attributes] == ["a", "b", "a & b"]
+
+
+@pytest.mark.parametrize(
+    ("features", "options", "name"),
+    [
+        ({"a": ["x"], "b": ["y"], "a & b": ["z"]}, {"depth": 2}, "a & b"),
+        (
+            {"gender": ["x"], "gender (in the text)": ["y"]},
+            {"lexicons": [load_lexicon("gender")]},
+            "gender (in the text)",
+        ),
+    ],
+)
+def test_two_attributes_of_one_name_are_told(features, options, name):
+    with pytest.raises(ArgumentError, match=f"two attributes are called '{re.escape(name)}'"):
+        rows_of(["She is."], None, features, **options)
 
 
 def test_groups_of_no_row_are_left_out():

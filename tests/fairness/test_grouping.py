@@ -55,6 +55,18 @@ def test_pieces_joined_are_the_whole(column, data):
     np.testing.assert_array_equal(found.sizes, whole.sizes)
 
 
+@pytest.mark.parametrize(
+    ("pieces", "what"),
+    [
+        ([["a"], ["a "]], "the groups 'a' and 'a ' differ in white space only"),
+        ([range(700), range(700, 1400)], "has 1400 different values, which are no groups"),
+    ],
+)
+def test_what_no_piece_shows_is_told_of_all_together(pieces, what):
+    with pytest.raises(ArgumentError, match=what):
+        joined([attribute("g", piece) for piece in pieces])
+
+
 @given(COLUMNS, st.data())
 def test_some_rows_keep_their_groups(column, data):
     whole = attribute("g", column)
@@ -139,6 +151,11 @@ def test_what_is_no_column_is_told(column, what):
 )
 def test_columns_have_names(given_features, names):
     assert list(columns_of(given_features)) == names
+
+
+def test_two_columns_of_one_name_are_told():
+    with pytest.raises(ArgumentError, match="has more than one column '3'"):
+        columns_of({3: ["f"], "3": ["x"]})
 
 
 @pytest.mark.parametrize("given_features", ["f", 3])
