@@ -57,6 +57,22 @@ def test_all_coalitions_give_the_definition(n_units, seed):
     assert fit.method == "exact"
 
 
+def test_r2_promises_no_more_than_is_known_of_the_interactions():
+    """Rows of a balanced design tell each other, one by one, where the interactions are unknown."""
+    n_units, every = 8, everything(8)
+    first, second = np.triu_indices(n_units, 1)
+    promised, known = [], []
+    for seed in range(4):
+        strengths = np.random.default_rng(seed).normal(size=len(first))
+        masks = drawn(n_units, 4 * n_units, seed)
+        fit = fit_interactions(table_of(masks, (masks[:, first] & masks[:, second]) @ strengths))
+        scores = (every[:, first] & every[:, second]) @ strengths
+        right = fit_interactions(table_of(every, scores)).values
+        promised.append(fit.r2)
+        known.append(1.0 - np.square(fit.values - right).sum() / np.square(right).sum())
+    assert np.mean(promised) <= np.mean(known) + 0.1
+
+
 @settings(deadline=None, max_examples=10)
 @given(st.integers(2, 6), st.integers(0, 1000))
 def test_known_noise_of_all_coalitions_goes_through_the_definition(n_units, seed):
