@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -20,12 +20,17 @@ def read_rows(path: Path) -> list[tuple[str, dict[str, str]]]:
     Raises
     ------
     ArgumentError
-        If the file cannot be read, or a row has more or fewer cells than the header.
+        If the file cannot be read, a column is missing or stands twice in it, or a row has more or
+        fewer cells than the header.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             header = [name.strip() for name in next(reader, [])]
+            if twice := [name for name in header if header.count(name) > 1]:
+                raise ArgumentError(f"{path}, line 1: has more than one column {twice[0]!r}")
+            if header:
+                _groups(f"{path}, line 1", header)
             rows = []
             for cells in reader:
                 where = f"{path}, line {reader.line_num}"
@@ -59,7 +64,7 @@ def entries_of(
     owner: dict[str, tuple[str, str]] = {}
     for where, row in rows:
         if not groups:
-            groups = _groups(where, row)
+            groups = _groups(where, list(row))
         elif set(row) - set(_COLUMNS) != set(groups):
             raise ArgumentError(
                 f"{where}: expected the groups {', '.join(groups)} as in the first row; got "
@@ -78,13 +83,14 @@ def entries_of(
     return groups, tuple(entries)
 
 
-def _groups(where: str, row: Mapping[str, str]) -> tuple[str, ...]:
-    missing = [name for name in ("form", "kind") if name not in row]
-    groups = tuple(name for name in row if name not in _COLUMNS)
-    if missing or not groups or not all(groups):
+def _groups(where: str, columns: Sequence[str]) -> tuple[str, ...]:
+    groups = tuple(name for name in columns if name not in _COLUMNS)
+    is_lacking = not {"form", "kind"} <= set(columns) or not groups or not all(groups)
+    # "Neutral" is meant as the column of that name, and would be a group.
+    if is_lacking or any(name.lower() in _COLUMNS for name in groups):
         raise ArgumentError(
             f"{where}: expected the columns form, kind, (ambiguous, neutral,) and one for each "
-            f"group; got {', '.join(map(repr, row))}"
+            f"group; got {', '.join(map(repr, columns))}"
         )
     return groups
 

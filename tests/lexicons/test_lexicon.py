@@ -194,6 +194,21 @@ def test_a_wrong_file_is_an_error_that_names_the_line(tmp_path, rows, message):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("form,kind,cat,cat", r"line 1: has more than one column 'cat'"),
+        ("form,kinds,cat,dog", r"line 1: expected the columns form, kind"),
+        ("form,kind,Neutral,cat,dog", r"line 1: .* got 'form', 'kind', 'Neutral', 'cat', 'dog'"),
+    ],
+)
+def test_a_wrong_header_is_an_error_of_the_first_line(tmp_path, header, message):
+    path = tmp_path / "pets.csv"
+    path.write_text(header + "\nnoun,symmetric" + ",x" * (header.count(",") - 1) + "\n")
+    with pytest.raises(ArgumentError, match=message):
+        Lexicon.read(path)
+
+
 def test_other_wrong_lexicons():
     with pytest.raises(ArgumentError, match=r"en_gender.*Lexicon\.read"):
         load_lexicon("height")
