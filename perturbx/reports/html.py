@@ -17,7 +17,7 @@ from perturbx.reports.output_view import (
     row_labels,
     top_confidence,
 )
-from perturbx.reports.safe_text import one_line, segment_parts, visible
+from perturbx.reports.safe_text import direction, one_line, segment_parts, visible
 from perturbx.units.units import FRAME
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def _card(explanation: Explanation, name: str, heading: str) -> str:
         return f'<section class="px-card">\n{head}{panel}\n</section>'
     shown = explanation.column()
     is_said = explanation.response is not None
+    runs = f' dir="{direction(explanation.response or "")}"' if is_said else ""
     said = _said([view.name for view in views]) if is_said else map(_named, views)
     tabs = "\n".join(
         f'<input class="px-pick" type="radio" name="{name}" id="{name}-{j}"'
@@ -104,7 +105,7 @@ def _card(explanation: Explanation, name: str, heading: str) -> str:
     kind = "px-tabs px-said" if is_said else "px-tabs"
     note = '<p class="px-ask">Choose a part of the response:</p>\n' if is_said else ""
     return (
-        f'<section class="px-card">\n{head}{note}<div class="{kind}">\n{tabs}\n</div>\n</section>'
+        f'<section class="px-card">\n{head}{note}<div class="{kind}"{runs}>\n{tabs}\n</div>\n</section>'
     )
 
 

@@ -36,6 +36,18 @@ def visible(text: str) -> str:
     return text.replace("\r\n", "\n").translate(_VISIBLE)
 
 
+def direction(text: str) -> str:
+    """Return how a text runs, "ltr" or "rtl": as its first letter does.
+
+    Examples
+    --------
+    >>> direction("(1) so"), direction("2 שלום")
+    ('ltr', 'rtl')
+    """
+    strong = (unicodedata.bidirectional(character) for character in text)
+    return "rtl" if next((own for own in strong if own in ("L", "R", "AL")), "L") != "L" else "ltr"
+
+
 def one_line(label: str, limit: int | None = None) -> str:
     r"""Return `label` on one line, visible throughout, cut to `limit` characters.
 

@@ -100,6 +100,15 @@ def test_the_tabs_of_a_response_read_as_it_was_said(explain):
     assert [tab["text"] for tab in tabs] == said
 
 
+@pytest.mark.parametrize(("said", "runs"), [(" نعم.", "rtl"), (" 2 ja", "ltr"), (" 2.", "ltr")])
+def test_the_tabs_of_a_response_run_as_it_does(explain, said, runs):
+    segments = ((0, 2), (2, 2 + len(said)))
+    units = {"spans": [(0, 2)], "segments": segments, "frozen": segments[1:]}
+    explanation = explain("so" + said, names=("a", "b"), kind="log_prob", **units)
+    (tabs,) = Page(render_html([explanation], standalone=True)).of("px-said")
+    assert tabs["dir"] == runs
+
+
 def test_fragments_do_not_share_tabs_and_a_page_is_the_same_each_time(explain):
     explanation = explain("a b")
     both = Page(explanation._repr_html_() + explanation._repr_html_())
