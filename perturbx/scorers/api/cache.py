@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ CREATE TABLE IF NOT EXISTS answers (
 COLUMNS = "key, source, model, sample, question, answer, time"
 
 IN_MEMORY = ":memory:"
+
+DURABLE = "PRAGMA synchronous=NORMAL"
 
 WAIT = 30.0
 """Seconds to wait for another process that is writing."""
@@ -105,12 +109,12 @@ class AnswerCache:
             raise ArgumentError(f"cache: there is no folder {str(Path(self.path).parent)!r}")
         if must_exist and not Path(self.path).is_file():
             raise ArgumentError(f"cache: there is no file {self.path!r}")
+        # The same file after a fork, wherever the process is by then.
+        self._file = IN_MEMORY if self.path == IN_MEMORY else os.path.abspath(self.path)
         self._lock = threading.Lock()
         self._n_put = 0
         try:
-            self._database = sqlite3.connect(
-                self.path, timeout=WAIT, isolation_level=None, check_same_thread=False
-            )
+            self._database = self._connect()
         except sqlite3.Error as error:
             raise ArgumentError(f"cache: {self.path!r} cannot be opened ({error})") from error
         # Of two that turn to writing ahead at once, SQLite tells one that the file is locked
@@ -129,6 +133,13 @@ class AnswerCache:
             is_foreign = code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB)
             fault = "is not a cache of answers" if is_foreign else "cannot be opened"
             raise ArgumentError(f"cache: {self.path!r} {fault} ({error})") from error
+        self._is_parted = False
+        _OPEN.add(self)
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self._file, timeout=WAIT, isolation_level=None, check_same_thread=False
+        )
 
     def _prepare(self, must_exist: bool) -> None:
         """Make the file a cache, unless it is one."""
@@ -136,7 +147,7 @@ class AnswerCache:
         # Written ahead, so that readers never wait; a commit survives the process at once, and
         # the machine from the next checkpoint on.
         self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.execute(DURABLE)
         self._database.execute(SCHEMA)
 
     def _check(self, must_exist: bool) -> None:
@@ -152,6 +163,10 @@ class AnswerCache:
         """Let one thread at a time at the file, and tell what is wrong with it."""
         try:
             with self._lock:
+                if self._is_parted:
+                    self._database = self._connect()
+                    self._database.execute(DURABLE)
+                    self._is_parted = False
                 yield
         except sqlite3.Error as error:
             raise ScoringError(
@@ -264,3 +279,36 @@ class AnswerCache:
         """Close the file."""
         with self._at_work():
             self._database.close()
+        _OPEN.discard(self)
+
+    def part(self) -> None:
+        """Let go of the file, and of the lock not yet: the process is to be two."""
+        self._lock.acquire()
+        if self.path != IN_MEMORY:
+            self._database.close()
+            self._is_parted = True
+
+    def go_on(self) -> None:
+        """Be there again, in either process; the file is opened where it is needed next."""
+        self._lock.release()
+
+
+_OPEN: weakref.WeakSet[AnswerCache] = weakref.WeakSet()
+
+_parted: list[AnswerCache] = []
+
+
+def _part_all() -> None:
+    """Close all files: a connection that goes through a fork writes where nobody reads."""
+    _parted.extend(_OPEN)
+    for own in _parted:
+        own.part()
+
+
+def _go_on_all() -> None:
+    while _parted:
+        _parted.pop().go_on()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_part_all, after_in_parent=_go_on_all, after_in_child=_go_on_all)

@@ -6,6 +6,7 @@ import atexit
 import hashlib
 import json
 import logging
+import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
@@ -147,7 +148,7 @@ class ApiModel:
         }
         self._rates = (requests_per_minute, tokens_per_minute)
         self._versions: dict[str, None] = {}
-        self.dispatcher = self._new_dispatcher(Purse(self.limits, self.prices))
+        self._begin(Spending(cost=None if self.prices is None else 0.0))
         _OPEN.add(self.provider)
 
     @property
@@ -164,10 +165,14 @@ class ApiModel:
         """Close the connections; the next question opens new ones."""
         finish(self.provider.close())
 
-    def _new_dispatcher(self, purse: Purse) -> Dispatcher:
-        rates = RateLimits(*self._rates)
+    def _begin(self, spent: Spending) -> None:
+        """Begin with no call in flight."""
+        purse = Purse(self.limits, self.prices)
+        purse.spent = spent
         options: dict[str, Any] = self._dispatching
-        return Dispatcher(self.provider, purse, self.cache, rates=rates, **options)
+        rates = RateLimits(*self._rates)
+        self.dispatcher = Dispatcher(self.provider, purse, self.cache, rates=rates, **options)
+        self._process = os.getpid()
 
     @property
     def spending(self) -> Spending:
@@ -192,6 +197,8 @@ class ApiModel:
         self, questions: Sequence[Question], check: Check | None = None, *, n_scored: int = 0
     ) -> Iterator[list[tuple[Question, Answer]]]:
         """Yield the answers as they come; see `Dispatcher.ask`."""
+        if self._process != os.getpid():  # calls that were in flight before a fork are not here
+            self._begin(self.spending)
         for part in self.dispatcher.ask(questions, check, n_scored=n_scored):
             for _, answer in part:
                 version = f"{answer.model} {answer.fingerprint}".strip()
@@ -241,9 +248,7 @@ class ApiModel:
         spent, path = state.pop("spent"), state.pop("cache_path")
         self.__dict__.update(state)
         self.cache = AnswerCache(path)
-        purse = Purse(self.limits, self.prices)
-        purse.spent = spent
-        self.dispatcher = self._new_dispatcher(purse)
+        self._begin(spent)
         _OPEN.add(self.provider)
 
 

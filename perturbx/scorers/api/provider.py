@@ -206,15 +206,16 @@ class Provider(ABC):
             client = self.new_client(self._package(), self._key or "none")
             self._loop_and_client = (loop, client)
             # When nobody has the provider any more: several models may share it.
-            weakref.finalize(self, _begin_to_close, client).atexit = False
+            weakref.finalize(self, _begin_to_close, client, os.getpid()).atexit = False
         return self._loop_and_client[1]
 
     async def close(self) -> None:
         """Close the client's connections."""
         if self._loop_and_client is not None:
-            _, client = self._loop_and_client
+            loop, client = self._loop_and_client
             self._loop_and_client = None
-            await client.close()
+            if loop is asyncio.get_running_loop():
+                await client.close()
 
     @property
     def address(self) -> str:
@@ -329,9 +330,10 @@ class Provider(ABC):
         self._key = self._key_in_environment()
 
 
-def _begin_to_close(client: Any) -> None:
-    # Not waited for: this may happen in any thread, that of the connections included.
-    finish(client.close(), seconds=0.0)
+def _begin_to_close(client: Any, process: int) -> None:
+    if process == os.getpid():  # of a fork, the connections are still those of the other process
+        # Not waited for: this may happen in any thread, that of the connections included.
+        finish(client.close(), seconds=0.0)
 
 
 def _stripped(text: str | None) -> str | None:
