@@ -104,9 +104,8 @@ def _card(explanation: Explanation, name: str, heading: str) -> str:
     )
     kind = "px-tabs px-said" if is_said else "px-tabs"
     note = '<p class="px-ask">Choose a part of the response:</p>\n' if is_said else ""
-    return (
-        f'<section class="px-card">\n{head}{note}<div class="{kind}"{runs}>\n{tabs}\n</div>\n</section>'
-    )
+    parts = f'<div class="{kind}"{runs}>\n{tabs}\n</div>'
+    return f'<section class="px-card">\n{head}{note}{parts}\n</section>'
 
 
 def _named(view: OutputView) -> str:
