@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from perturbx.scorers.api.provider import Provider
@@ -59,9 +60,7 @@ class AnthropicMessages(Provider):
             text="".join(block["text"] for block in raw["content"] if block["type"] == "text"),
             tokens=None,
             prompt=None,
-            usage=Usage.of(used.get("input_tokens"), used.get("output_tokens"))
-            if isinstance(used, Mapping)
-            else None,
+            usage=_usage(used) if isinstance(used, Mapping) else None,
             model=str(raw.get("model", "")),
             fingerprint="",
             raw=raw,
@@ -85,3 +84,20 @@ class AnthropicMessages(Provider):
         inner = said.get("error", said) if isinstance(said, Mapping) else said
         message = inner.get("message", inner) if isinstance(inner, Mapping) else inner
         return key, str(message)
+
+
+def _usage(used: Mapping[str, Any]) -> Usage | None:
+    """Return what was counted; tokens that go into the service's own cache, or come out, are apart.
+
+    Examples
+    --------
+    >>> _usage({"input_tokens": 3, "cache_read_input_tokens": 2000, "output_tokens": 1})
+    Usage(prompt_tokens=2003, completion_tokens=1)
+    """
+    counted = Usage.of(used.get("input_tokens"), used.get("output_tokens"))
+    if counted is None:
+        return None
+    apart = ("cache_creation_input_tokens", "cache_read_input_tokens")
+    return replace(
+        counted, prompt_tokens=counted.prompt_tokens + sum(used.get(name) or 0 for name in apart)
+    )

@@ -145,6 +145,20 @@ def test_an_answer_whose_tokens_are_not_counted_is_an_answer(usage):
 
 
 @pytest.mark.parametrize(
+    ("apart", "total"),
+    [
+        ({}, 5),
+        ({"cache_creation_input_tokens": 2000, "cache_read_input_tokens": None}, 2005),
+        ({"cache_creation_input_tokens": 0, "cache_read_input_tokens": 1500}, 1505),
+    ],
+)
+def test_tokens_that_the_service_keeps_are_counted(apart, total):
+    raw = {"content": [], "usage": {"input_tokens": 5, "output_tokens": 1, **apart}}
+    answer = px.ApiModel("anthropic:m", base_url=NOWHERE).provider.read(raw)
+    assert answer.usage == Usage(total, 1)
+
+
+@pytest.mark.parametrize(
     ("content", "text"),
     [
         ([{"type": "text", "text": "so"}], "so"),
