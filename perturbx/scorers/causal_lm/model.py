@@ -17,7 +17,7 @@ from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
 from perturbx.scorers.causal_lm.rope import turning_point
 from perturbx.scorers.causal_lm.rows import row_log_probs
 from perturbx.scorers.causal_lm.sequences import Sequences
-from perturbx.scorers.causal_lm.tree_attention import knows_reach, tree_log_probs
+from perturbx.scorers.causal_lm.tree_attention import knows_reach, reads_masks, tree_log_probs
 from perturbx.scorers.causal_lm.trie import build_trie
 from perturbx.scorers.continuations import Continued, Scored, prompt_rows, with_opening
 from perturbx.scorers.generation import generate
@@ -264,7 +264,8 @@ class CausalLM:
         return self._agree(together, self._each_alone(example))
 
     def _may_read_tries(self) -> bool:
-        return self._inputs >= TREE_INPUTS and knows_reach(self.model.config)
+        config = self.model.config
+        return self._inputs >= TREE_INPUTS and knows_reach(config) and reads_masks(config)
 
     def _check_causal(self) -> None:
         """Raise an `ArgumentError` if what follows a token changes what is said in its place."""

@@ -36,6 +36,23 @@ KNOWN_REACHES = frozenset(
 """Numbers of a config that `_Layout` draws its masks by."""
 
 
+READS_MASKS = frozenset({"eager", "sdpa", None})
+"""Attention implementations that are told by a 4D mask who sees whom; None is a model's own."""
+
+
+def reads_masks(config: Any) -> bool:
+    """Say whether a model's attention heeds a 4D mask.
+
+    Others (flash, flex) cut it, read it as something else or crash, which no try brings back.
+    """
+    return _implementation(config) in READS_MASKS
+
+
+def _implementation(config: Any) -> str | None:
+    name: str | None = getattr(config.get_text_config(), "_attn_implementation", None)
+    return name
+
+
 def knows_reach(config: Any) -> bool:
     """Say whether it is known how far each layer looks back, so that a mask can say the same.
 
@@ -145,7 +162,7 @@ class _Layout:
         kinds = set(getattr(text, "layer_types", None) or ())
         self.window = _window(text, kinds)
         self.is_mixed = {FULL, SLIDING} <= kinds or _takes_masks_by_kind(text, kinds)
-        self.is_additive = getattr(config, "_attn_implementation", None) == "eager"
+        self.is_additive = _implementation(config) == "eager"
 
     def mask(self, columns: torch.Tensor, start: int, stop: int, dtype: torch.dtype) -> Any:
         """Return who sees whom: the nodes of a chunk, the path before it and the chunk."""

@@ -128,6 +128,19 @@ def test_a_tree_is_what_auto_takes_where_it_can(language_model, attention, monke
     assert all(isinstance(mask, dict) for mask in masks)  # one for each kind of layer
 
 
+@pytest.mark.parametrize("attention", ["flex_attention", "flash_attention_2"])
+def test_a_kernel_that_reads_no_mask_is_not_tried_with_one(language_model, attention):
+    """A boolean mask makes some of them crash, and Python with them."""
+    model, tokenizer = language_model("llama", attention="sdpa")
+    lm = CausalLM(model, tokenizer, batching="tree")
+    assert lm.head_price is not None
+    model.config._attn_implementation = attention
+    assert lm.head_price is None
+    handle = model.register_forward_pre_hook(lambda *_: pytest.fail("it was tried"))
+    assert not lm._can("tree")
+    handle.remove()
+
+
 def test_a_model_that_gives_no_numbers_is_told_so(language_model):
     model, tokenizer = language_model("llama")
     with torch.no_grad():
