@@ -132,7 +132,23 @@ def explain_texts(
             warnings.warn(f"no gap is split into words: {error}", AnswersWarning, stacklevel=2)
         finally:
             scores.tables |= zip(texts, tables, strict=False)
+    if known is not None:
+        _hold_variants(tables, encodings, scores)
     return explanations, _n_distinct(tables, encodings, is_known=known is not None)
+
+
+def _hold_variants(
+    tables: Sequence[ScoreTable], encodings: Sequence[Encoding], scores: TextScores
+) -> None:
+    """Let a text without a word not be asked about again where it is read as a text of its own."""
+    keys, values = [], []
+    for table, encoding in zip(tables, encodings, strict=True):
+        masks = torch.from_numpy(table.masks)
+        if len(draws_of(encoding)) == 1 and encoding.variants(masks[:1]).kind == "text":
+            keys.append(variant_keys(encoding, masks))
+            values.append(table.scores)
+    if keys:
+        scores.hold_variants(np.concatenate(keys), np.concatenate(values))
 
 
 def _n_distinct(

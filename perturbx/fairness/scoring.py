@@ -34,6 +34,31 @@ _AT_ONCE = 5_000
 _KEPT = torch.ones((1, 1), dtype=torch.bool)
 
 
+class _Held:
+    """Scores by 128 bits of each text."""
+
+    def __init__(self) -> None:
+        # Sorted by the first 64 bits, so that a million texts take 16 bytes each beside scores.
+        self.keys = np.empty(0, dtype="i8,i8")
+        # One column of NaN stands for nothing until the number of outputs is known.
+        self.values: ScoreMatrix = np.empty((0, 1))
+
+    def places(self, keys: Any) -> IntArray:
+        """Return where each key is, -1 where it is not."""
+        if not len(self.keys):
+            return np.full(len(keys), -1)
+        at = np.searchsorted(self.keys, keys)
+        at = np.minimum(at, len(self.keys) - 1)
+        return np.where(self.keys[at] == keys, at, -1)
+
+    def add(self, keys: Any, values: ScoreMatrix) -> None:
+        """Hold the scores of further texts."""
+        every = np.concatenate([self.keys, keys])
+        order = np.argsort(every, kind="stable")
+        held = self.values if len(self.values) else np.empty((0, values.shape[1]))
+        self.keys, self.values = every[order], np.concatenate([held, values])[order]
+
+
 class TextScores:
     """The scores of whole texts, remembered by 128 bits of each.
 
@@ -66,19 +91,16 @@ class TextScores:
         self.tables: dict[str, ScoreTable] = {}
         self.seed: int | None = None
         self._runner = Runner(scorer, batch_tokens=batch_tokens, progress=progress)
-        # Sorted by the first 64 bits, so that a million texts take 16 bytes each beside scores.
-        self._keys = np.empty(0, dtype="i8,i8")
-        # One column of NaN stands for nothing until the number of outputs is known.
-        self._values: ScoreMatrix = np.empty((0, 1))
+        self._texts, self._variants = _Held(), _Held()
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._texts.keys)
 
     @property
     def output_names(self) -> tuple[str, ...]:
         """A name per output; known after the first score."""
         names = self.scorer.output_names
-        return names or tuple(map(str, range(self._values.shape[1])))
+        return names or tuple(map(str, range(self._texts.values.shape[1])))
 
     def of(self, texts: Sequence[str]) -> ScoreMatrix:
         """Return the scorer's own numbers, ``(n_texts, n_outputs)``; NaN of texts that it refuses.
@@ -92,17 +114,35 @@ class TextScores:
             Ctrl-C; the same.
         """
         if not len(texts):
-            return np.empty((0, self._values.shape[1]))
+            return np.empty((0, self._texts.values.shape[1]))
         keys = _keys_of(texts)
         new, first = np.unique(keys, return_index=True)
-        is_new = (self._places(new) < 0) & ~self._are_refused(new)
+        is_new = ~self._are_refused(new)
+        for held in (self._variants, self._texts):
+            is_new &= held.places(new) < 0
         wanted = np.sort(first[is_new])
         for start in range(0, len(wanted), _AT_ONCE):
             self._score(texts, keys, wanted[start : start + _AT_ONCE])
-        places = self._places(keys)
-        values: ScoreMatrix = np.full((len(texts), self._values.shape[1]), np.nan)
-        values[places >= 0] = self._values[places[places >= 0]]
+        values: ScoreMatrix = np.full((len(texts), self._texts.values.shape[1]), np.nan)
+        for held in (self._variants, self._texts):
+            places = held.places(keys)
+            values[places >= 0] = held.values[places[places >= 0]]
         return values
+
+    def hold_variants(self, keys: IntArray, values: ScoreMatrix) -> None:
+        """Hold what explaining texts has paid for, so that `of` does not ask about it again.
+
+        Parameters
+        ----------
+        keys : numpy.ndarray of int64, (n, 2)
+            `Variants.keys` of strings.
+        values : numpy.ndarray, (n, n_outputs)
+            The scorer's own numbers; rows with NaN are left out.
+        """
+        own = np.ascontiguousarray(keys).view("i8,i8").ravel()
+        new, first = np.unique(own, return_index=True)
+        is_new = (self._variants.places(new) < 0) & are_answered(values[first])
+        self._variants.add(new[is_new], values[first[is_new]])
 
     def why_refused(self, text: str) -> str | None:
         """Return why there is no answer to a text; None where it was not refused."""
@@ -146,24 +186,14 @@ class TextScores:
         self.refused |= {keys[i].tobytes(): str(why) for i, why in zip(left, reasons, strict=True)}
         return True
 
-    def _places(self, keys: Any) -> IntArray:
-        """Return where each key is, -1 where it is not."""
-        if not len(self._keys):
-            return np.full(len(keys), -1)
-        at = np.searchsorted(self._keys, keys)
-        at = np.minimum(at, len(self._keys) - 1)
-        return np.where(self._keys[at] == keys, at, -1)
-
     def _remember(self, keys: Any, values: ScoreMatrix) -> None:
-        if len(self._values) and self._values.shape[1] != values.shape[1]:
+        n_outputs = self._texts.values.shape[1]
+        if len(self) and n_outputs != values.shape[1]:
             raise ScoringError(
-                f"model: returned {values.shape[1]} outputs a text after {self._values.shape[1]} "
+                f"model: returned {values.shape[1]} outputs a text after {n_outputs} "
                 f"until now; the number must not change"
             )
-        every = np.concatenate([self._keys, keys])
-        order = np.argsort(every, kind="stable")
-        held = self._values if len(self._values) else np.empty((0, values.shape[1]))
-        self._keys, self._values = every[order], np.concatenate([held, values])[order]
+        self._texts.add(keys, values)
 
 
 def are_answered(raw: ScoreMatrix) -> NDArray[np.bool_]:

@@ -55,6 +55,15 @@ def test_whole_texts_are_asked_once(explainer):
         np.testing.assert_allclose(explanation.scores, own[1:])
 
 
+def test_what_explaining_asked_about_is_not_asked_about_again():
+    model, scores, _ = explained(None, [outcome("0")])
+    n_asked, n_texts = sum(model.asked.values()), len(scores)
+    again = list(model.asked)
+    np.testing.assert_array_equal(scores.of([*again, "three"]), Model()([*again, "three"]))
+    assert sum(model.asked.values()) == n_asked + 1
+    assert len(scores) == n_texts + 1
+
+
 def test_the_scale_is_that_of_the_audit():
     _, scores, found = explained(None, [outcome("0", "log_odds")])
     p = scores.of(TEXTS)[:, 0]
