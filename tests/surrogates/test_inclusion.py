@@ -82,6 +82,12 @@ def test_walks_are_no_independent_rows(lab):
     for surrogate in ("leverage", "kernel"):
         with pytest.raises(SurrogateError, match="walks; use 'permutation' or 'odd_gp'"):
             get_surrogate(surrogate).fit([bought(lab, "permutation")])
+    table = bought(lab, "permutation")
+    cut = table.rows(np.setdiff1d(np.arange(len(table)), table.walks[:, 4]))
+    assert cut.walks is None
+    for part in (cut, replace(cut, walks=table.walks[:0])):
+        with pytest.raises(SurrogateError, match="walks; use 'permutation' or 'odd_gp'"):
+            get_surrogate("leverage").fit([part])
     assert get_surrogate("banzhaf").fit([bought(lab, "permutation")])[0].std_errors.min() > 0
 
 
