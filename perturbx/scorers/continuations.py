@@ -81,13 +81,39 @@ def with_opening(question: Continued, tokenizer: Any, model_id: str) -> Continue
     )
 
 
-def prompt_rows(tokenizer: Any, prompts: Sequence[str], model_id: str) -> list[list[int]]:
+def check_tokens(questions: Sequence[Continued], model: Any, model_id: str) -> None:
+    """Raise a `ScoringError` for a token that the model has no vector for.
+
+    Parameters
+    ----------
+    questions : sequence of Continued
+        What is to be asked.
+    model : transformers model
+        Embeddings that do not say how many they are hold every token.
+    model_id : str
+        For the message.
+    """
+    n_known = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    if n_known is None:
+        return
+    rows = (row for own in questions for row in (own.prompt, *own.continuations))
+    highest = max((int(row.max()) for row in rows if len(row)), default=0)
+    if highest >= n_known:
+        raise ScoringError(
+            f"{model_id}: the tokenizer says token {highest} and the model knows {n_known}; take "
+            f"the model's own tokenizer, or resize_token_embeddings for the tokens that were added"
+        )
+
+
+def prompt_rows(
+    tokenizer: Any, prompts: Sequence[str], model: Any, model_id: str
+) -> list[list[int]]:
     """Return the tokens of each prompt, one at least.
 
     Raises
     ------
     ScoringError
-        If the tokenizer says that one is too long.
+        If the tokenizer says that one is too long, or has tokens that the model does not know.
     """
     questions = []
     for number, prompt in enumerate(prompts):
@@ -96,4 +122,5 @@ def prompt_rows(tokenizer: Any, prompts: Sequence[str], model_id: str) -> list[l
         except MaskingError as error:
             raise ScoringError(f"prompts[{number}]: {error}") from None
         questions.append(Continued(np.array(row, dtype=np.int64), ()))
+    check_tokens(questions, model, model_id)
     return [with_opening(own, tokenizer, model_id).prompt.tolist() for own in questions]

@@ -12,7 +12,13 @@ from perturbx.batch_budget import BatchBudget
 from perturbx.exceptions import ArgumentError, ScoringError
 from perturbx.scorers.causal_lm.log_probs import token_log_probs
 from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
-from perturbx.scorers.continuations import Continued, Scored, prompt_rows, with_opening
+from perturbx.scorers.continuations import (
+    Continued,
+    Scored,
+    check_tokens,
+    prompt_rows,
+    with_opening,
+)
 from perturbx.scorers.generation import generate
 from perturbx.scorers.inference import asking, evaluating, window_of
 from perturbx.scorers.placement import placed
@@ -87,6 +93,7 @@ class Seq2SeqLM:
         those of the encoder, padding included.
         """
         questions = [with_opening(own, self.tokenizer, self.model_id) for own in questions]
+        check_tokens(questions, self.model, self.model_id)
         asked: dict[bytes, list[int]] = {}
         for number, question in enumerate(questions):
             asked.setdefault(question.prompt.tobytes(), []).append(number)
@@ -108,7 +115,7 @@ class Seq2SeqLM:
         self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str] = ()
     ) -> list[str]:
         """Return what the model says to each prompt; see `CausalLM.generate`."""
-        rows = prompt_rows(self.tokenizer, prompts, self.model_id)
+        rows = prompt_rows(self.tokenizer, prompts, self.model, self.model_id)
         with torch.inference_mode(), evaluating(self.model):
             return generate(self.model, self.tokenizer, rows, max_new_tokens, stop)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 
-from perturbx.exceptions import ArgumentError, MissingExtraError
+from perturbx.exceptions import ArgumentError, MissingExtraError, ScoringError
 from perturbx.scorers.causal_lm import CausalLM
 from perturbx.scorers.continuations import Continued
 from perturbx.scorers.language_models import as_language_model
@@ -103,6 +103,22 @@ def test_a_model_without_a_trained_head_is_refused(language_model, tmp_path):
         as_language_model(saved((model.model, tokenizer), tmp_path))
     with pytest.raises(ArgumentError, match="AutoModelForCausalLM"):
         as_language_model((model.model, tokenizer))
+
+
+@pytest.mark.parametrize("family", ["llama", "t5"])
+def test_tokens_that_were_added_without_their_vectors_are_named(language_model, family):
+    model, tokenizer = language_model(family)
+    tokenizer.add_tokens(["<new>"])
+    n_known = model.config.vocab_size
+    tokenizer.add_tokens([f"<new{i}>" for i in range(n_known + 1 - len(tokenizer))])
+    lm = as_language_model((model, tokenizer))
+    added = Continued(np.array([5]), (np.array([n_known]),))
+    with pytest.raises(ScoringError, match=f"token {n_known} and the model knows {n_known}"):
+        next(lm.log_probs([added]))
+    with pytest.raises(ScoringError, match="resize_token_embeddings"):
+        lm.generate([tokenizer.convert_ids_to_tokens(n_known)], max_new_tokens=2)
+    model.resize_token_embeddings(n_known + 1)
+    next(as_language_model((model, tokenizer)).log_probs([added]))
 
 
 def test_a_model_without_its_tokenizer_is_refused(language_model, tmp_path):

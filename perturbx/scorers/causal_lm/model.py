@@ -19,7 +19,13 @@ from perturbx.scorers.causal_lm.rows import row_log_probs
 from perturbx.scorers.causal_lm.sequences import Sequences
 from perturbx.scorers.causal_lm.tree_attention import knows_reach, reads_masks, tree_log_probs
 from perturbx.scorers.causal_lm.trie import build_trie
-from perturbx.scorers.continuations import Continued, Scored, prompt_rows, with_opening
+from perturbx.scorers.continuations import (
+    Continued,
+    Scored,
+    check_tokens,
+    prompt_rows,
+    with_opening,
+)
 from perturbx.scorers.generation import generate
 from perturbx.scorers.inference import asking, evaluating, window_of
 from perturbx.scorers.placement import placed
@@ -149,6 +155,7 @@ class CausalLM:
         questions = [with_opening(own, self.tokenizer, self.model_id) for own in questions]
         if not questions:
             return
+        check_tokens(questions, self.model, self.model_id)
         sequences = Sequences(questions)
         self._check_lengths(sequences)
         way = self._way()
@@ -173,7 +180,7 @@ class CausalLM:
         ScoringError
             If a prompt is longer than its window.
         """
-        rows = prompt_rows(self.tokenizer, prompts, self.model_id)
+        rows = prompt_rows(self.tokenizer, prompts, self.model, self.model_id)
         for number, row in enumerate(rows):
             if self.max_tokens is not None and len(row) + max_new_tokens > self.max_tokens:
                 raise ScoringError(
@@ -282,7 +289,8 @@ class CausalLM:
             raise ArgumentError(
                 f"model: {type(self.model).__name__} reads what follows a token, too, so it cannot "
                 f"say how probable a continuation is; give a causal language model (a BERT-like "
-                f"one needs is_decoder=True in its config)"
+                f"one needs is_decoder=True in its config; activations that are quantized by one "
+                f"scale for all tokens make any model such)"
             )
 
     def _agree(self, found: FloatArray, expected: FloatArray) -> bool:
