@@ -265,12 +265,13 @@ class ScoreTable:
     def merge(self, other: ScoreTable) -> ScoreTable:
         """Return one table with the rows of both; this one's scores win where both have a row.
 
-        Counts add up, but for tables whose draws are the same (of one design and seed, or merged
-        of such already); so do walks, those of another design than this one's left out. The merged rows follow no design with
-        known inclusion probabilities, so those are dropped. Rows of a table without variances have
-        none: theirs are 0. Summands of rows of which neither table has them are not a number:
-        surrogates fit summands again where `rows` leaves only rows that have them. A hierarchy
-        that only one table has is kept; a table of a text that was not reached changes nothing.
+        Counts add up, but for tables whose draws are the same (of one design and seed, or merged of
+        such already); so do walks, those of another design than this one's left out. The merged
+        rows follow no design with known inclusion probabilities, so those are dropped, but where a
+        part of this table comes back to it. Rows of a table without variances have none: theirs are
+        0. Summands of rows of which neither table has them are not a number: surrogates fit
+        summands again where `rows` leaves only rows that have them. A hierarchy that only one table
+        has is kept; a table of a text that was not reached changes nothing.
 
         Raises
         ------

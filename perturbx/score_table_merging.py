@@ -56,7 +56,7 @@ def merged(table: ScoreTable, other: ScoreTable) -> ScoreTable:
         scores=np.concatenate([table.scores, other.scores[new]]),
         variances=variances,
         counts=counts,
-        probabilities=None,
+        probabilities=table.probabilities if is_known and not len(new) else None,
         walks=walks,
         variant_of_row=np.concatenate([table.variant_of_row, variants]).astype(np.int64),
         samples=(

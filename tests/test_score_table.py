@@ -185,7 +185,11 @@ def test_what_two_tables_both_drew_counts_once():
     both = whole.merge(whole.rows([0, 1, 2, 3])).merge(whole.rows([0, 1]))
     np.testing.assert_array_equal(both.walks, whole.walks)
     np.testing.assert_array_equal(both.counts, whole.counts)
+    drawn = replace(whole, probabilities=np.array([1.0, 0.5, 0.5, 1.0]))
+    np.testing.assert_array_equal(drawn.merge(drawn.rows([0, 1])).probabilities, [1, 0.5, 0.5, 1])
+    assert drawn.rows([0, 1]).merge(drawn).probabilities is None
     other = replace(whole, provenance={"seed": 8})
+    assert drawn.merge(other).probabilities is None
     np.testing.assert_array_equal(whole.merge(other).counts, 2 * whole.counts)
 
 
