@@ -258,7 +258,8 @@ class Dispatcher:
         run.withheld[question.key] = answer
         # Of the round where a variant was refused before, answers are not asked for again.
         run.n_refused += 0 if question.key in run.again else question.share
-        if are_too_many(run.n_refused, run.n_sound):
+        # A filter says no at once, and what is in flight may all be answered.
+        if are_too_many(run.n_refused, run.n_sound + sum(run.in_flight.values())):
             n_asked = len(run.withheld) + run.n_answered
             run.stop(error_of(self._who, run.withheld, n_asked, ends_run=True))
 
@@ -354,7 +355,7 @@ class Dispatcher:
     async def _sent(self, question: Question, run: Run) -> tuple[bytes, Fault | None]:
         task = asyncio.current_task()
         assert task is not None
-        run.in_flight.add(task)
+        run.in_flight[task] = question.share
         try:
             async with asyncio.timeout(self.provider.timeout):
                 return await self.provider.send(question.body), None
@@ -366,7 +367,7 @@ class Dispatcher:
                 raise
             return b"", fault
         finally:
-            run.in_flight.discard(task)
+            del run.in_flight[task]
 
     def _read(self, content: bytes, check: Check | None) -> tuple[Answer | None, Fault | None]:
         try:

@@ -41,8 +41,10 @@ class Run:
         of those that an earlier run did not get.
     is_shared : bool
         Another run, of whatever thread or process, writes to the same cache.
-    tasks, in_flight : set of asyncio.Task
-        All calls that are not over, and those that the server has.
+    tasks : set of asyncio.Task
+        All calls that are not over.
+    in_flight : dict of asyncio.Task to Fraction
+        Those that the server has, and what part of a variant each stands for.
     reserved : dict
         What is reserved for calls that are not over, see `Purse`; by their tasks.
     """
@@ -61,7 +63,7 @@ class Run:
     is_stopped: bool = False
     is_shared: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    in_flight: set[asyncio.Task[None]] = field(default_factory=set)
+    in_flight: dict[asyncio.Task[None], Fraction] = field(default_factory=dict)
     reserved: dict[asyncio.Task[None] | None, tuple[int, float]] = field(default_factory=dict)
     held: list[tuple[Question, Answer] | None] = field(default_factory=list)
 
@@ -73,7 +75,7 @@ class Run:
         self.is_stopped = True
         self.failure = self.failure or failure
         spared = self.reserved.keys() if isinstance(failure, BudgetExceeded) else set()
-        for task in self.tasks - self.in_flight - spared - {asyncio.current_task()}:
+        for task in self.tasks - self.in_flight.keys() - spared - {asyncio.current_task()}:
             task.cancel()
 
     @property

@@ -1,5 +1,6 @@
 """Variants that a service refuses: left out and told, and never taken for what it can do."""
 
+import asyncio
 import pickle
 import warnings
 from itertools import count
@@ -193,6 +194,27 @@ def test_what_was_refused_before_is_few_beside_what_a_table_holds(serve, method,
         np.testing.assert_array_equal(further.values, found.values)
     else:
         assert further.n_calls > found.n_calls + 20
+
+
+def test_a_filter_that_is_faster_than_the_model_does_not_end_the_run(servers):
+    """One text in six is refused, and all of the first are before any answer is there."""
+
+    class Server(servers.FaultServer):
+        async def _answer(self, reader, writer, path, body):
+            if self.refuses(body["messages"][0]["content"]) is None:
+                await asyncio.sleep(0.2)
+            return await super()._answer(reader, writer, path, body)
+
+    with Server(refuses=refusing("filter", "thin")) as server:
+        scorer = scorer_of(server, method="label_log_probs", concurrency=64)
+        texts = ["a", *(f"{'film' if number % 6 else 'thin'} {number}" for number in range(120))]
+        assert len(rows_of(scorer, texts)) == 101
+    with Server(refuses=refusing("filter", "thin")) as server:
+        scorer = scorer_of(server, method="label_log_probs", concurrency=16)
+        with pytest.raises(CapabilityError) as caught:
+            scorer.score(Variants(texts=["a", *(f"thin {number}" for number in range(120))]))
+        assert caught.value.ends_run
+        assert server.stats()["refused"] < 40
 
 
 def test_what_was_not_asked_is_not_told_as_refused(serve):
