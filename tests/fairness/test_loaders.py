@@ -422,6 +422,7 @@ def test_another_file_is_told_by_its_columns(load, form, tmp_path):
         ("x.csv", b"", "no column .*found: none"),
         ("x.csv", b"\xff\xfe\x00", "no CSV in UTF-8"),
         ("x.jsonl", b"{]\n", "line 1: no JSON object a line"),
+        ("x.jsonl", b"\xff\xfe{}", "path: no JSON lines in UTF-8"),
         ("x.jsonl", b"[1]\n", "line 1: no JSON object"),
         ("x.parquet", b"no parquet", "no Parquet"),
     ],

@@ -201,7 +201,10 @@ def _json_rows(
                     raise source.fault(file, f"line {number}: no JSON object")
                 _check_columns(file, source, columns, list(row), f"line {number}: ")
                 yield row
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except UnicodeDecodeError as error:
+        # Of a piece of the file, which begins and ends anywhere: the line is not known.
+        raise source.fault(file, f"no JSON lines in UTF-8 ({error})") from error
+    except json.JSONDecodeError as error:
         raise source.fault(file, f"line {number}: no JSON object a line ({error})") from error
 
 
