@@ -98,6 +98,8 @@ def _refuse_classifier(architecture: str) -> None:
 def _loaded(
     source: str, device: str | torch.device | None, dtype: str | torch.dtype | None
 ) -> LanguageModel:
+    if source == "default" and not os.path.exists(source):
+        raise ArgumentError("model: 'default' is a classifier, which ShapleyExplainer explains")
     is_local = source.startswith((".", os.sep)) or source.endswith(GGUF)
     if is_local and not os.path.exists(source):
         raise ArgumentError(f"model: there is no file or folder {source!r}")

@@ -139,6 +139,7 @@ def test_a_model_without_its_tokenizer_is_refused(language_model, tmp_path):
         (lambda texts: texts, "expected a pair"),
         ("./not-there", "no file or folder"),
         ("not-there.gguf", "no file or folder"),
+        ("default", "'default' is a classifier"),
     ],
 )
 def test_what_is_no_language_model_is_told_what_would_be(form, said):
