@@ -22,6 +22,9 @@ VERDICTS: Final = 6
 GAPS: Final = 10
 """Gaps that are printed."""
 
+NARROW: Final = 72
+"""With fewer columns than these a table of gaps has no room for words beside the numbers."""
+
 
 def print_audit(report: FairnessReport, console: Console | None = None) -> None:
     """Print the verdicts of a report and its clearest gaps.
@@ -55,7 +58,11 @@ def print_audit(report: FairnessReport, console: Console | None = None) -> None:
     gaps = [row for row in view.gaps_of() if row["value"] is not None]
     if gaps:
         console.print(Text("\nThe clearest gaps", style="bold"))
-        console.print(_gaps(view, gaps))
+        if console.width < NARROW:
+            for row in gaps[:GAPS]:
+                console.print(Padding(Text(f"• {_in_words(view, row)}"), (0, 0, 0, 2)))
+        else:
+            console.print(_gaps(view, gaps))
         if len(gaps) > GAPS:
             console.print(Text(f"    and {len(gaps) - GAPS:,} more in the report", style="dim"))
 
@@ -86,6 +93,11 @@ def _gaps(view: AuditView, rows: Sequence[Record]) -> Table:
         cells = [Text(cell) for cell in _cells(row, many=many)]
         table.add_row(*cells, style="bold" if findings(row) == "differs" else "")
     return table
+
+
+def _in_words(view: AuditView, row: Record) -> str:
+    *words, value, between, p, found = _cells(row, many=len(view.outcomes) > 1)
+    return f"{', '.join(words)}: {value} ({view.level} interval {between}; adjusted p {p}), {found}"
 
 
 def _cells(row: Record, *, many: bool) -> list[str]:

@@ -99,6 +99,14 @@ def test_the_terminal_shows_verdicts_and_gaps_and_obeys_no_name(audit_report, fa
     assert f"{one_line(group)} less men" in said
 
 
+def test_a_narrow_terminal_still_says_what_each_gap_is_of(audit_report):
+    console = Console(width=40, force_terminal=False, color_system=None)
+    with console.capture() as capture:
+        print_audit(audit_report(("women", "men")), console)
+    gaps = capture.get().split("The clearest gaps")[1]
+    assert "women less men: " in " ".join(gaps.split())
+
+
 def test_a_report_of_nothing_says_so(audit_report):
     from perturbx.fairness.frames import FRAMES
 
