@@ -293,7 +293,8 @@ def test_a_single_output_is_read_without_the_whole_text():
     table = ScoreTable(masks, scores, ("A", "B"), units=units)
     both = Explanation.from_table(table, "banzhaf_gp")
     one = Explanation.from_table(table, "banzhaf_gp", outputs="A")
-    assert one.as_list(n=1) == both.as_list("A", n=1)
+    # The last digit hangs on how many outputs are fitted together, on some processors.
+    assert one.as_list(n=1) == [("a", pytest.approx(both.as_list("A", n=1)[0][1], rel=1e-12))]
     assert one.top_k(1).labels == ("a",)
     np.testing.assert_allclose(
         one.confidence_interval().low, both.confidence_interval(output="A").low
