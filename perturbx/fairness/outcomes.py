@@ -244,7 +244,8 @@ def check_choices(
     if names:
         _chosen(names, positive)
     if positive_label is not None and labels:
-        _given_labels(positive_label, labels)
+        for label in _given_labels(positive_label, labels):
+            _given_labels(label, labels)
 
 
 def _chosen(names: Sequence[str], positive: str | Sequence[str] | None) -> list[str]:

@@ -221,6 +221,7 @@ def test_numbers_that_happen_to_lie_between_0_and_1_may_leave_it_later():
         ({"link": "cube"}, "link: expected one of"),
         ({"y": ["a", "b"]}, r"positive_label: say which of the labels \['a', 'b'\] is the outcome"),
         ({"y": [0, 1], "positive_label": 7}, "positive_label: 7 does not occur in y"),
+        ({"y": [0, 1], "positive_label": [1, 7]}, "positive_label: 7 does not occur in y"),
         (
             {"y": [0, 1], "positive_label": 1, "positive": ["no", "yes"]},
             "positive_label: is for one outcome",
