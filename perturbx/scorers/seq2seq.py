@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 
 from perturbx.batch_budget import BatchBudget
 from perturbx.exceptions import ArgumentError, ScoringError
+from perturbx.scorers.causal_lm.agreement import ROUNDINGS, root_mean_square, rounded_otherwise
 from perturbx.scorers.causal_lm.log_probs import token_log_probs
 from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
 from perturbx.scorers.continuations import (
@@ -24,6 +25,9 @@ from perturbx.scorers.inference import asking, evaluating, window_of
 from perturbx.scorers.placement import placed
 from perturbx.scorers.row_batches import LARGEST_BATCH, LOGITS_AT_ONCE, in_batches, row_budget
 from perturbx.typing import FloatArray, IntArray
+
+FOLLOWS = 0.05
+"""How far log-probabilities may be from those beside further tokens, whatever the rounding."""
 
 
 class Seq2SeqLM:
@@ -73,6 +77,7 @@ class Seq2SeqLM:
         self.tokenizer = PromptTokenizer(bare, closes=True, most_each=self._window)
         self.model = placed(model, device, dtype)
         self._budgets: dict[int | str, BatchBudget] = {}
+        self._is_causal = False
         self.model_id = name or getattr(config, "_name_or_path", "") or type(model).__name__
 
     @property
@@ -93,6 +98,8 @@ class Seq2SeqLM:
         those of the encoder, padding included.
         """
         questions = [with_opening(own, self.tokenizer, self.model_id) for own in questions]
+        if questions and not self._is_causal:
+            self._check_causal()
         check_tokens(questions, self.model, self.model_id)
         asked: dict[bytes, list[int]] = {}
         for number, question in enumerate(questions):
@@ -119,6 +126,30 @@ class Seq2SeqLM:
         with torch.inference_mode(), evaluating(self.model):
             return generate(self.model, self.tokenizer, rows, max_new_tokens, stop)
 
+    def _check_causal(self) -> None:
+        """Raise an `ArgumentError` if what follows a token changes what is said in its place."""
+        n_vocabulary = int(self.model.config.get_text_config().vocab_size)  # type: ignore[operator, union-attr]
+        draw = np.random.default_rng(0)
+        prompt, said = draw.integers(0, n_vocabulary, 5), draw.integers(0, n_vocabulary, 6)
+
+        def asked(stop: int) -> FloatArray:
+            question = Continued(prompt, (said[:stop],))
+            return next(asking(self.model, (self._batch(own)[0][0] for own in [[[question]]])))
+
+        def rounding() -> float:
+            with rounded_otherwise(self.model.get_encoder()):  # type: ignore[operator]
+                return root_mean_square(asked(3) - short)
+
+        short = asked(3)
+        apart = root_mean_square(asked(6)[:3] - short)
+        # What is no number is told where the scores are read.
+        if np.isfinite(apart) and not (apart <= FOLLOWS or apart <= ROUNDINGS * rounding()):
+            raise ArgumentError(
+                f"model: the decoder of {type(self.model).__name__} reads what follows a token, "
+                f"too, so it cannot say how probable a continuation is; give another model"
+            )
+        self._is_causal = True
+
     def _batch(self, groups: Sequence[Sequence[Continued]]) -> list[list[FloatArray]]:
         """Return the answers to all questions of some distinct prompts, in order."""
         ids, is_token = self._stacked([own[0].prompt for own in groups])
@@ -129,7 +160,8 @@ class Seq2SeqLM:
         targets = [
             target for own in groups for question in own for target in question.continuations
         ]
-        log_p = self._decoded(encoded[0], is_token, owners, targets)
+        # Models read more of it than the states by name, which None stands for.
+        log_p = self._decoded(encoded[0], type(encoded), is_token, owners, targets)
         answers = iter(log_p)
         return [
             [next(answers) for _ in question.continuations] for own in groups for question in own
@@ -138,6 +170,7 @@ class Seq2SeqLM:
     def _decoded(
         self,
         hidden: torch.Tensor,
+        output_class: Callable[..., Any],
         is_token: torch.Tensor,
         owners: Sequence[int],
         targets: Sequence[IntArray],
@@ -157,7 +190,7 @@ class Seq2SeqLM:
             read = [np.concatenate([self._opening, target[:-1]]) for target in own]
             decoder_ids, _ = self._stacked(read)
             logits = self.model(
-                encoder_outputs=(hidden[rows],),
+                encoder_outputs=output_class(last_hidden_state=hidden[rows]),
                 attention_mask=is_token[rows],
                 decoder_input_ids=decoder_ids,
                 use_cache=False,

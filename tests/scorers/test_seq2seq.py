@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,13 +63,15 @@ def test_company_and_padding_change_nothing(pair, asked, batch_tokens):
 
 def test_each_distinct_prompt_is_read_once(pair):
     model, tokenizer = pair
+    lm = Seq2SeqLM(model, tokenizer)
+    answers_of(lm, [Continued(np.array([5, 2]), (np.array([3]),))])  # it looks whether it can
     read = []
     handle = model.get_encoder().register_forward_pre_hook(
         lambda _, args, given: read.extend(given["input_ids"].tolist()), with_kwargs=True
     )
     prompts = [np.array(own) for own in ([5, 6, 2], [7, 8, 2], [5, 6, 2], [5, 6, 2])]
     targets = [np.array([k]) for k in range(3, 9)]
-    answers_of(Seq2SeqLM(model, tokenizer), [Continued(own, tuple(targets)) for own in prompts])
+    answers_of(lm, [Continued(own, tuple(targets)) for own in prompts])
     handle.remove()
     assert sorted(read) == [[5, 6, 2], [7, 8, 2]]
 
@@ -78,13 +81,14 @@ def test_the_logits_of_one_pass_are_bounded(pair, monkeypatch):
     asked = [
         Continued(np.array([5, i, 2]), tuple(np.array([k, 9]) for k in (3, 4))) for i in (6, 7)
     ]
-    expected = answers_of(Seq2SeqLM(model, tokenizer), asked)
+    lm = Seq2SeqLM(model, tokenizer)
+    expected = answers_of(lm, asked)
     rows = []
     handle = model.register_forward_pre_hook(
         lambda _, args, given: rows.append(len(given["decoder_input_ids"])), with_kwargs=True
     )
     monkeypatch.setattr("perturbx.scorers.seq2seq.LOGITS_AT_ONCE", 3 * 260)
-    found = answers_of(Seq2SeqLM(model, tokenizer), asked)
+    found = answers_of(lm, asked)
     handle.remove()
     assert rows == [1, 1, 1, 1]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
@@ -210,3 +214,43 @@ def test_a_model_that_does_not_say_how_its_decoder_begins(language_model):
     model.generation_config.decoder_start_token_id = None
     with pytest.raises(ArgumentError, match="decoder_start_token_id; set it"):
         Seq2SeqLM(model, tokenizer)
+
+
+SMALL = {"vocab_size": 260, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+
+
+def test_what_a_decoder_reads_of_its_encoder_by_name_is_there(language_model):
+    sizes = {
+        f"{part}_{what}": size
+        for part in ("encoder", "decoder")
+        for what, size in (("layers", 2), ("attention_heads", 4), ("ffn_dim", 64))
+    }
+    experts = {"num_experts": 4, "encoder_sparse_step": 2, "decoder_sparse_step": 2}
+    config = transformers.NllbMoeConfig(
+        d_model=32, init_std=0.4, decoder_start_token_id=2, **SMALL, **sizes, **experts
+    )
+    torch.manual_seed(0)
+    model = transformers.NllbMoeForConditionalGeneration(config).eval()
+    lm = Seq2SeqLM(model, language_model.tokenizer(closes=True))
+    prompt, said = np.arange(5, 15), np.array([7, 30, 9])
+    (((_, (found,)),),) = lm.log_probs([Continued(prompt, (said,))])
+    with torch.no_grad():
+        ids = {"input_ids": torch.tensor(prompt), "decoder_input_ids": torch.tensor([2, *said])}
+        logits = model(**{name: own[None] for name, own in ids.items()}).logits[0]
+    expected = logits.double().log_softmax(-1)[[0, 1, 2], said]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+def test_a_decoder_that_reads_what_follows_is_refused(language_model):
+    sizes = {
+        f"num_{part}_{what}": size
+        for part in ("encoder", "decoder")
+        for what, size in (("layers", 2), ("attention_heads", 4))
+    }
+    wide = {"hidden_size": 32, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "init_std": 0.4}
+    config = transformers.ProphetNetConfig(decoder_start_token_id=2, **SMALL, **sizes, **wide)
+    torch.manual_seed(0)
+    model = transformers.ProphetNetForConditionalGeneration(config).eval()
+    lm = Seq2SeqLM(model, language_model.tokenizer(closes=True))
+    with pytest.raises(ArgumentError, match=r"ProphetNet.* reads what follows"):
+        next(lm.log_probs([Continued(np.arange(5, 15), (np.array([7, 30, 9]),))]))
