@@ -155,7 +155,7 @@ class TextScores:
 
     def _score(self, texts: Sequence[str], keys: Any, wanted: IntArray) -> None:
         jobs = _jobs([texts[i] for i in wanted], self.scorer, wanted)
-        outcome = self._runner.run(jobs)
+        outcome = self._runner.run(jobs, n_scored=len(self))
         scored = np.array([bool(result.scored[0]) for result in outcome.results])
         if outcome.n_outputs is not None:
             values = np.concatenate([result.scores for result in outcome.results])

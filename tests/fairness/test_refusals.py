@@ -248,6 +248,19 @@ def test_too_many_refusals_end_the_audit_and_what_is_paid_for_is_kept():
     assert Counter(model.asked.values()) == {1: 152, 2: 28}
 
 
+def test_refused_texts_are_few_or_many_beside_all_that_were_scored():
+    class Counting(Filtered):
+        def score_parts(self, variants, batch_tokens="auto"):
+            before.append(variants.n_scored)
+            yield from super().score_parts(variants, batch_tokens)
+
+    before = []
+    scores = TextScores(Counting("kill"), progress=False)
+    scores.of(["one", "two", "kill", "two"])
+    scores.of(["one", "three", "kill too"])
+    assert before == [0, 2]
+
+
 def test_variants_that_are_refused_leave_their_pairs_out():
     texts, labels, groups, _ = data(refused=lambda who, number: False)
     whole = audited(Filtered(), texts, labels, groups, n_explained=0)
