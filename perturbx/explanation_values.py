@@ -80,6 +80,11 @@ class ExplanationValues:
         return self.attribution.r2
 
     @property
+    def additivity(self) -> float | None:
+        """The share of the scores' variance that units explain by themselves; see `Attribution`."""
+        return self.attribution.additivity
+
+    @property
     def n_calls(self) -> int:
         """The number of distinct variants scored for this text."""
         return self.attribution.n_calls

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perturbx.reports.safe_text import one_line
-from perturbx.surrogates.fit_quality import ROUNDING
+from perturbx.surrogates.extreme_scores import in_one_unit
+from perturbx.surrogates.fit_quality import ROUNDING, additivities
 from perturbx.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ SETTLED = 0.8
 
 POOR_FIT = 0.5
 GOOD_FIT = 0.8
+
+HARDLY_ADDITIVE = 0.5
+"""Where units by themselves explain less of how the scores vary than this, a reader is told."""
 
 _ROUNDING = 1e-9
 """A value this small beside the score and the other values is a rounding error, shown as 0."""
@@ -56,6 +60,9 @@ class OutputView:
         The model has no other output.
     r2 : float or None
         How well the surrogate predicts what it was not fitted to.
+    additivity : float or None
+        Which share of the scores' variance the units explain by themselves, as `Attribution` has
+        it over all outputs.
     exact : bool
         Nothing was estimated.
     is_constant : bool
@@ -74,6 +81,7 @@ class OutputView:
     predicted: bool
     alone: bool
     r2: float | None
+    additivity: float | None
     exact: bool
     is_constant: bool = False
     covariance: FloatArray | None = None
@@ -151,15 +159,21 @@ class OutputView:
 
     @property
     def fit(self) -> str:
-        """The goodness of fit in a word or two, with its number."""
-        if self.exact:
-            return "exact"
+        """The goodness of fit in a word or two, with its number, and what it leaves untold."""
         if self.is_constant:
             return "same score throughout"
+        alone = f", {self.additivity:.0%} additive" if self.is_hardly_additive else ""
+        if self.exact:
+            return f"exact{alone}"
         if self.r2 is None:
-            return "not measured"
+            return f"not measured{alone}"
         words = "poor" if self.r2 < POOR_FIT else "good" if self.r2 >= GOOD_FIT else "fair"
-        return f"{words} fit, r² {self.r2:.2f}"
+        return f"{words} fit, r² {self.r2:.2f}{alone}"
+
+    @property
+    def is_hardly_additive(self) -> bool:
+        """Say whether most of the scores' variance is what units do together."""
+        return self.additivity is not None and self.additivity < HARDLY_ADDITIVE
 
 
 def row_labels(units: Units, limit: int | None = None) -> tuple[str, ...]:
@@ -207,6 +221,8 @@ def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
         scale = _SCALE_OF_LINK[explanation.link]
     if table.is_contrast:
         scale = "difference in log-probability"
+    names = explanation.output_names
+    additive = additivities([in_one_unit(explained.select((name,))) for name in names])
     return tuple(
         OutputView(
             name=name,
@@ -218,11 +234,12 @@ def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
             predicted=name == winner and table.exclusive and table.n_outputs > 1,
             alone=table.n_outputs == 1,
             r2=_known(fit.r2 if fit.r2_by_output is None else float(fit.r2_by_output[column])),
+            additivity=additive[column],
             exact=fit.r2 is None and not fit.std_errors.any() and not constant[column],
             is_constant=bool(constant[column]),
             covariance=None if fit.covariance is None else fit.covariance[column],
         )
-        for column, name in enumerate(explanation.output_names)
+        for column, name in enumerate(names)
     )
 
 

@@ -44,7 +44,8 @@ def summarize(explanation: Explanation, output: str | int | None = None) -> str:
     """
     view = output_view(explanation, output)
     first, last = _prediction(explanation, view), _fit(explanation, view)
-    return " ".join([first, *_units(explanation, view), *_unknown(explanation, view), last])
+    between = [*_units(explanation, view), *_unknown(explanation, view)]
+    return " ".join([first, *between, last, *_together(explanation, view)])
 
 
 def _prediction(explanation: Explanation, view: OutputView) -> str:
@@ -136,6 +137,16 @@ def _fit(explanation: Explanation, view: OutputView) -> str:
     if view.r2 < POOR_FIT:
         return f"The fit is poor ({facts}), so treat the values with caution."
     return f"The fit is {'good' if view.r2 >= GOOD_FIT else 'fair'} ({facts})."
+
+
+def _together(explanation: Explanation, view: OutputView) -> list[str]:
+    """Return how little the units explain by themselves, in a sentence, where it is little."""
+    if view.is_constant or not view.is_hardly_additive:
+        return []
+    return [
+        f"Single {_noun(explanation, 2)} explain only {view.additivity:.0%} of how the scores "
+        f"vary; the rest is what they do together (see `interactions`)."
+    ]
 
 
 def _noun(explanation: Explanation, count: int = 1) -> str:

@@ -135,11 +135,11 @@ def additivities(tables: Sequence[ScoreTable]) -> list[float | None]:
 
     Every row counts once, whatever the surrogate's weights, so the number describes the game and
     is the same for all surrogates of a table. Over outputs it is weighted by variance. None
-    where there are no more rows than unknowns (such a fit explains everything), and above
-    `MOST_UNITS_FOR_ADDITIVITY` units, where it would take longer than the values themselves.
+    where there are no more rows than unknowns (such a fit explains everything) or no units, and
+    above `MOST_UNITS_FOR_ADDITIVITY` units, where it would take longer than the values themselves.
     """
     n_units = tables[0].n_units
-    if n_units > MOST_UNITS_FOR_ADDITIVITY:
+    if not 0 < n_units <= MOST_UNITS_FOR_ADDITIVITY:
         return [None] * len(tables)
     masks = stack([table.masks.astype(float) for table in tables])
     scores = stack([table.scores for table in tables])

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import perturbx as px
 from perturbx.reports.output_view import output_view, output_views, row_labels
 
 
@@ -75,6 +76,26 @@ def test_errors_of_the_rest_come_from_the_covariance(explain):
 def test_the_fit_is_named_by_its_r2(explain, r2, error, fit):
     explanation = explain("a b", std_errors=np.full((2, 2), error), r2=r2)
     assert output_view(explanation).fit == fit
+
+
+def test_what_units_do_together_is_told_of_the_output_where_it_is_most_of_the_scores():
+    def both(texts):
+        apart = [("good" in text, "very" in text, len(text) / 5.0) for text in texts]
+        return np.array([[float(one != other), length] for one, other, length in apart])
+
+    text = "very good film that was made by whomever they could get in those days"
+    for words in (text, "very good film"):
+        (found,) = px.ShapleyExplainer(both, outputs="all", random_state=0).explain([words])
+        is_xor, is_line = output_views(found)
+        assert is_xor.additivity == pytest.approx(0.0, abs=1e-12)
+        assert is_line.additivity > 0.99
+        good = "exact" if found.r2 is None else "good fit, r² 1.00"
+        assert is_xor.fit == f"{good}, 0% additive"
+        assert "additive" not in is_line.fit
+        said = "Single words explain only 0% of how the scores vary"
+        assert said in found.summary(is_xor.name)
+        assert said not in found.summary(is_line.name)
+        assert found.additivity == found.attribution.additivity
 
 
 def test_predicted_is_the_best_of_all_outputs_not_of_the_explained(explain):
