@@ -263,7 +263,7 @@ def explain_prompt(
             **{name: value for name, value in rule.items() if value is not None},
         )
         in_template = () if made is None else Template(made).fields
-        asked = [_prompt(record, in_template) for record in given]
+        asked = [_prompt(number, own, in_template) for number, own in enumerate(given, 1)]
         said = {
             "responses": _column(given, RESPONSE),
             "alternatives": _column(given, ALTERNATIVE),
@@ -300,13 +300,15 @@ def _records(
     return [{PROMPT: prompt, **said} for prompt in prompts]
 
 
-def _prompt(record: Mapping[str, Any], fields: Sequence[str]) -> Any:
+def _prompt(number: int, record: Mapping[str, Any], fields: Sequence[str]) -> Any:
     """Return what a record asks: the messages of a chat, a text, or the values of fields."""
     # A template may have a field of such a name, beside others.
     fills = len(fields) > 1 and {*fields} <= {*record}
-    for key in (MESSAGES, PROMPT):
-        if key in record and not fills:
-            return record[key]
+    keys = [] if fills else [key for key in (MESSAGES, PROMPT) if key in record]
+    if len(keys) > 1:
+        raise ArgumentError(f"--input: record {number} has {MESSAGES!r} and {PROMPT!r}; give one")
+    if keys:
+        return record[keys[0]]
     return {key: value for key, value in record.items() if key not in (RESPONSE, ALTERNATIVE)}
 
 

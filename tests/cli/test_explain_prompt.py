@@ -108,6 +108,15 @@ def test_what_cannot_be_is_told(run, arguments, code, said):
     assert said in done.output
 
 
+def test_a_record_is_a_prompt_or_messages(run, tmp_path):
+    both = {"prompt": "so", "messages": [{"role": "user", "content": "so"}]}
+    path = tmp_path / "both.jsonl"
+    path.write_text(json.dumps({"prompt": "so"}) + "\n" + json.dumps(both))
+    done = run("--input", str(path))
+    assert done.exit_code == 1
+    assert "record 2 has 'messages' and 'prompt'; give one" in done.output
+
+
 def test_responses_are_given_to_all_or_none(run, tmp_path):
     records = tmp_path / "a.jsonl"
     records.write_text('{"prompt": "a", "response": " b"}\n{"prompt": "c"}', encoding="utf-8")
