@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perturbx.reports.safe_text import one_line
-from perturbx.surrogates.extreme_scores import in_one_unit
+from perturbx.surrogates.extreme_scores import divided, exponents
 from perturbx.surrogates.fit_quality import ROUNDING, additivities
 from perturbx.typing import FloatArray, IntArray
 
@@ -221,8 +221,8 @@ def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
         scale = _SCALE_OF_LINK[explanation.link]
     if table.is_contrast:
         scale = "difference in log-probability"
-    names = explanation.output_names
-    additive = additivities([in_one_unit(explained.select((name,))) for name in names])
+    (additive,) = additivities([divided(explained, exponents(explained))])
+    shares = additive.r2_by_output
     return tuple(
         OutputView(
             name=name,
@@ -234,12 +234,12 @@ def output_views(explanation: Explanation) -> tuple[OutputView, ...]:
             predicted=name == winner and table.exclusive and table.n_outputs > 1,
             alone=table.n_outputs == 1,
             r2=_known(fit.r2 if fit.r2_by_output is None else float(fit.r2_by_output[column])),
-            additivity=additive[column],
+            additivity=None if shares is None else float(shares[column]),
             exact=fit.r2 is None and not fit.std_errors.any() and not constant[column],
             is_constant=bool(constant[column]),
             covariance=None if fit.covariance is None else fit.covariance[column],
         )
-        for column, name in enumerate(names)
+        for column, name in enumerate(explanation.output_names)
     )
 
 

@@ -85,6 +85,14 @@ class Seq2SeqLM:
         """Return None: a prompt and what follows it have a window each."""
 
     @property
+    def _encoder(self) -> Any:
+        return self.model.get_encoder()  # type: ignore[operator]
+
+    @property
+    def _n_vocabulary(self) -> int:
+        return int(self.model.config.get_text_config().vocab_size)  # type: ignore[operator, union-attr]
+
+    @property
     def device(self) -> torch.device:
         """Return where the model is."""
         return next(self.model.parameters()).device
@@ -128,16 +136,15 @@ class Seq2SeqLM:
 
     def _check_causal(self) -> None:
         """Raise an `ArgumentError` if what follows a token changes what is said in its place."""
-        n_vocabulary = int(self.model.config.get_text_config().vocab_size)  # type: ignore[operator, union-attr]
         draw = np.random.default_rng(0)
-        prompt, said = draw.integers(0, n_vocabulary, 5), draw.integers(0, n_vocabulary, 6)
+        prompt, said = (draw.integers(0, self._n_vocabulary, n) for n in (5, 6))
 
         def asked(stop: int) -> FloatArray:
             question = Continued(prompt, (said[:stop],))
             return next(asking(self.model, (self._batch(own)[0][0] for own in [[[question]]])))
 
         def rounding() -> float:
-            with rounded_otherwise(self.model.get_encoder()):  # type: ignore[operator]
+            with rounded_otherwise(self._encoder):
                 return root_mean_square(asked(3) - short)
 
         short = asked(3)
@@ -153,7 +160,7 @@ class Seq2SeqLM:
     def _batch(self, groups: Sequence[Sequence[Continued]]) -> list[list[FloatArray]]:
         """Return the answers to all questions of some distinct prompts, in order."""
         ids, is_token = self._stacked([own[0].prompt for own in groups])
-        encoded = self.model.get_encoder()(input_ids=ids, attention_mask=is_token)  # type: ignore[operator]
+        encoded = self._encoder(input_ids=ids, attention_mask=is_token)
         owners = [
             i for i, own in enumerate(groups) for question in own for _ in question.continuations
         ]
@@ -175,11 +182,10 @@ class Seq2SeqLM:
         owners: Sequence[int],
         targets: Sequence[IntArray],
     ) -> list[FloatArray]:
-        n_vocabulary = int(self.model.config.get_text_config().vocab_size)  # type: ignore[operator, union-attr]
         longest = max(map(len, targets))
         # Every continuation gets its own copy of what the encoder says: a row as wide as that.
         rows_at_once = min(
-            LOGITS_AT_ONCE // ((longest + len(self._opening)) * n_vocabulary),
+            LOGITS_AT_ONCE // ((longest + len(self._opening)) * self._n_vocabulary),
             LARGEST_BATCH // hidden.shape[1],
         )
         at_once = max(1, rows_at_once)

@@ -31,7 +31,7 @@ Fit: TypeAlias = Callable[[IntArray], tuple[FloatArray, FloatArray]]
 
 @dataclass(frozen=True)
 class Quality:
-    """Out-of-fold R²: for each output ``(n_outputs,)``, and over all weighted by variance."""
+    """R²: for each output ``(n_outputs,)``, and over all weighted by variance."""
 
     r2_by_output: FloatArray | None
     r2: float | None
@@ -130,32 +130,30 @@ def jackknife_variance(refits: FloatArray) -> FloatArray:
     return variance
 
 
-def additivities(tables: Sequence[ScoreTable]) -> list[float | None]:
+def additivities(tables: Sequence[ScoreTable]) -> list[Quality]:
     """Return in-sample R² of plain least squares of the scores on the masks, for each table.
 
     Every row counts once, whatever the surrogate's weights, so the number describes the game and
-    is the same for all surrogates of a table. Over outputs it is weighted by variance. None
-    where there are no more rows than unknowns (such a fit explains everything) or no units, and
-    above `MOST_UNITS_FOR_ADDITIVITY` units, where it would take longer than the values themselves.
+    is the same for all surrogates of a table. `NO_QUALITY` where there are no more rows than
+    unknowns (such a fit explains everything) or no units, and above `MOST_UNITS_FOR_ADDITIVITY`
+    units, where it would take longer than the values themselves.
     """
     n_units = tables[0].n_units
     if not 0 < n_units <= MOST_UNITS_FOR_ADDITIVITY:
-        return [None] * len(tables)
+        return [NO_QUALITY] * len(tables)
     masks = stack([table.masks.astype(float) for table in tables])
     scores = stack([table.scores for table in tables])
     rows = stack([np.ones((len(table), 1)) for table in tables])
-    explained, total = explained_squares(masks, scores, rows)
-    sizes = np.stack([np.abs(table.scores).max(axis=0) for table in tables])
-    shares: list[float | None] = []
-    for table, own, whole, size in zip(tables, explained, total, sizes, strict=True):
-        sst = float(whole.sum())
-        if len(table) <= n_units + 1:
-            shares.append(None)
-        elif sst <= len(table) * float(np.square(ROUNDING * size).sum()):
-            shares.append(1.0)
-        else:
-            shares.append(min(1.0, max(0.0, float(own.sum()) / sst)))
-    return shares
+    explained, total = (np.asarray(own) for own in explained_squares(masks, scores, rows))
+    found = []
+    for table, own, whole in zip(tables, explained, total, strict=True):
+        rounding = len(table) * np.square(ROUNDING * np.abs(table.scores).max(axis=0, initial=0.0))
+        found.append(
+            NO_QUALITY
+            if len(table) <= n_units + 1
+            else quality_of_squares(np.clip(whole - own, 0.0, whole), whole, rounding)
+        )
+    return found
 
 
 def explained_squares(

@@ -132,7 +132,7 @@ class BatchSurrogate(ABC):
         fits = self.fit_alike([divided(*one) for one in zip(tables, powers, strict=True)])
         shares = additivities([in_one_unit(table) for table in tables])
         return [
-            _told(replace(multiplied(fit, table, own), additivity=share), table)
+            _told(replace(multiplied(fit, table, own), additivity=share.r2), table)
             for fit, table, own, share in zip(fits, tables, powers, shares, strict=True)
         ]
 
