@@ -30,7 +30,7 @@ def main() -> None:
     shared = Path(os.environ.get("PERTURBX_SHARED", Path(__file__).parents[2] / "shared"))
     # The peers warn on every call, and poor fits at small budgets are what is measured here.
     warnings.simplefilter("ignore")
-    workload = Workload.load(shared)
+    workload = Workload.load(shared, arguments.device)
     print_surroundings()
     sections = arguments.only or SECTIONS
     quick = arguments.quick
@@ -55,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--quick", action="store_true", help="few sentences and seeds: two minutes, not twelve"
+    )
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        help="where the model runs: cpu or cuda",
     )
     parser.add_argument(
         "--only",

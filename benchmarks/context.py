@@ -47,6 +47,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--only", choices=["speed", "equal", "pairs"])
+    parser.add_argument("--device", default="cpu", help="where the model runs: cpu, cuda")
+    parser.add_argument("--dtype", default="float32", help="its numbers: float32, bfloat16")
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--peer-rows", type=int, default=16)
     parser.add_argument("--questions", type=int, default=25)
@@ -57,7 +59,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     print_surroundings()
-    lm: Any = as_language_model(options.model)
+    lm: Any = as_language_model(options.model, device=options.device, dtype=options.dtype)
     if options.only in (None, "speed"):
         print_speed(
             lm.model,

@@ -50,10 +50,10 @@ def seconds_one_by_one(model: Any, asked: list[Continued]) -> Any:
     with torch.inference_mode():
         for question in asked:
             (target,) = question.continuations
-            ids = torch.from_numpy(np.concatenate([question.prompt, target]))[None]
+            ids = torch.from_numpy(np.concatenate([question.prompt, target]))[None].to(model.device)
             logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
             log_p = logits[0, len(question.prompt) - 1 : -1].log_softmax(-1)
-            found.append(log_p[np.arange(len(target)), target].numpy())
+            found.append(log_p[np.arange(len(target)), target].float().cpu().numpy())
     return time.perf_counter() - began, found
 
 

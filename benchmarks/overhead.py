@@ -19,6 +19,8 @@ CUTS = [
     *(Cut(size, alike=True) for size in (512, 1_024, 2_048, 4_096)),
 ]
 
+GPU_CUTS = [*CUTS, *(Cut(size) for size in (32_768, 65_536, 131_072))]
+
 FINALISTS = 2
 """Batch sizes that are measured in full at the smaller budget; the larger takes the winner."""
 
@@ -81,7 +83,7 @@ def _alternate(
     repeats: int,
 ) -> tuple[list[Cost], dict[Cut, list[Cost]]]:
     """Return the costs of explaining and, for each batch size, of the bare forward, in turns."""
-    batches = {cut: cut.batches(rows) for cut in cuts}
+    batches = {cut: cut.batches(rows, workload.model.device) for cut in cuts}
     ours: list[Cost] = []
     bare: dict[Cut, list[Cost]] = {cut: [] for cut in cuts}
     for repeat in range(repeats):
@@ -108,12 +110,14 @@ def _ratios(ours: Sequence[Cost], bare: Sequence[Cost]) -> list[float]:
 def _fastest_cuts(workload: Workload, rows: Sequence[Row], n_rows: int) -> list[Cut]:
     """Return the batch sizes at which the model is fastest on some rows of all lengths."""
     sample = sorted(rows, key=len)[:: max(1, len(rows) // n_rows)]
-    seconds: dict[Cut, list[float]] = {cut: [] for cut in CUTS}
+    tried = CUTS if workload.model.device.type == "cpu" else GPU_CUTS
+    seconds: dict[Cut, list[float]] = {cut: [] for cut in tried}
     for repeat in range(2):
-        note(f"overhead: {len(CUTS)} batch sizes, round {repeat + 1} of 2")
+        note(f"overhead: {len(tried)} batch sizes, round {repeat + 1} of 2")
         for cut, own in seconds.items():
-            own.append(timed(partial(workload.logits, cut.batches(sample)))[1].wall)
-    ranked = sorted(CUTS, key=lambda cut: min(seconds[cut]))
+            batches = cut.batches(sample, workload.model.device)
+            own.append(timed(partial(workload.logits, batches))[1].wall)
+    ranked = sorted(tried, key=lambda cut: min(seconds[cut]))
     print_table(
         f"Bare forward over {len(sample)} of these variants by batch size",
         ["batch", "s"],

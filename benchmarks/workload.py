@@ -29,14 +29,14 @@ PACKAGES = ("perturbx", "torch", "transformers", "numpy", "lime", "shap", "captu
 
 @dataclass(frozen=True)
 class Workload:
-    """The classifier in float32 on the CPU, its tokenizer, and the sentences of the test set."""
+    """The classifier in float32, its tokenizer, and the sentences of the test set."""
 
     model: Any
     tokenizer: Any
     sentences: tuple[str, ...]
 
     @classmethod
-    def load(cls, shared: Path) -> Self:
+    def load(cls, shared: Path, device: str = "cpu") -> Self:
         """Read both from the folder of shared data; exit with a reason where one is missing."""
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
         from transformers.utils import logging
@@ -50,7 +50,7 @@ class Workload:
         model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
         lines = data.read_text(encoding="utf-8").splitlines()
         return cls(
-            model.eval(),
+            model.eval().to(device),
             AutoTokenizer.from_pretrained(folder),
             tuple(line.rpartition("\t")[0] for line in lines),
         )
@@ -78,9 +78,14 @@ class Workload:
     def logits(self, batches: Sequence[Batch]) -> torch.Tensor:
         """Return the logits of all rows: the bare forward pass."""
         with torch.inference_mode():
-            return torch.cat(
-                [self.model(input_ids=ids, attention_mask=mask).logits for ids, mask in batches]
-            )
+            parts = [
+                self.model(
+                    input_ids=ids.to(self.model.device),
+                    attention_mask=None if mask is None else mask.to(self.model.device),
+                ).logits
+                for ids, mask in batches
+            ]
+            return torch.cat(parts).cpu()
 
 
 Row = tuple[int, ...]
@@ -108,8 +113,8 @@ class Cut:
     def __str__(self) -> str:
         return f"{self.size:,} {self.by}" + (" of equal length" if self.alike else "")
 
-    def batches(self, rows: Sequence[Row]) -> list[Batch]:
-        """Return the batches, ready for the model."""
+    def batches(self, rows: Sequence[Row], device: torch.device | str = "cpu") -> list[Batch]:
+        """Return the batches on the model's device."""
         waiting = sorted(rows, key=len, reverse=True)
         batches = []
         start = 0
@@ -124,7 +129,7 @@ class Cut:
                 line[: len(row)] = torch.tensor(row)
             lengths = torch.tensor([len(row) for row in part])
             mask = None if self.alike else (torch.arange(width) < lengths[:, None]).long()
-            batches.append((ids, mask))
+            batches.append((ids.to(device), None if mask is None else mask.to(device)))
             start += len(part)
         return batches
 
@@ -153,7 +158,9 @@ class Recorder:
         rows: list[Row] = []
         for ids, mask in self._seen:
             real = torch.ones_like(ids) if mask is None else mask
-            rows += [tuple(i[m.bool()].tolist()) for i, m in zip(ids, real, strict=True)]
+            rows += [
+                tuple(i[m.bool()].tolist()) for i, m in zip(ids.cpu(), real.cpu(), strict=True)
+            ]
         return rows
 
     @property
@@ -224,9 +231,13 @@ def print_surroundings() -> None:
     print(f"Python {platform.python_version()}, {', '.join(versions)}")
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} torch threads, "
-        f"float32; load average at the start {load}",
+        f"{_accelerator()}float32; load average at the start {load}",
         flush=True,
     )
+
+
+def _accelerator() -> str:
+    return f"{torch.cuda.get_device_name()}, " if torch.cuda.is_available() else ""
 
 
 def is_installed(package: str) -> bool:

@@ -7,6 +7,9 @@ import torch
 WORTHWHILE = 1.05
 """A larger batch is kept where it scores at least this many times as much a second."""
 
+GPU_FIRST = 16_384
+"""Tokens of the first batch on a GPU: it fills one, and smaller ones wait for their launches."""
+
 
 class BatchBudget:
     """Doubles the tokens of a batch while that makes the model faster.
@@ -62,12 +65,25 @@ class BatchBudget:
         self.tokens = max(1, tokens)
 
 
+def first_batch(device: torch.device, elsewhere: int) -> int:
+    """Return how many tokens a search begins with; `elsewhere` is for any device but a GPU."""
+    return max(GPU_FIRST, elsewhere) if device.type == "cuda" else elsewhere
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an error of torch or Python means that the memory is used up."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     words = str(error).lower()
     return "out of memory" in words or "not enough memory" in words or "can't allocate" in words
+
+
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done what it was told: else a batch takes no longer than its launch."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def free_memory() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
+from perturbx.batch_budget import BatchBudget, first_batch, free_memory, is_out_of_memory
 from perturbx.exceptions import RefusedError, ScoringError
 from perturbx.jobs import Job, Outcome
 from perturbx.refusals import Refusals
@@ -94,7 +94,8 @@ class Runner:
         if isinstance(self.scorer, PartScorer):
             self._stream_parts(self.scorer, plan, start, stop, ledger, bar, n_scored)
             return
-        throttle = _Throttle(self.batch_tokens, int(plan.lengths[start:stop].max(initial=1)))
+        longest = int(plan.lengths[start:stop].max(initial=1))
+        throttle = _Throttle(self.batch_tokens, longest, plan.device)
         done = start
         while done < stop:
             size = throttle.rows(plan.lengths[done:stop])
@@ -161,11 +162,14 @@ class Runner:
 class _Throttle:
     """Cuts the next variants into batches of equal cost."""
 
-    def __init__(self, batch_tokens: int | Literal["auto"], longest: int) -> None:
+    def __init__(
+        self, batch_tokens: int | Literal["auto"], longest: int, device: torch.device
+    ) -> None:
         self.automatic = batch_tokens == "auto"
-        first = (
-            max(FIRST_BATCH, FIRST_ROWS * longest) if batch_tokens == "auto" else int(batch_tokens)
-        )
+        if batch_tokens == "auto":
+            first = max(first_batch(device, FIRST_BATCH), FIRST_ROWS * longest)
+        else:
+            first = int(batch_tokens)
         self.budget = BatchBudget(first, grows=self.automatic, largest=LARGEST_BATCH)
 
     def rows(self, lengths: IntArray) -> int:

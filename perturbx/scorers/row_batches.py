@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, TypeVar
 
-from perturbx.batch_budget import BatchBudget, free_memory, is_out_of_memory
+import torch
+
+from perturbx.batch_budget import BatchBudget, first_batch, free_memory, is_out_of_memory
 from perturbx.exceptions import ScoringError
 
 FIRST_BATCH = 1_024
@@ -21,10 +23,11 @@ LOGITS_AT_ONCE = 1 << 26
 Part = TypeVar("Part")
 
 
-def row_budget(batch_tokens: int | Literal["auto"]) -> BatchBudget:
-    """Return a budget of so many tokens a batch, or one that finds itself."""
+def row_budget(batch_tokens: int | Literal["auto"], device: torch.device) -> BatchBudget:
+    """Return a budget of so many tokens a batch, or one that finds itself on that device."""
     if batch_tokens == "auto":
-        return BatchBudget(FIRST_BATCH, grows=True, largest=LARGEST_BATCH)
+        first = first_batch(device, FIRST_BATCH)
+        return BatchBudget(first, grows=True, largest=LARGEST_BATCH)
     return BatchBudget(int(batch_tokens), grows=False, largest=LARGEST_BATCH)
 
 
@@ -54,7 +57,7 @@ def in_batches(
 
     Examples
     --------
-    >>> list(in_batches([2, 5, 3], row_budget(6), list))
+    >>> list(in_batches([2, 5, 3], row_budget(6, torch.device("cpu")), list))
     [[1], [2, 0]]
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])

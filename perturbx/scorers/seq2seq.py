@@ -118,7 +118,7 @@ class Seq2SeqLM:
         longest = max((len(one) for own in questions for one in own.continuations), default=0)
         self._check_length("a response", longest + len(self._opening) - 1)
         if batch_tokens not in self._budgets:
-            self._budgets[batch_tokens] = row_budget(batch_tokens)
+            self._budgets[batch_tokens] = row_budget(batch_tokens, self.device)
 
         def run(batch: Sequence[int]) -> Scored:
             answers = self._batch([[questions[i] for i in groups[row]] for row in batch])

@@ -232,7 +232,7 @@ class CausalLM:
             trie = build_trie(tokens, [sequences.starts[i] for i in chosen])
             return tree_log_probs(self.model, trie, targets, self._sizes[batch_tokens])
         if batch_tokens not in self._budgets:
-            self._budgets[batch_tokens] = row_budget(batch_tokens)
+            self._budgets[batch_tokens] = row_budget(batch_tokens, self.device)
         budget = self._budgets[batch_tokens]
         return row_log_probs(
             self.model, tokens, targets, self._inputs, budget, pads=way == "padded"
@@ -308,7 +308,7 @@ class CausalLM:
         return np.concatenate([self._alone(*pair) for pair in pairs])
 
     def _alone(self, sequence: IntArray, target: IntArray) -> FloatArray:
-        budget = row_budget(len(sequence))
+        budget = row_budget(len(sequence), self.device)
         rows = row_log_probs(self.model, [sequence], [target], self._inputs, budget, pads=False)
         ((_, log_p),) = next(asking(self.model, rows))
         return log_p

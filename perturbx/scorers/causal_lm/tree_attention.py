@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from perturbx.batch_budget import wait_for
 from perturbx.scorers.causal_lm.attention_blocks import attention_in_blocks
 from perturbx.scorers.causal_lm.chunk_size import ChunkSize
 from perturbx.scorers.causal_lm.log_probs import token_log_probs
@@ -111,6 +112,7 @@ def tree_log_probs(
         try:
             with size.timed(stop - start, len(asked)):
                 log_p = _pass(model, layout, cache, columns, (start, stop), asked, questions)
+                wait_for(device)
         except (RuntimeError, MemoryError) as error:
             cache = _put_back(cache, before)
             size.shrink(stop - start, error)
