@@ -21,6 +21,7 @@ from perturbx.explainers.prompt_models import (
 from perturbx.explainers.prompt_parameters import (
     check_outputs_of_tables,
     check_prompt_parameters,
+    responses_in_tables,
 )
 from perturbx.explainers.prompt_units import Prompt, check_answers, check_list, units_of_prompt
 from perturbx.explainers.responses import warn_of_empty_parts
@@ -165,7 +166,8 @@ class PromptExplainer(ShapleyExplainer):
         alternatives : sequence of str, optional
             Explain why the response and not this: the difference of their log-probabilities.
         tables : sequence of ScoreTable, optional
-            What an earlier run paid for, of the same prompts and responses.
+            What an earlier run paid for, of the same prompts and responses; without `responses`
+            those of the tables are explained.
 
         Returns
         -------
@@ -183,7 +185,7 @@ class PromptExplainer(ShapleyExplainer):
         ScoringError, Interrupted
             The model failed, or Ctrl-C; ``.tables`` holds what was paid for.
         """
-        scorer, masker, encodings = self._ready(prompts, responses, alternatives)
+        scorer, masker, encodings = self._ready(prompts, responses, alternatives, tables=tables)
         encodings = self._prompt_model().as_scored(scorer, encodings)
         check_outputs_of_tables(tables, encodings)
         self._prompt_model().settle()
@@ -228,10 +230,12 @@ class PromptExplainer(ShapleyExplainer):
         responses: Sequence[str] | None,
         alternatives: Sequence[str] | None,
         outputs: Any = None,
+        tables: Sequence[ScoreTable] | None = None,
     ) -> tuple[Scorer, Masker, list[Encoding]]:
         """Return the prompts with their responses, ready for masking.
 
-        `outputs` are explained of the responses, by default those of the explainer.
+        `outputs` are explained of the responses, by default those of the explainer. `tables` may
+        know what the model said.
         """
         self._check_parameters()
         check_list(prompts)
@@ -249,7 +253,8 @@ class PromptExplainer(ShapleyExplainer):
                 f"no {self.link!r}; take link='log_prob'"
             )
         if responses is None:
-            responses = self._answers([own.text for own in cut])
+            known = responses_in_tables(tables, len(cut))
+            responses = self._answers([own.text for own in cut]) if known is None else known
         if alternatives is not None:
             scorer = self._prompt_model().contrasting(scorer)
         answers = zip(responses, *([] if alternatives is None else [alternatives]), strict=True)

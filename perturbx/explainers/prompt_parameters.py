@@ -11,6 +11,7 @@ from perturbx.explainers.design import SHAPLEY_ESTIMATORS, check_estimator
 from perturbx.score_table import ScoreTable
 from perturbx.scorers.readable import check_readable
 from perturbx.typing import Encoding
+from perturbx.units.prompts import response_of
 
 
 def check_prompt_parameters(
@@ -83,6 +84,18 @@ def check_outputs_of_tables(
                     f"{name!r} (places {held[name]!s:.80}) than outputs asks for (places "
                     f"{parts[name]!s:.80}); take the outputs of that run"
                 )
+
+
+def responses_in_tables(tables: Sequence[ScoreTable] | None, n_prompts: int) -> list[str] | None:
+    """Return what the model said to each prompt in an earlier run, None where that is not known.
+
+    It is not asked again: another answer would be another game.
+    """
+    given = tables if isinstance(tables, Sequence) and len(tables) == n_prompts else ()
+    units = [known.units for known in given if isinstance(known, ScoreTable)]
+    said = [None if own is None else response_of(own) for own in units]
+    found = [own for own in said if own is not None]
+    return found if len(found) == n_prompts else None
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -189,6 +189,22 @@ def test_sampled_labels_are_explained_as_probabilities(serve):
     assert found.std_errors.any()
 
 
+def test_a_run_that_goes_on_explains_the_answers_that_it_began_with(serve, servers):
+    weights = {" positive": {"": 1.0, "superb": 2.0}, " negative": {"": 0.0, "thin": 5.0}}
+    server = serve(model=servers.SimulatedModel(weights))
+    prompts = ["So good. Superb.", "So thin. Bad."]
+    began = prompts_of(server).explain(prompts)
+    n_asked = server.stats()["requests"]
+    weights[" indeed"] = {"": 100.0}  # what the service would say today
+    again = prompts_of(server).explain(prompts, tables=began.tables)
+    assert server.stats()["requests"] == n_asked
+    assert [own.response for own in again] == [" positive", " negative"]
+    for own, first in zip(again, began, strict=True):
+        np.testing.assert_allclose(own.values, first.values)
+    with pytest.raises(ArgumentError, match=r"^tables: expected one per text, got 1 for 2"):
+        prompts_of(server).explain(prompts, tables=began.tables[:1])
+
+
 def test_contexts_go_through_an_api(serve):
     server = serve()
     model = ApiModel("openai:m", base_url=server.base_url)
