@@ -113,10 +113,18 @@ class HostedPrompts:
 
 @dataclass(frozen=True)
 class ApiPrompts:
-    """A model behind an API."""
+    """A model behind an API.
+
+    Parameters
+    ----------
+    model : ApiModel
+        The model.
+    like : ApiScorer, optional
+        Says how it is asked, whatever about.
+    """
 
     model: ApiModel
-    options: Mapping[str, Any]
+    like: ApiScorer | None = None
 
     @property
     def tokenizer(self) -> Any:
@@ -143,12 +151,23 @@ class ApiPrompts:
         if calibrate is not None:
             raise ArgumentError("calibrate: is for a model that you host; leave it out")
         template = PromptTemplate(is_marked=self.model.provider.is_chat)
-        asked = {"labels": labels, "prompt_template": template, **self.options}
-        if labels is not None:
-            return ApiScorer(self.model, **asked)
-        asked["max_new_tokens"] = asked.get("max_new_tokens") or max_new_tokens
-        asked["stop"] = asked.get("stop") or stop
-        return ApiScorer(self.model, **asked).by_character()
+        asked = {"labels": labels, "prompt_template": template, **self._options}
+        if labels is None:
+            if self.like is not None and self.like.asked.labels is not None:
+                raise ArgumentError(
+                    "labels: the ApiScorer has some and the explainer none, which explains what is "
+                    "said; give them to the explainer, too"
+                )
+            asked["max_new_tokens"] = asked.get("max_new_tokens") or max_new_tokens
+            asked["stop"] = asked.get("stop") or stop
+        made = ApiScorer(self.model, **asked)
+        if self.like is not None and self.like.is_expected:
+            made = made.expecting(self.model)
+        return made if labels is not None else made.by_character()
+
+    @property
+    def _options(self) -> Mapping[str, Any]:
+        return {} if self.like is None else self.like.asked.options(self.like.method)
 
     def answers(
         self, prompts: Sequence[str], *, max_new_tokens: int, stop: Sequence[str]
@@ -194,7 +213,7 @@ class ApiPrompts:
 
     def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
         """Return the prompt with what is read out of the letters of its response, if it can be."""
-        provider, method = self.model.provider, self.options.get("method", "auto")
+        provider, method = self.model.provider, self._options.get("method", "auto")
         if provider.can_echo and method in ("auto", "prompt_log_probs"):
             return with_readout_by_character(encoding, outputs)
         if outputs != "response":
@@ -268,12 +287,25 @@ def api_prompts(model: Any, *, device: Any, dtype: Any) -> ApiPrompts:
     Raises
     ------
     ArgumentError
-        If options are given that mean nothing there.
+        If options are given that mean nothing there: prompts are whole, and a response is theirs.
     """
     from perturbx.scorers.api import ApiModel, ApiScorer
 
     if device is not None or dtype is not None:
         raise ArgumentError("device, dtype: a model behind an API has its own; leave them out")
-    if isinstance(model, ApiScorer):
-        return ApiPrompts(model.model, model.asked.options(model.method))
-    return ApiPrompts(model if isinstance(model, ApiModel) else ApiModel(model), {})
+    if not isinstance(model, ApiScorer):
+        return ApiPrompts(model if isinstance(model, ApiModel) else ApiModel(model))
+    asked = model.asked
+    of_texts = {
+        "system": asked.template.system,
+        "prompt_template": asked.own_template or None,
+        "reference": asked.reference,
+        "calibrate": asked.calibrations,
+    }
+    given = [name for name, value in of_texts.items() if value is not None]
+    if given:
+        raise ArgumentError(
+            f"model: the ApiScorer has {', '.join(given)} of its own, and here prompts are whole "
+            f"and come with their responses; write into the prompts what they should say"
+        )
+    return ApiPrompts(model.model, model)

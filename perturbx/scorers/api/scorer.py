@@ -121,6 +121,7 @@ class ApiScorer:
     accepts: tuple[InputKind, ...] = ("text",)
     order = "turns"
     least_at_once = 4096
+    is_expected = False  # see `expecting`
 
     def __init__(
         self,
@@ -354,7 +355,7 @@ class ApiScorer:
         made: ApiScorer = object.__new__(type(self))
         made.model, made.method, made.asked = self.model, self.method, asked
         made._reading = asked.reading_known(self.model.provider, self.method)
-        return made
+        return made.expecting(self.model) if self.is_expected else made
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is asked as plain values, ready for JSON; the model is not among them."""
@@ -384,6 +385,7 @@ class ApiScorer:
         made = self.from_dict(self.to_dict(), model)
         made._reading = self._reading or self.asked.reading_expected(model.provider, self.method)
         made.least_at_once = 10**9  # a part of which answers are missing ends the run
+        made.is_expected = True
         return made
 
     def __repr__(self) -> str:

@@ -226,6 +226,23 @@ def test_what_has_no_meaning_for_an_api_is_refused(serve):
         prompts_of(server, device="cpu").explain(["so good"])
 
 
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"system": "Be brief."}, "model: the ApiScorer has system of its own"),
+        ({"prompt_template": "Say: {text}"}, "model: the ApiScorer has prompt_template of its own"),
+        ({"reference": " yes"}, "model: the ApiScorer has reference of its own"),
+        ({"labels": ["yes", "no"]}, "labels: the ApiScorer has some and the explainer none"),
+    ],
+)
+def test_what_a_scorer_says_of_its_own_texts_is_not_passed_over(serve, own, message):
+    server = serve()
+    explainer = px.PromptExplainer(ApiScorer("openai:m", base_url=server.base_url, **own))
+    with pytest.raises(ArgumentError, match=f"^{message}"):
+        explainer.explain(["so good"])
+    assert "requests" not in server.stats()
+
+
 def test_messages_with_marks_are_refused(serve):
     chat = [{"role": "user", "content": "say <|user|>\nhello"}]
     with pytest.raises(ArgumentError, match=r"^prompts\[0\]: messages: the chat template refuses"):

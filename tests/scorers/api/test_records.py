@@ -211,6 +211,41 @@ def test_a_batch_holds_the_masks_that_the_explanation_asks_for(serve, tmp_path, 
     assert server.stats().get("requests", 0) == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "method", "labels", "given"),
+    [
+        ("openai", "label_log_probs", LABELS, {}),
+        ("anthropic", "votes", LABELS, {}),
+        ("openai", "similarity", None, {}),
+        ("openai-completions", "prompt_log_probs", None, {}),
+        ("openai-completions", "prompt_log_probs", None, {"alternatives": [" and", " or"]}),
+        ("openai-completions", "prompt_log_probs", LABELS, {}),
+    ],
+)
+def test_a_batch_of_prompts_round_by_round(serve, tmp_path, kind, method, labels, given):
+    server, asked = serve(), {"method": method, "labels": labels, "prompt_template": None}
+    scorer = scorer_of(server, kind, cache=tmp_path / "c.sqlite", **asked)
+    explainer = px.PromptExplainer(
+        scorer, labels=labels, units="words", budget=30, random_state=0, progress=False
+    )
+    requests, answers = tmp_path / "q.jsonl", tmp_path / "a.jsonl"
+    while px.write_batch(requests, explainer, TEXTS, **given):
+        lines = requests.read_text(encoding="utf-8").splitlines()
+        answers.write_text("\n".join(server.answer_batch(lines)), encoding="utf-8")
+        px.read_batch(answers, scorer.model)
+    found = explainer.explain(TEXTS, **given)
+    assert server.stats().get("requests", 0) == 0
+    assert (
+        found[0].table.kind
+        == {
+            "label_log_probs": "logit",
+            "votes": "probability",
+            "similarity": "similarity",
+            "prompt_log_probs": "logit" if labels else "log_prob",
+        }[method]
+    )
+
+
 def test_a_batch_needs_a_method_and_a_seed(serve, tmp_path):
     scorer = scorer_of(serve())
     with pytest.raises(ArgumentError, match=r"^method: 'auto' has to ask"):
