@@ -31,7 +31,9 @@ def cut_texts(texts: Sequence[TextInput | Units], segmenter: Segmenter) -> list[
             f"texts: expected a list of texts, got {type(texts).__name__}; give the column that "
             f"holds them: frame['text']"
         )
-    if isinstance(texts, (str, bytes, Units)) or not hasattr(texts, "__iter__"):
+    # An array of numpy without a dimension has an `__iter__`, which raises.
+    is_one = not hasattr(texts, "__iter__") or getattr(texts, "shape", None) == ()
+    if isinstance(texts, (str, bytes, Units)) or is_one:
         raise ArgumentError(
             f"texts: expected a list of texts, got {type(texts).__name__}; put a single text "
             f"into a list: [text]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -75,6 +75,24 @@ class WordColumns(TransformerMixin):  # type: ignore[misc]
         self.vocabulary_ = {word: column for column, word in enumerate(words)}
         self.output_names_ = self._explained_names(units[0], y)
         return self
+
+    def fit_transform(self, X: Iterable[TextInput], y: Any = None) -> scipy.sparse.csr_matrix:
+        """Do what `fit` and then `transform` do, with texts that can be read only once, too.
+
+        Parameters
+        ----------
+        X : iterable of str
+            The texts.
+        y : sequence, optional
+            Their labels, see `fit`.
+
+        Returns
+        -------
+        scipy.sparse.csr_matrix, (n_texts, n_outputs * n_words)
+            See `transform`.
+        """
+        texts: Any = list(X) if isinstance(X, Iterator) else X
+        return self.fit(texts, y).transform(texts)
 
     def transform(self, X: Sequence[TextInput]) -> scipy.sparse.csr_matrix:
         """Explain the texts and add the values up by word.

@@ -204,6 +204,13 @@ def test_a_frame_is_not_taken_for_the_names_of_its_columns(frame):
 def test_texts_may_come_one_by_one():
     explainer = px.ShapleyExplainer(word_counts, random_state=0).fit(iter(TEXTS))
     assert (explainer.transform(iter(TEXTS)) != explainer.transform(TEXTS)).nnz == 0
+    # What can be read only once is read once, where it serves to fit and to transform.
+    assert (explainer.fit_transform(iter(TEXTS)) != explainer.transform(TEXTS)).nnz == 0
+
+
+def test_an_array_of_one_text_is_no_list():
+    with pytest.raises(px.ArgumentError, match=r"^texts: .*ndarray; put a single text"):
+        px.ShapleyExplainer(total).explain(np.array(TEXTS[0]))
 
 
 def test_a_changed_parameter_takes_effect(pipeline):

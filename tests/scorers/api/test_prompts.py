@@ -249,6 +249,12 @@ def test_messages_with_marks_are_refused(serve):
         prompts_of(serve()).explain([chat])
 
 
+def test_a_message_with_more_than_is_sent_is_refused(serve):
+    chat = [{"role": "user", "content": "so good", "name": "Ann"}]
+    with pytest.raises(ArgumentError, match=r"^prompts\[0\]: messages: .* and one has 'name'"):
+        prompts_of(serve()).explain([chat])
+
+
 def test_an_explainer_of_prompts_is_cloned_and_estimates(serve):
     from sklearn.base import clone
 
