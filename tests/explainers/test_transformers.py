@@ -60,7 +60,7 @@ def edited(piece, masker, tokenizer):
 def test_masked_tokens_score_as_the_edited_text_does(default, masker, model, request):
     """Many texts' tokens in one stream give what each edited string gives alone."""
     if model == "minilm":
-        scorer = as_scorer(str(request.getfixturevalue("minilm_path")))
+        scorer = as_scorer(str(request.getfixturevalue("minilm_path")), dtype="float32")
     else:
         scorer = default
     items = px.explain(
@@ -137,7 +137,7 @@ def test_multi_label_models_have_independent_outputs(default):
 
 @pytest.mark.model
 def test_a_batch_of_real_sentences_is_one_by_one(minilm_path, sst2_sentences):
-    scorer = as_scorer(str(minilm_path))
+    scorer = as_scorer(str(minilm_path), dtype="float32")
     texts = sst2_sentences[:3]
     together = px.explain(scorer, texts, random_state=0, budget=60)
     for i, text in enumerate(texts):
