@@ -130,10 +130,9 @@ class ChatMarks:
             If a message holds such a mark, a role is no word, or there is more than both.
         """
         for message in messages:
-            if further := [key for key in message if key not in ("role", "content")]:
-                raise ValueError(
-                    f"role and content are what is sent, and one has {', '.join(map(repr, further))}"
-                )
+            further = ", ".join(repr(key) for key in message if key not in ("role", "content"))
+            if further:
+                raise ValueError(f"role and content are what is sent, and one has {further}")
             if MARK.search(message["content"]) or not re.fullmatch(r"\w+", message["role"]):
                 raise ValueError(f"a mark stands in {message!r:.80}, or its role is no word")
         written = "".join(f"<|{own['role']}|>\n{own['content']}\n" for own in messages)
