@@ -25,6 +25,9 @@ FORMS = (
     "or a Scorer (such as ApiScorer)"
 )
 
+_NO_EFFECT = {"padding", "pad_to_multiple_of", "return_tensors", "return_all_scores", "verbose"}
+"""What a pipeline may hand to its tokenizer without any effect on a score."""
+
 
 def as_scorer(
     model: Any,
@@ -43,7 +46,8 @@ def as_scorer(
         - a function of a list of str that returns ``(m,)`` or ``(m, n_outputs)`` numbers;
         - a fitted scikit-learn estimator or pipeline that takes texts, or anything else with
           ``predict_proba``, ``decision_function`` or ``predict``;
-        - a transformers ``text-classification`` pipeline, or a pair ``(model, tokenizer)``;
+        - a transformers ``text-classification`` pipeline, whose own ``max_length`` and
+          ``function_to_apply`` count, or a pair ``(model, tokenizer)``;
         - a string: the path or hub name of a transformers classifier, with or without ``"hf:"``
           in front, or ``"default"`` for the small sentiment classifier that the package ships;
         - ``"openai:NAME"``, ``"anthropic:NAME"`` or another model behind an API, whose labels are
@@ -88,9 +92,7 @@ def as_scorer(
                 f"model: expected a pipeline for 'text-classification', got one for "
                 f"{model.task!r}; wrap it in a function of a list of str that returns numbers"
             )
-        return TransformersClassifier(
-            model.model, model.tokenizer, device=device, dtype=dtype, output_names=output_names
-        )
+        return _from_pipeline(model, device, dtype, output_names)
     if isinstance(model, torch.nn.Module) and hasattr(getattr(model, "config", 0), "id2label"):
         raise ArgumentError(
             f"model: {type(model).__name__} came without its tokenizer; pass (model, tokenizer)"
@@ -149,6 +151,35 @@ def _from_api(
     from perturbx.scorers.api.scorer import ApiScorer
 
     return ApiScorer(text, labels=output_names)
+
+
+def _from_pipeline(
+    pipeline: Any,
+    device: str | torch.device | None,
+    dtype: str | torch.dtype | None,
+    output_names: Sequence[str] | None,
+) -> Scorer:
+    """Return a scorer that reads texts and logits as a text-classification pipeline does."""
+    reading = dict(getattr(pipeline, "_preprocess_params", {}))
+    window = reading.pop("max_length", None)
+    # Beside padding a length is that of the rows, unless texts are cut as well.
+    is_cut = reading.pop("truncation", not reading.get("padding"))
+    other = [name for name in reading if name not in _NO_EFFECT]
+    if other:
+        raise ArgumentError(
+            f"model: the pipeline hands {other[0]}={reading[other[0]]!r} to its tokenizer, which "
+            f"is not heeded here; make it without, or wrap it in a function of a list of str that "
+            f"returns numbers"
+        )
+    scorer = TransformersClassifier(
+        pipeline.model, pipeline.tokenizer, device=device, dtype=dtype, output_names=output_names
+    )
+    if window is not None and is_cut not in (False, "do_not_truncate"):
+        scorer.max_tokens = min(window, scorer.max_tokens or window)
+    function = getattr(pipeline, "_postprocess_params", {}).get("function_to_apply")
+    if function is not None and function.value in ("sigmoid", "softmax"):
+        scorer.kind, scorer.exclusive = "logit", function.value == "softmax"
+    return scorer
 
 
 def _is_transformers_pipeline(model: Any) -> bool:

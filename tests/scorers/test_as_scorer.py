@@ -1,6 +1,7 @@
 import logging
 import sys
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
+import perturbx as px
 from perturbx.exceptions import ArgumentError
 from perturbx.maskers.variants import Variants
 from perturbx.scorers import (
@@ -115,6 +117,45 @@ def test_a_pipeline_gives_its_raw_logits(classifier):
     np.testing.assert_allclose(
         [said[name] for name in scorer.output_names], odds / odds.sum(), atol=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"function_to_apply": "sigmoid"},
+        {"truncation": True, "max_length": 4},
+        {"max_length": 4},
+        {"max_length": 4, "padding": "max_length"},
+        {"truncation": False, "max_length": 4},
+    ],
+)
+def test_a_pipeline_is_explained_with_its_own_settings(classifier, settings):
+    from transformers import pipeline
+
+    model, tokenizer = classifier
+    pipe = pipeline(
+        "text-classification", model=model, tokenizer=tokenizer, device="cpu", **settings
+    )
+    text = "good good film bad film"
+    said = {row["label"]: row["score"] for row in pipe(text, top_k=None)}
+    explainer = px.ShapleyExplainer(pipe, link="probability", random_state=0)
+    is_cut = "max_length" in settings and settings.get("truncation", "padding" not in settings)
+    with pytest.warns(px.TruncationWarning) if is_cut else nullcontext():
+        explanation = explainer.explain([text])[0]
+    assert dict(zip(explanation.output_names, explanation.scores, strict=True)) == pytest.approx(
+        said, abs=1e-5
+    )
+
+
+def test_a_pipeline_that_reads_texts_in_another_way_is_refused(classifier):
+    from transformers import pipeline
+
+    model, tokenizer = classifier
+    pipe = pipeline(
+        "text-classification", model=model, tokenizer=tokenizer, add_special_tokens=False
+    )
+    with pytest.raises(ArgumentError, match="add_special_tokens=False"):
+        as_scorer(pipe)
 
 
 def test_a_pipeline_of_another_task_is_refused(make):
