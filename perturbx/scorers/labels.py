@@ -14,6 +14,7 @@ from perturbx.scorers.continuations import Continued, LanguageModel
 from perturbx.scorers.language_scorer import LanguageScorer
 from perturbx.scorers.readable import check_readable
 from perturbx.scorers.scores import Scores
+from perturbx.scorers.whole_labels import whole_label_log_probs
 from perturbx.typing import FloatArray, IntArray, ScoreKind
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class LabelScorer(LanguageScorer):
 
     The softmax over them, ``link="probability"``, is the probability of each label given that the
     model answers with one of them. A label of many tokens has the sum of its tokens'
-    log-probabilities, so that labels that begin alike are told apart by what follows.
+    log-probabilities, so that labels that begin alike are told apart by what follows; one whose
+    tokens begin another's is less what goes on as that.
 
     Parameters
     ----------
@@ -133,7 +135,7 @@ class LabelScorer(LanguageScorer):
         return numbers
 
     def _sums(self, answers: Sequence[FloatArray]) -> FloatArray:
-        sums = np.array([float(own.sum()) for own in answers])
+        sums = whole_label_log_probs([own.tolist() for own in self._tokens], answers)
         if self.length_normalized:
             sums /= [len(own) for own in self._tokens]
         return sums

@@ -40,7 +40,13 @@ def test_the_softmax_is_the_probability_given_that_a_label_comes(llama, labels, 
     scores = scorer.score(Variants(texts=[prompt]))
     assert scores.kind == "logit"
     assert scores.exclusive
-    products = np.array([probability(*llama, prompt, label) for label in labels])
+    begins = {label: probability(*llama, prompt, label) for label in labels}
+    # The longest first: what begins with a label is that label or a longer one.
+    whole = {}
+    for label in sorted(labels, key=len, reverse=True):
+        longer = sum(own for other, own in whole.items() if other.startswith(label))
+        whole[label] = begins[label] - longer
+    products = np.array([whole[label] for label in labels])
     found, _ = apply_link(
         scores.values, None, link="probability", kind=scores.kind, exclusive=scores.exclusive
     )

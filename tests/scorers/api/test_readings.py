@@ -257,6 +257,17 @@ def test_prompt_log_probs_of_labels_and_responses(serve):
     assert (scores.kind, responses.output_names) == ("log_prob", ("response",))
 
 
+def test_a_label_in_the_prompt_may_be_the_beginning_of_another(serve):
+    server = serve()
+    labels = [" good", " good enough", " bad"]
+    scorer = scorer_of(server, "openai-completions", method="prompt_log_probs", labels=labels)
+    (found,) = scorer.score(Variants(texts=["so thin"])).values
+    prompt = TEMPLATE.format(text="so thin")
+    good, enough, bad = (server.model.log_prob(prompt, label) for label in labels)
+    only_good = math.log(math.exp(good) - math.exp(enough))
+    np.testing.assert_allclose(found, [only_good, enough, bad])
+
+
 def test_auto_scores_the_prompt_where_a_label_does_not_show(serve, servers):
     weights = {" positive": {"": 9.0}, " negative": {"": 0.0}}
     model = servers.SimulatedModel(weights, rest=0.9, top=5)

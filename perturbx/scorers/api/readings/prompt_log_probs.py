@@ -13,6 +13,7 @@ from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question, Token
 from perturbx.scorers.api.readings.reading import NO_NUMBERS, Reading
+from perturbx.scorers.whole_labels import whole_label_log_probs
 from perturbx.typing import FloatArray, ScoreKind, TextInput
 
 OPENING = "\n"
@@ -44,20 +45,24 @@ class _InPrompt(Reading):
         """
         numbers = np.zeros(len(continuation))
         start = 0
+        for text, log_prob in self._by_token(prompt, continuation, answer):
+            space = len(text) - len(text.lstrip())
+            letter = start if space == len(text) else start + space
+            numbers[min(letter, len(numbers) - 1)] += log_prob
+            start += len(text)
+        return numbers
+
+    def _by_token(self, prompt: str, continuation: str, answer: Answer) -> list[tuple[str, float]]:
+        """Return each token of the continuation with its log-probability."""
+        found = []
         for token in continuation_tokens(answer.prompt or (), prompt or OPENING, continuation):
             if token.log_prob is None:
                 raise ScoringError(
                     f"{self.provider.name}:{self.provider.model}: gave no log-probability for a "
                     f"part of {continuation!r:.80}; begin the prompt with a word of its own"
                 )
-            space = len(token.text) - len(token.text.lstrip())
-            letter = start if space == len(token.text) else start + space
-            numbers[min(letter, len(numbers) - 1)] += token.log_prob
-            start += len(token.text)
-        return numbers
-
-    def _sum(self, prompt: str, continuation: str, answer: Answer) -> float:
-        return float(self._by_character(prompt, continuation, answer).sum())
+            found.append((token.text, token.log_prob))
+        return found
 
 
 class LabelsInPrompt(_InPrompt):
@@ -89,10 +94,13 @@ class LabelsInPrompt(_InPrompt):
     def numbers(
         self, text: TextInput, answers: Sequence[Answer]
     ) -> tuple[FloatArray, FloatArray | None]:
-        """Return each label's sum over its tokens."""
+        """Return each label's sum over its tokens, less what goes on as a longer label."""
         prompt = self.template.fill(text)
         pairs = zip(self.labels, answers, strict=True)
-        return np.array([self._sum(prompt, label, answer) for label, answer in pairs]), None
+        found = [self._by_token(prompt, label, answer) for label, answer in pairs]
+        tokens = [[text for text, _ in own] for own in found]
+        numbers = [np.array([log_prob for _, log_prob in own]) for own in found]
+        return whole_label_log_probs(tokens, numbers), None
 
 
 class ResponseInPrompt(_InPrompt):
