@@ -1,7 +1,7 @@
 """How far the estimators are from one that is told the size of every interaction.
 
     python benchmarks/floor.py                        # 12 sentences of 12 words: five minutes
-    python benchmarks/floor.py --words 18 --sentences 1 --calls 300   # 2 ** 18 calls of the model
+    python benchmarks/floor.py --words 16 --sentences 1 --calls 200   # 65,536 calls of the model
 
 All maskings of a sentence are scored, so the coefficient of every set of units in the game's
 Walsh-Hadamard basis is known. The linear estimator of the least expected error under a prior whose
@@ -20,32 +20,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from workload import POSITIVE, Workload, note, print_surroundings, print_table
+from known_sentences import KnownSentence
+from workload import Workload, note, print_surroundings, print_table
 
 from perturbx.coalitions import OddPairs, PlayerCount
 from perturbx.score_table import ScoreTable
 from perturbx.surrogates import LimeLimit, OddGP
-from perturbx.units.units import Units
 
 SEEDS = 8
-AT_ONCE = 512
 LEAST = 1e-9
 """Added to every variance, in parts of their mean."""
-
-
-def log_odds(units: Units, workload: Workload) -> np.ndarray:
-    """Return the log-odds of POSITIVE of all coalitions; each word of the sentence is one token."""
-    n_units, tokenizer = units.n_units, workload.tokenizer
-    whole = np.array(tokenizer(units.text)["input_ids"])
-    note(f"all {2**n_units:,} maskings of {units.text!r}")
-    found = []
-    for start in range(0, 2**n_units, AT_ONCE):
-        codes = np.arange(start, min(start + AT_ONCE, 2**n_units))
-        ids = np.tile(whole, (len(codes), 1))
-        ids[:, 1:-1][(codes[:, None] >> np.arange(n_units) & 1) == 0] = tokenizer.mask_token_id
-        logits = workload.logits([(torch.from_numpy(ids), None)]).double().numpy()
-        found.append(logits[:, POSITIVE] - logits[:, 1 - POSITIVE])
-    return np.concatenate(found)
 
 
 def hadamard(values: np.ndarray) -> np.ndarray:
@@ -136,8 +120,14 @@ def main() -> None:
     shared = Path(os.environ.get("PERTURBX_SHARED", Path(__file__).parents[2] / "shared"))
     workload = Workload.load(shared)
     print_surroundings()
-    plain = [u for u in workload.with_words(options.words, options.words) if workload.is_plain(u)]
-    games = [log_odds(units, workload) for units in plain[: options.sentences]]
+    sentences = sorted(
+        workload.with_words(options.words, options.words),
+        key=lambda units: not workload.is_plain(units),
+    )[: options.sentences]
+    games = []
+    for units in sentences:
+        note(f"all {2**units.n_units:,} maskings of {units.text!r}")
+        games.append(KnownSentence.ask(units, workload).log_odds)
     headers = ["calls", "perturbx", "told", "root of it", "root of it (told)", "quotient"]
     title = f"{len(games)} sentences of {options.words} words, mean relative squared error"
     print_table(
