@@ -43,9 +43,9 @@ class FairnessAudit(ModelEstimator):
         By which words it is told which groups a text is about, beside or instead of the
         `sensitive_features` of `fit`: "gender", "all", a `Lexicon`, the path of one, or several.
         A text may be about several groups, or none.
-    positive : str or sequence of str, optional
-        The output of the model whose decisions are audited. By default the last of two, and each
-        of more than two against the rest.
+    positive : str, number or bool, or sequence of these, optional
+        The output of the model whose decisions are audited, by its name or class. By default the
+        last of two, and each of more than two against the rest.
     positive_label : object, optional
         The label (or labels) in `y` that is this outcome, where it has another name.
     threshold : float, optional
@@ -121,7 +121,7 @@ class FairnessAudit(ModelEstimator):
         model: Any,
         *,
         groups: LexiconsLike | None = None,
-        positive: str | Sequence[str] | None = None,
+        positive: Any = None,
         positive_label: Any = None,
         threshold: float | None = None,
         explainer: Any = None,

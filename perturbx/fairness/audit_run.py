@@ -37,7 +37,7 @@ from perturbx.typing import Link, Scorer
 class Choices:
     """What is audited of the model; see `FairnessAudit`."""
 
-    positive: str | Sequence[str] | None
+    positive: Any
     positive_label: Any
     threshold: float | None
     link: Link | Literal["auto"]

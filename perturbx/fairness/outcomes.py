@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Final, Literal, TypeAlias
@@ -139,7 +139,7 @@ def choose_outcomes(
     names: Sequence[str],
     *,
     labels: Sequence[Any],
-    positive: str | Sequence[str] | None = None,
+    positive: Any = None,
     positive_label: Any = None,
     threshold: float | None = None,
     link: Link | Literal["auto"] = "auto",
@@ -209,7 +209,7 @@ def check_choices(
     names: Sequence[str] | None,
     *,
     labels: Sequence[Any],
-    positive: str | Sequence[str] | None,
+    positive: Any,
     positive_label: Any,
     threshold: float | None,
     link: Link | Literal["auto"],
@@ -248,18 +248,24 @@ def check_choices(
             _given_labels(label, labels)
 
 
-def _chosen(names: Sequence[str], positive: str | Sequence[str] | None) -> list[str]:
+def _chosen(names: Sequence[str], positive: Any) -> list[str]:
     if positive is None:
         return list(names) if len(names) > 2 else [names[-1]]
-    wanted = [positive] if isinstance(positive, str) else [str(name) for name in positive]
+    # A class that is a number or a bool may be given as such: outputs are named by what it reads.
+    given = [str(name) if str(name) in names else str(plain(name)) for name in _as_list(positive)]
     # Named twice, every gap would be told twice, and adjusted for.
-    wanted = list(dict.fromkeys(wanted))
+    wanted = list(dict.fromkeys(given))
     unknown = [name for name in wanted if name not in names]
     if unknown or not wanted:
         raise ArgumentError(
             f"positive: expected one or more of the model's outputs {list(names)}; got {positive!r}"
         )
     return wanted
+
+
+def _as_list(positive: Any) -> list[Any]:
+    is_one = isinstance(positive, str) or not isinstance(positive, Iterable)
+    return [positive] if is_one else list(positive)
 
 
 def _task(

@@ -42,6 +42,22 @@ def test_an_output_named_twice_is_audited_once():
     assert [own.name for own in chosen(positive=["yes", "no", "yes"])] == ["yes", "no"]
 
 
+@pytest.mark.parametrize(
+    ("names", "positive"),
+    [
+        (("0", "1"), 1),
+        (("0", "1"), np.int64(1)),
+        (("0", "1"), 1.0),
+        (("0.0", "1.0"), 1.0),
+        (("False", "True"), True),
+        (("False", "True"), np.array([True])),
+    ],
+)
+def test_a_class_may_be_given_as_the_number_or_bool_that_it_is(names, positive):
+    (found,) = chosen(names=names, y=[0, 1, 0], positive=positive)
+    assert found.name == names[1]
+
+
 NA = [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT, np.nan]
 
 
@@ -215,6 +231,7 @@ def test_numbers_that_happen_to_lie_between_0_and_1_may_leave_it_later():
     [
         ({"positive": "maybe"}, r"positive: .*\['no', 'yes'\]; got 'maybe'"),
         ({"positive": []}, "positive: expected one or more"),
+        ({"positive": 1}, r"positive: .*\['no', 'yes'\]; got 1"),
         ({"threshold": float("nan")}, "threshold: expected a number; got nan"),
         ({"threshold": "0.5"}, "threshold: expected a number; got '0.5'"),
         ({"task": "ranking"}, "task: expected one of auto, classification, regression"),
