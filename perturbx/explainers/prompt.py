@@ -19,6 +19,7 @@ from perturbx.explainers.prompt_models import (
     is_behind_api,
 )
 from perturbx.explainers.prompt_parameters import (
+    check_contrast,
     check_outputs_of_tables,
     check_prompt_parameters,
     responses_in_tables,
@@ -215,13 +216,7 @@ class PromptExplainer(ShapleyExplainer):
             tokens go through a decoder. Behind an API also requests, tokens and money, without
             the one call a prompt for a response that the model makes first.
         """
-        outputs = None
-        if responses is None and self.labels is None:
-            # Parts of a response cost what the whole does.
-            self._check_parameters()
-            outputs, prompts = "response", list(prompts)
-            responses = [" a" * self.max_new_tokens] * len(prompts)
-        scorer, _, encodings = self._ready(prompts, responses, alternatives, outputs)
+        scorer, _, encodings = self._ready(prompts, responses, alternatives, is_estimate=True)
         return self._estimated(encodings, scorer)
 
     def _ready(
@@ -229,13 +224,14 @@ class PromptExplainer(ShapleyExplainer):
         prompts: Sequence[Prompt],
         responses: Sequence[str] | None,
         alternatives: Sequence[str] | None,
-        outputs: Any = None,
+        *,
         tables: Sequence[ScoreTable] | None = None,
+        is_estimate: bool = False,
     ) -> tuple[Scorer, Masker, list[Encoding]]:
         """Return the prompts with their responses, ready for masking.
 
-        `outputs` are explained of the responses, by default those of the explainer. `tables` may
-        know what the model said.
+        `tables` may know what the model said. For an estimate it is not asked, and what is compared
+        with answers, but not sent, is left out.
         """
         self._check_parameters()
         check_list(prompts)
@@ -247,27 +243,26 @@ class PromptExplainer(ShapleyExplainer):
         if self.labels is not None:
             check_outputs(self._explained_outputs(), scorer.output_names)
             return scorer, masker, encode_texts(cut, masker, scorer, self._players)
-        if alternatives is not None and self.link != "log_prob":
-            raise ArgumentError(
-                f"alternatives: what is explained is a difference of log-probabilities, which has "
-                f"no {self.link!r}; take link='log_prob'"
-            )
-        if responses is None:
+        model, outputs = self._prompt_model(), self.outputs
+        if isinstance(outputs, str) and outputs in ("auto", "all"):
+            outputs = "response"
+        if alternatives is not None:
+            check_contrast(self.link, outputs)
+        model.check_outputs(outputs, is_contrast=alternatives is not None)
+        if is_estimate and not model.sends_responses:
+            return scorer, masker, encode_texts(cut, masker, scorer, self._players)
+        if responses is None and is_estimate:
+            # Parts of a response cost what the whole does.
+            outputs, responses = "response", [" a" * self.max_new_tokens] * len(cut)
+        elif responses is None:
             known = responses_in_tables(tables, len(cut))
             responses = self._answers([own.text for own in cut]) if known is None else known
         if alternatives is not None:
-            scorer = self._prompt_model().contrasting(scorer)
+            scorer = model.contrasting(scorer)
         answers = zip(responses, *([] if alternatives is None else [alternatives]), strict=True)
         answered = [with_responses(own, *given) for own, given in zip(cut, answers, strict=True)]
         encodings = encode_texts(answered, masker, scorer, self._players)
-        outputs = self.outputs if outputs is None else outputs
-        if isinstance(outputs, str) and outputs in ("auto", "all"):
-            outputs = "response"
-        return (
-            scorer,
-            masker,
-            [self._prompt_model().with_outputs(own, outputs) for own in encodings],
-        )
+        return scorer, masker, [model.with_outputs(own, outputs) for own in encodings]
 
     def _answers(self, prompts: Sequence[str]) -> list[str]:
         """Return what the model says to each prompt."""
@@ -301,6 +296,7 @@ class PromptExplainer(ShapleyExplainer):
             assembly=self.assembly,
             link=self.link,
             labels=self.labels,
+            outputs=self.outputs,
             calibrate=self.calibrate,
             template=self.template,
             fields=self.fields,

@@ -46,6 +46,13 @@ class PromptModel(Protocol):
     ) -> list[str]:
         """Return what the model says to each prompt."""
 
+    @property
+    def sends_responses(self) -> bool:
+        """Say whether the model scores responses; else its answers are compared with them."""
+
+    def check_outputs(self, outputs: Any, *, is_contrast: bool) -> None:
+        """Raise an error for what no response could be asked about, before there is one."""
+
     def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
         """Return a prompt with its response that knows what is explained of the response."""
 
@@ -93,6 +100,19 @@ class HostedPrompts:
     ) -> list[str]:
         """Return what the model says to each prompt."""
         return self.model.generate(prompts, max_new_tokens=max_new_tokens, stop=stop)
+
+    @property
+    def sends_responses(self) -> bool:
+        """Say that it scores them."""
+        return True
+
+    def check_outputs(self, outputs: Any, *, is_contrast: bool) -> None:
+        """Raise an `ArgumentError` for parts, where nobody knows which tokens these are."""
+        if outputs != "response" and not self.tokenizer.is_fast:
+            raise ArgumentError(
+                "outputs: parts of a response need a fast tokenizer, which says where its tokens "
+                "lie; take outputs='response'"
+            )
 
     def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
         """Return the prompt with what is read out of the tokens of its response."""
@@ -211,17 +231,41 @@ class ApiPrompts:
             ) from error
         return [said[question.key] for question in questions]
 
-    def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
-        """Return the prompt with what is read out of the letters of its response, if it can be."""
-        provider, method = self.model.provider, self._options.get("method", "auto")
-        if provider.can_echo and method in ("auto", "prompt_log_probs"):
-            return with_readout_by_character(encoding, outputs)
-        if outputs != "response":
+    @property
+    def sends_responses(self) -> bool:
+        """Say whether the service scores prompts, as far as nobody asked it."""
+        method = self._options.get("method", "auto")
+        return self.model.provider.can_echo and method in ("auto", "prompt_log_probs")
+
+    def check_outputs(self, outputs: Any, *, is_contrast: bool) -> None:
+        """Raise an error for parts, or a contrast, that only a service that scores prompts has.
+
+        Raises
+        ------
+        ArgumentError
+            If it does not, or tokens are asked for.
+        CapabilityError
+            If it does not, and a contrast is asked for.
+        """
+        if is_contrast and not self.sends_responses:
+            raise CapabilityError(
+                f"alternatives: {self.model.model_id} gives no log-probabilities of prompts; leave "
+                f"them out, or take labels"
+            )
+        if outputs != "response" and not self.sends_responses:
             raise ArgumentError(
                 f"outputs: parts of a response need a service that scores prompts, and here "
                 f"answers are compared; expected 'response', got {outputs!r:.80}"
             )
-        return encoding
+        if outputs == "tokens":
+            raise ArgumentError(
+                "outputs: the tokens of a model behind an API are its own; expected 'response', "
+                "'sentences', or parts of the response, got 'tokens'"
+            )
+
+    def with_outputs(self, encoding: Encoding, outputs: Any) -> Encoding:
+        """Return the prompt with what is read out of the letters of its response, if it can be."""
+        return with_readout_by_character(encoding, outputs) if self.sends_responses else encoding
 
     def contrasting(self, scorer: Scorer) -> Scorer:
         """Return the scorer, which asks twice for a variant."""

@@ -11,7 +11,7 @@ from perturbx.explainers.design import SHAPLEY_ESTIMATORS, check_estimator
 from perturbx.score_table import ScoreTable
 from perturbx.scorers.readable import check_readable
 from perturbx.typing import Encoding
-from perturbx.units.prompts import response_of
+from perturbx.units.prompts.responses import named_parts, response_of
 
 
 def check_prompt_parameters(
@@ -19,6 +19,7 @@ def check_prompt_parameters(
     assembly: Any,
     link: Any,
     labels: Any,
+    outputs: Any,
     calibrate: Any,
     template: Any,
     fields: Any,
@@ -32,6 +33,8 @@ def check_prompt_parameters(
         raise ArgumentError(f"assembly: expected 'tokens' or 'retokenize', got {assembly!r}")
     if link == "identity":
         raise ArgumentError("link: expected 'log_prob', 'log_odds' or 'probability'")
+    if labels is None:
+        named_parts(outputs)
     if calibrate is not None and labels is None:
         raise ArgumentError("calibrate: is for labels, and none are given")
     if calibrate is not None and not isinstance(calibrate, str):
@@ -52,6 +55,20 @@ def check_prompt_parameters(
         )
     for i, end in enumerate(stop):
         check_readable(f"stop[{i}]", end)
+
+
+def check_contrast(link: Any, outputs: Any) -> None:
+    """Raise an `ArgumentError` for a contrast of parts of responses, or on another scale."""
+    if link != "log_prob":
+        raise ArgumentError(
+            f"alternatives: what is explained is a difference of log-probabilities, which has "
+            f"no {link!r}; take link='log_prob'"
+        )
+    if outputs != "response":
+        raise ArgumentError(
+            f"outputs: an alternative is compared with the whole response; expected "
+            f"'response', got {outputs!r:.80}"
+        )
 
 
 def check_outputs_of_tables(

@@ -37,21 +37,16 @@ def with_readout(encoding: Encoding, outputs: Any, tokenizer: Any) -> ResponseEn
     Raises
     ------
     ArgumentError
-        If a part has no token, or a contrast is asked of parts.
+        If a part has no token.
     """
     units = encoding.units
     texts = [units.text[start:stop] for start, stop in units.segments]
     row = tokenizer(*([text] for text in texts), return_offsets_mapping=bool(tokenizer.is_fast))
     segments = np.array(row["token_type_ids"][0])
     if len(texts) > 2:
-        return _contrasted(encoding, outputs, segments[segments > 0])
+        return _contrasted(encoding, segments[segments > 0])
     if outputs == "response":
         return ResponseEncoding(encoding, ("response",), np.ones((int((segments == 1).sum()), 1)))
-    if not tokenizer.is_fast:
-        raise ArgumentError(
-            "outputs: parts of a response need a fast tokenizer, which says where its tokens lie; "
-            "take outputs='response'"
-        )
     places = np.array(row["offset_mapping"][0])[segments == 1]
     if outputs == "tokens":
         names = [texts[1][start:stop] for start, stop in places]
@@ -71,23 +66,13 @@ def with_readout_by_character(encoding: Encoding, outputs: Any) -> ResponseEncod
     ----------
     encoding, outputs
         See `with_readout`.
-
-    Raises
-    ------
-    ArgumentError
-        If tokens are asked for, or a contrast of parts.
     """
     units = encoding.units
     _, *texts = (units.text[start:stop] for start, stop in units.segments)
     words = _words_of_characters(texts)
     if len(texts) > 1:
         segments = np.repeat(np.arange(1, len(texts) + 1), list(map(len, texts)))
-        return _contrasted(encoding, outputs, segments, words)
-    if outputs == "tokens":
-        raise ArgumentError(
-            "outputs: the tokens of a model behind an API are its own; expected 'response', "
-            "'sentences', or parts of the response, got 'tokens'"
-        )
+        return _contrasted(encoding, segments, words)
     names, parts = response_spans(units, outputs)
     places = [(place, place + 1) for place in range(len(texts[0]))]
     readout = _parts_of_tokens(texts[0], places, parts)
@@ -113,14 +98,9 @@ def warn_of_empty_parts(encodings: Sequence[Encoding], tables: Sequence[ScoreTab
 
 
 def _contrasted(
-    encoding: Encoding, outputs: Any, segments: IntArray, words: IntArray | None = None
+    encoding: Encoding, segments: IntArray, words: IntArray | None = None
 ) -> ResponseEncoding:
     """Return a prompt with its response (columns of segment 1) less an alternative (2)."""
-    if outputs != "response":
-        raise ArgumentError(
-            f"outputs: an alternative is compared with the whole response; expected "
-            f"'response', got {outputs!r:.80}"
-        )
     signs = np.where(segments == 1, 1.0, -1.0)
     return ResponseEncoding(encoding, ("response - alternative",), signs[:, None], words)
 

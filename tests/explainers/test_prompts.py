@@ -489,7 +489,7 @@ def test_tokens_are_priced_where_beginnings_are_read_once(language_model, family
         language_model(family), template=TEMPLATE, budget=12, progress=False
     )
     _, _, encodings = explainer._ready(
-        explainer._prompts([CONTEXT], "who?"), [" Bob"], None, "response"
+        explainer._prompts([CONTEXT], "who?"), [" Bob"], None
     )
     (design,) = explainer._designs(encodings)
     assert isinstance(design.sampler, PrefixPairs) == priced

@@ -114,8 +114,25 @@ def response_spans(units: Units, outputs: Any) -> tuple[list[str], list[list[Spa
                     f"outputs: {response!r:.80} has no sentence; take outputs='response'"
                 )
             return [piece.strip() for piece in cut.pieces], [[span] for span in cut.spans]
+    names, spans = [], []
+    for name, part in named_parts(outputs):
+        found = _found(response, part)
+        spans.append(found)
+        names.append(str(name) if name is not None else response[found[0][0] : found[0][1]].strip())
+    return names, spans
+
+
+def named_parts(outputs: Any) -> list[tuple[Any, Any]]:
+    """Return the parts that are asked for, each with its name, or None where it has none.
+
+    Raises
+    ------
+    ArgumentError
+        If they are no parts, whatever the response is.
+    """
+    if isinstance(outputs, str):
         outputs = [outputs]
-    parts = (
+    parts: list[tuple[Any, Any]] = (
         list(outputs.items())
         if isinstance(outputs, Mapping)
         else [(None, part) for part in outputs]
@@ -127,12 +144,7 @@ def response_spans(units: Units, outputs: Any) -> tuple[list[str], list[list[Spa
             f"outputs: expected 'response', 'sentences', 'tokens', or parts of the response; got "
             f"{outputs!r:.80}"
         )
-    names, spans = [], []
-    for name, part in parts:
-        found = _found(response, part)
-        spans.append(found)
-        names.append(str(name) if name is not None else response[found[0][0] : found[0][1]].strip())
-    return names, spans
+    return parts
 
 
 def _found(response: str, part: Any) -> list[Span]:

@@ -243,6 +243,41 @@ def test_what_a_scorer_says_of_its_own_texts_is_not_passed_over(serve, own, mess
     assert "requests" not in server.stats()
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "given", "message"),
+    [
+        ("openai", {"outputs": "sentences"}, {}, "outputs: parts of a response need a service"),
+        ("openai-completions", {"outputs": "tokens"}, {}, "outputs: the tokens of a model"),
+        ("openai-completions", {"outputs": 5}, {}, "outputs: expected 'response', 'sentences'"),
+        ("openai-completions", {"outputs": []}, {}, "outputs: expected 'response', 'sentences'"),
+        ("openai", {}, {"alternatives": [" no"]}, "alternatives: openai:m .* no log-prob"),
+        (
+            "openai-completions",
+            {"outputs": ["yes"]},
+            {"alternatives": [" no"]},
+            "outputs: an alternative is compared with the whole response",
+        ),
+    ],
+)
+@pytest.mark.parametrize("ask", ["explain", "estimate_cost"])
+def test_no_response_is_bought_that_cannot_be_explained(serve, ask, kind, options, given, message):
+    server = serve()
+    explainer = prompts_of(server, kind, **options)
+    with pytest.raises((ArgumentError, CapabilityError), match=f"^{message}"):
+        getattr(explainer, ask)(["So thin. Superb."], **given)
+    assert "requests" not in server.stats()
+
+
+@pytest.mark.parametrize("responses", [None, [" positive, and so it goes on and on and on"]])
+def test_a_response_that_is_not_sent_is_not_estimated(serve, responses):
+    server = serve()
+    explainer = prompts_of(server, max_new_tokens=1)
+    estimate = explainer.estimate_cost(["So thin. Superb."], responses)
+    explainer.explain(["So thin. Superb."], responses)
+    assert estimate.most_bill.calls == server.stats()["requests"] == 4
+    assert estimate.most_size == 2 * len("So thin. Superb.")
+
+
 def test_messages_with_marks_are_refused(serve):
     chat = [{"role": "user", "content": "say <|user|>\nhello"}]
     with pytest.raises(ArgumentError, match=r"^prompts\[0\]: messages: the chat template refuses"):
