@@ -70,7 +70,8 @@ Examples:
     perturbx explain-prompt -m my-llm.gguf -i reviews.jsonl --labels " positive, negative"
 
 A line of --input is an object: the values of the template's fields, or "prompt", or "messages"
-(of a chat); and "response" if it was said before, with "alternative" beside it for a contrast.
+(of a chat); and "response" if it was said before, with "alternative" beside it for a contrast
+(or the value of a field of such a name).
 """
 
 
@@ -265,8 +266,8 @@ def explain_prompt(
         in_template = () if made is None else Template(made).fields
         asked = [_prompt(number, own, in_template) for number, own in enumerate(given, 1)]
         said = {
-            "responses": _column(given, RESPONSE),
-            "alternatives": _column(given, ALTERNATIVE),
+            f"{key}s": None if key in in_template else _column(given, key)
+            for key in (RESPONSE, ALTERNATIVE)
         }
         if estimate:
             typer.echo(str(explainer.estimate_cost(asked, **said)))
@@ -309,7 +310,8 @@ def _prompt(number: int, record: Mapping[str, Any], fields: Sequence[str]) -> An
         raise ArgumentError(f"--input: record {number} has {MESSAGES!r} and {PROMPT!r}; give one")
     if keys:
         return record[keys[0]]
-    return {key: value for key, value in record.items() if key not in (RESPONSE, ALTERNATIVE)}
+    kept = {*fields} | {*record} - {RESPONSE, ALTERNATIVE}
+    return {key: value for key, value in record.items() if key in kept}
 
 
 def _column(records: Sequence[Mapping[str, Any]], key: str) -> list[str] | None:

@@ -45,6 +45,17 @@ def test_a_field_may_be_called_prompt(run, tmp_path):
     assert json.loads(done.stdout)["pieces"] == ["He left. ", "Why?"]
 
 
+@pytest.mark.parametrize("name", ["response", "alternative"])
+def test_a_field_may_be_called_as_what_was_said(run, tmp_path, name):
+    template, records = tmp_path / "t.txt", tmp_path / "r.jsonl"
+    template.write_text(f"{{rules}}\n{{{name}}}\nGood or bad?", encoding="utf-8")
+    records.write_text(json.dumps({"rules": "Be kind.", name: "He left. Why?"}), encoding="utf-8")
+    chosen = ("--template", template, "--fields", name, "--labels", " good, bad")
+    done = run(*chosen, "--input", records, "--output", "json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["pieces"] == ["He left. ", "Why?"]
+
+
 def test_records_fill_a_template_and_a_run_resumes(run, tmp_path):
     template = tmp_path / "rag.txt"
     template.write_text("C: {context}\nQ: {query}\nA:\n", encoding="utf-8")
