@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from perturbx.exceptions import ArgumentError, SegmentationError
 from perturbx.typing import Span
@@ -254,6 +254,9 @@ def _as_owners(owners: Any) -> tuple[int, ...]:
         ) from error
 
 
+_TAGS: Final = range(0xE0020, 0xE0080)
+
+
 def core_of(piece: str) -> str:
     """Return `piece` without white space and punctuation at its ends, if anything is left."""
     start, stop = 0, len(piece)
@@ -265,4 +268,6 @@ def core_of(piece: str) -> str:
 
 
 def _is_edge(character: str) -> bool:
-    return unicodedata.category(character)[0] in "PZC"
+    category = unicodedata.category(character)
+    # Tags are the letters of flags (🏴󠁧󠁢󠁥󠁮󠁧󠁿); what Unicode has not named yet may be an emoji.
+    return category[0] in "PZ" or (category in ("Cc", "Cf") and ord(character) not in _TAGS)

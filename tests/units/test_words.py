@@ -126,3 +126,16 @@ def test_no_japanese_word_begins_with_a_small_kana():
         "この", "映画", "は", "本当に", "面白", "かっ", "た", "です", "もう一度", "見", "たい",
     )  # fmt: skip
     assert Words()("っ").labels == ("っ",)
+
+
+def test_a_label_is_the_whole_emoji():
+    england, scotland = (
+        "\U0001f3f4" + "".join(map(chr, tags))
+        for tags in (
+            (0xE0067, 0xE0062, 0xE0065, 0xE006E, 0xE0067, 0xE007F),
+            (0xE0067, 0xE0062, 0xE0073, 0xE0063, 0xE0074, 0xE007F),
+        )
+    )
+    assert Words()(f"{england} against {scotland}!").labels == (england, "against", scotland)
+    # A character that Python does not know yet, as it may be an emoji of a later Unicode.
+    assert Sentences()("So tired \U0001fae9! Bye.").labels == ("So tired \U0001fae9", "Bye")
