@@ -272,16 +272,19 @@ def unit_of_gap(metric: str) -> str:
 
 
 def p_value(value: float) -> str:
-    """Return a p-value.
+    """Return a p-value: near 0.05 with one more digit, as that decides what is said of a gap.
 
     Examples
     --------
-    >>> p_value(0.0002), p_value(0.0234), p_value(float("nan"))
-    ('< 0.001', '0.023', '–')
+    >>> p_value(0.0002), p_value(0.0234), p_value(0.0497), p_value(float("nan"))
+    ('< 0.001', '0.023', '0.0497', '–')
     """
     if not isfinite(value):
         return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+    if value < 0.001:
+        return "< 0.001"
+    n_digits = 4 if 0.0495 <= value < 0.0505 else 3 if value < 0.1 else 2
+    return f"{value:.{n_digits}f}"
 
 
 def quoted(name: Any) -> str:
