@@ -197,7 +197,7 @@ class BaseExplainer(WordColumns, ModelEstimator):
             self._purchases(encodings, designs, known, scorer, masker, seed),
             self._rule(),
             seed,
-            link=self._explained_link(scorer, encodings),
+            link=self._explained_link(scorer, encodings, known),
             outputs=self._explained_outputs(),
             when_spent="cap" if self.budget == "auto" else "fixed budget",
             n_samples=n_samples,
@@ -206,7 +206,9 @@ class BaseExplainer(WordColumns, ModelEstimator):
         warn_of_poor_fits(explanations)
         return explanations
 
-    def _explained_link(self, scorer: Scorer, encodings: Sequence[Encoding]) -> Link:
+    def _explained_link(
+        self, scorer: Scorer, encodings: Sequence[Encoding], known: Sequence[ScoreTable | None]
+    ) -> Link:
         """Return the scale of the explanation."""
         return self.link
 

@@ -22,6 +22,7 @@ from perturbx.explainers.prompt_parameters import (
     check_contrast,
     check_outputs_of_tables,
     check_prompt_parameters,
+    kind_of_tables,
     responses_in_tables,
 )
 from perturbx.explainers.prompt_units import Prompt, check_answers, check_list, units_of_prompt
@@ -187,7 +188,7 @@ class PromptExplainer(ShapleyExplainer):
             The model failed, or Ctrl-C; ``.tables`` holds what was paid for.
         """
         scorer, masker, encodings = self._ready(prompts, responses, alternatives, tables=tables)
-        encodings = self._prompt_model().as_scored(scorer, encodings)
+        encodings = self._prompt_model().as_scored(scorer, encodings, kind_of_tables(tables))
         check_outputs_of_tables(tables, encodings)
         self._prompt_model().settle()
         explanations = self._explain_encoded(encodings, tables, scorer, masker)
@@ -360,10 +361,13 @@ class PromptExplainer(ShapleyExplainer):
             cached = self._loaded_api = (self.model, made)
         return cached[1]
 
-    def _explained_link(self, scorer: Scorer, encodings: Sequence[Encoding]) -> Link:
-        return (
-            self._prompt_model().link(scorer, encodings[0], self.link) if encodings else self.link
-        )
+    def _explained_link(
+        self, scorer: Scorer, encodings: Sequence[Encoding], known: Sequence[ScoreTable | None]
+    ) -> Link:
+        if not encodings:
+            return self.link
+        kind = kind_of_tables(known)
+        return self._prompt_model().link(scorer, encodings[0], self.link, kind)
 
     def _masker(self, scorer: Scorer) -> Masker:
         # A decoder never saw its tokenizer's mask token, if there is one.

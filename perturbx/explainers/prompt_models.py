@@ -13,7 +13,7 @@ from perturbx.scorers.api_names import names_api_model
 from perturbx.scorers.continuations import LanguageModel
 from perturbx.scorers.labels import LabelScorer
 from perturbx.scorers.responses import ResponseScorer
-from perturbx.typing import Encoding, Link, Scorer
+from perturbx.typing import Encoding, Link, ScoreKind, Scorer
 
 if TYPE_CHECKING:
     from perturbx.scorers.api import ApiModel, ApiScorer
@@ -59,11 +59,16 @@ class PromptModel(Protocol):
     def contrasting(self, scorer: Scorer) -> Scorer:
         """Return the scorer of responses that come with others to compare them with."""
 
-    def as_scored(self, scorer: Scorer, encodings: Sequence[Encoding]) -> list[Encoding]:
-        """Return the prompts as the model turns out to score them; one may be asked about."""
+    def as_scored(
+        self, scorer: Scorer, encodings: Sequence[Encoding], kind: ScoreKind | None
+    ) -> list[Encoding]:
+        """Return the prompts as the model turns out to score them.
 
-    def link(self, scorer: Scorer, encoding: Encoding, link: Link) -> Link:
-        """Return the scale on which the scores of a prompt are explained."""
+        One may be asked about, where no earlier run shows of what kind its scores are.
+        """
+
+    def link(self, scorer: Scorer, encoding: Encoding, link: Link, kind: ScoreKind | None) -> Link:
+        """Return the scale on which the scores of a prompt are explained; asked as above."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +127,13 @@ class HostedPrompts:
         """Return the scorer: both are read in one pass."""
         return scorer
 
-    def as_scored(self, scorer: Scorer, encodings: Sequence[Encoding]) -> list[Encoding]:
+    def as_scored(
+        self, scorer: Scorer, encodings: Sequence[Encoding], kind: ScoreKind | None
+    ) -> list[Encoding]:
         """Return the prompts: there is one way to score them."""
         return list(encodings)
 
-    def link(self, scorer: Scorer, encoding: Encoding, link: Link) -> Link:
+    def link(self, scorer: Scorer, encoding: Encoding, link: Link, kind: ScoreKind | None) -> Link:
         """Return the link that was asked for."""
         return link
 
@@ -274,7 +281,9 @@ class ApiPrompts:
         assert isinstance(scorer, ApiScorer)
         return scorer.by_character(contrast=True)
 
-    def as_scored(self, scorer: Scorer, encodings: Sequence[Encoding]) -> list[Encoding]:
+    def as_scored(
+        self, scorer: Scorer, encodings: Sequence[Encoding], kind: ScoreKind | None
+    ) -> list[Encoding]:
         """Return the prompts as they are, where the service turns out to compare answers.
 
         Raises
@@ -282,10 +291,8 @@ class ApiPrompts:
         CapabilityError
             If parts of a response are asked for.
         """
-        from perturbx.scorers.api.readings import ResponseInPrompt
-
         made = [own for own in encodings if isinstance(own, ResponseEncoding)]
-        if not made or isinstance(self._reading(scorer, made[0]), ResponseInPrompt):
+        if not made or (kind or self._reading(scorer, made[0]).kind) == "log_prob":
             return list(encodings)
         for own in made:
             if own.output_names != ("response",):
@@ -295,12 +302,12 @@ class ApiPrompts:
                 )
         return [own.prompt if isinstance(own, ResponseEncoding) else own for own in encodings]
 
-    def link(self, scorer: Scorer, encoding: Encoding, link: Link) -> Link:
+    def link(self, scorer: Scorer, encoding: Encoding, link: Link, kind: ScoreKind | None) -> Link:
         """Return the link, or the scale of numbers that have no logarithm.
 
         Similarities stay as they are, and shares of sampled answers are probabilities.
         """
-        kind = self._reading(scorer, encoding).kind
+        kind = kind or self._reading(scorer, encoding).kind
         if kind in ("similarity", "value"):
             return "identity"
         return "probability" if kind == "probability" and link == "log_prob" else link

@@ -10,7 +10,7 @@ from perturbx.exceptions import ArgumentError
 from perturbx.explainers.design import SHAPLEY_ESTIMATORS, check_estimator
 from perturbx.score_table import ScoreTable
 from perturbx.scorers.readable import check_readable
-from perturbx.typing import Encoding
+from perturbx.typing import Encoding, ScoreKind
 from perturbx.units.prompts.responses import named_parts, response_of
 
 
@@ -113,6 +113,12 @@ def responses_in_tables(tables: Sequence[ScoreTable] | None, n_prompts: int) -> 
     said = [None if own is None else response_of(own) for own in units]
     found = [own for own in said if own is not None]
     return found if len(found) == n_prompts else None
+
+
+def kind_of_tables(tables: Sequence[ScoreTable | None] | None) -> ScoreKind | None:
+    """Return of what kind the scores of an earlier run are, None where there are none."""
+    given = tables if isinstance(tables, Sequence) else ()
+    return next((own.kind for own in given if isinstance(own, ScoreTable) and len(own)), None)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -205,6 +205,20 @@ def test_a_run_that_goes_on_explains_the_answers_that_it_began_with(serve, serve
         prompts_of(server).explain(prompts, tables=began.tables[:1])
 
 
+@pytest.mark.parametrize("labels", [None, [" positive", " negative"]])
+@pytest.mark.parametrize("kind", ["openai", "openai-completions", "anthropic"])
+def test_nothing_is_asked_where_all_is_paid_for(serve, kind, labels):
+    server = serve()
+    (began,) = prompts_of(server, kind, labels=labels).explain(["So good. Superb."])
+    n_asked = server.stats()["requests"]
+    (again,) = prompts_of(server, kind, labels=labels).explain(
+        ["So good. Superb."], tables=[began.table]
+    )
+    assert server.stats()["requests"] == n_asked
+    assert again.link == began.link
+    np.testing.assert_allclose(again.values, began.values)
+
+
 def test_contexts_go_through_an_api(serve):
     server = serve()
     model = ApiModel("openai:m", base_url=server.base_url)
