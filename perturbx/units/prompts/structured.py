@@ -59,7 +59,15 @@ def json_prompt(text: str, *, units: SegmenterLike | None = None) -> Units:
     if units is None:
         return mark(text, values, between="freeze", level="values")
     segmenter = as_segmenter(units)
-    placed = [(_cut_string(text[start:stop], segmenter), (start,)) for start, stop in values]
+    placed = [
+        (
+            _cut_string(text[start:stop], segmenter)
+            if text[start - 1 : start] == '"'
+            else Units(text[start:stop], ((0, stop - start),), level=segmenter.level),
+            (start,),
+        )
+        for start, stop in values
+    ]
     if not placed:
         return mark(text, values, between="freeze", level=segmenter.level)
     return freeze(place(text, placed, level=segmenter.level), gaps(values, len(text)))

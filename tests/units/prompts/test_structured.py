@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -117,3 +118,10 @@ def test_no_escape_is_cut_in_two(units, ascii_only):
 def test_statements_end_where_python_ends_them():
     units = code_prompt("a = 'x\u2028y'\nb = 2\n\x0cc = 3\n", units="statements")
     assert units.pieces == ("a = 'x\u2028y'\n", "b = 2\n", "\x0cc = 3\n")
+
+
+@pytest.mark.parametrize("units", ["characters", "words", re.compile(r"\d")])
+def test_what_is_no_string_is_a_unit_as_it_stands(units):
+    cut = json_prompt('{"a": "x1", "b": -2.5e3, "c": [true, null], "d": 10}', units=units)
+    assert cut.pieces[-4:] == ("-2.5e3", "true", "null", "10")
+    assert json_prompt("12", units=units).pieces == ("12",)
