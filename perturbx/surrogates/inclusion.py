@@ -132,11 +132,12 @@ def spread_of_draws(table: ScoreTable) -> FloatArray:
 def come_in_pairs(table: ScoreTable, pairs: IntArray) -> bool:
     """Say whether a coalition and its complement were drawn as one.
 
-    They were if the design says so, or if no row was drawn more often than its complement (a
-    paired design that was cut short does not say so any more).
+    They were if no row was drawn more often than its complement. What the design says is no help:
+    one that was cut short does not say so any more, and single draws that found all coalitions
+    have every complement.
     """
     whole = pairs[pairs[:, 1] >= 0]
-    return table.paired or bool((table.counts[whole[:, 0]] == table.counts[whole[:, 1]]).all())
+    return bool((table.counts[whole[:, 0]] == table.counts[whole[:, 1]]).all())
 
 
 def _log_share_of_size(table: ScoreTable) -> FloatArray:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from perturbx.coalitions import LeaveOneOut, Owen, Permutation, PlayerCount
+from perturbx.coalitions import LeaveOneOut, Owen, Permutation, PlayerCount, Uniform
 from perturbx.exceptions import SurrogateError
 from perturbx.score_table import ScoreTable
-from perturbx.surrogates import BanzhafGP, LimeLimit, OddGP, get_surrogate
+from perturbx.surrogates import BanzhafGP, Lasso, LimeLimit, OddGP, get_surrogate
 from perturbx.surrogates.inclusion import unseen_share
 from perturbx.surrogates.registry import surrogate_names
 
@@ -124,3 +124,26 @@ def test_whole_sizes_stand_for_the_sizes_that_are_missing(lab):
             covered[name].append((interval.low <= truth) & (truth <= interval.high))
     assert np.mean(covered["leverage"]) > 0.93
     assert np.mean(covered["banzhaf"]) > 0.85
+
+
+def test_single_draws_that_found_all_coalitions_are_no_pairs():
+    """Pairs of units change a coalition and its complement alike, draws of them do not."""
+    n, fits = 5, []
+    for seed in range(40):
+        drawn = Uniform().sample(PlayerCount(n), 50, torch.Generator().manual_seed(seed))
+        masks = drawn.masks.numpy()
+        assert len(masks) == 32
+        signs = 2.0 * masks - 1.0
+        scores = masks[:, :1] + (signs[:, 1] * signs[:, 2] + signs[:, 3] * signs[:, 4])[:, None]
+        table = ScoreTable(
+            masks,
+            scores,
+            ("y",),
+            counts=drawn.counts.numpy(),
+            design=drawn.design,
+            paired=drawn.paired,
+        )
+        fits += Lasso().fit([table])
+    values = np.stack([fit.values[:, 0] for fit in fits])
+    believed = np.sqrt(np.mean([np.square(fit.std_errors[:, 0]) for fit in fits], axis=0))
+    assert (values.std(axis=0) < 1.3 * believed).all()
