@@ -44,6 +44,17 @@ def raise_with_tables(failure: BaseException | None, tables: Sequence[ScoreTable
 
 
 @contextmanager
+def before_any_score() -> Iterator[None]:
+    """Tell a failure of the model, or Ctrl-C, as one where scores are bought is told."""
+    try:
+        yield
+    except (PerturbxError, Interrupted):
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        raise_with_tables(error, ())
+
+
+@contextmanager
 def telling_what_is_paid(purchases: Purchases) -> Iterator[None]:
     """Let every error of perturbx, and Ctrl-C, leave with all that is paid for in ``.tables``."""
     try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from perturbx.exceptions import ArgumentError, ScoringError
+from perturbx.exceptions import ArgumentError
 from perturbx.explainers.cost import CostEstimate
 from perturbx.explainers.design import Design
+from perturbx.explainers.failure import before_any_score
 from perturbx.explainers.parameters import check_outputs, check_parameters
 from perturbx.explainers.preparation import encode_texts
 from perturbx.explainers.prompt_design import lasso_design, priced_in_tokens
@@ -17,6 +18,7 @@ from perturbx.explainers.prompt_models import (
     PromptModel,
     api_prompts,
     is_behind_api,
+    said_to,
 )
 from perturbx.explainers.prompt_parameters import (
     check_contrast,
@@ -190,7 +192,8 @@ class PromptExplainer(ShapleyExplainer):
         scorer, masker, encodings = self._ready(prompts, responses, alternatives, tables=tables)
         encodings = self._prompt_model().as_scored(scorer, encodings, kind_of_tables(tables))
         check_outputs_of_tables(tables, encodings)
-        self._prompt_model().settle()
+        with before_any_score():
+            self._prompt_model().settle()
         explanations = self._explain_encoded(encodings, tables, scorer, masker)
         warn_of_empty_parts(encodings, explanations.tables)
         return explanations
@@ -257,26 +260,18 @@ class PromptExplainer(ShapleyExplainer):
             outputs, responses = "response", [" a" * self.max_new_tokens] * len(cut)
         elif responses is None:
             known = responses_in_tables(tables, len(cut))
-            responses = self._answers([own.text for own in cut]) if known is None else known
+            responses = known or said_to(
+                [own.text for own in cut],
+                model,
+                max_new_tokens=self.max_new_tokens,
+                stop=self.stop,
+            )
         if alternatives is not None:
             scorer = model.contrasting(scorer)
         answers = zip(responses, *([] if alternatives is None else [alternatives]), strict=True)
         answered = [with_responses(own, *given) for own, given in zip(cut, answers, strict=True)]
         encodings = encode_texts(answered, masker, scorer, self._players)
         return scorer, masker, [model.with_outputs(own, outputs) for own in encodings]
-
-    def _answers(self, prompts: Sequence[str]) -> list[str]:
-        """Return what the model says to each prompt."""
-        said = self._prompt_model().answers(
-            prompts, max_new_tokens=self.max_new_tokens, stop=self.stop
-        )
-        for number, answer in enumerate(said):
-            if not answer.strip():
-                raise ScoringError(
-                    f"prompts[{number}]: the model says nothing to it; give a response to explain, "
-                    f"or end the prompt where an answer must follow"
-                )
-        return said
 
     def _prepared(self, texts: Sequence[Any]) -> tuple[Scorer, Masker, list[Encoding]]:
         return self._ready(texts, None, None)

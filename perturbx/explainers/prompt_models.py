@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from perturbx.exceptions import ArgumentError, CapabilityError, RefusedError
+from perturbx.exceptions import ArgumentError, CapabilityError, RefusedError, ScoringError
+from perturbx.explainers.failure import before_any_score
 from perturbx.explainers.responses import with_readout, with_readout_by_character
 from perturbx.maskers.response_encoding import ResponseEncoding
 from perturbx.scorers.api_names import names_api_model
@@ -323,6 +324,27 @@ class ApiPrompts:
         assert whole.texts is not None
         assert isinstance(scorer, ApiScorer)
         return scorer.reading(whole.texts[0])
+
+
+def said_to(
+    prompts: Sequence[str], model: PromptModel, *, max_new_tokens: int, stop: Sequence[str]
+) -> list[str]:
+    """Return what a model says to each prompt.
+
+    Raises
+    ------
+    ScoringError, Interrupted
+        If it fails or says nothing, or at Ctrl-C.
+    """
+    with before_any_score():
+        said = model.answers(prompts, max_new_tokens=max_new_tokens, stop=stop)
+    for number, answer in enumerate(said):
+        if not answer.strip():
+            raise ScoringError(
+                f"prompts[{number}]: the model says nothing to it; give a response to explain, "
+                f"or end the prompt where an answer must follow"
+            )
+    return said
 
 
 def is_behind_api(model: Any) -> bool:

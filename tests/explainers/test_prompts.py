@@ -488,9 +488,7 @@ def test_tokens_are_priced_where_beginnings_are_read_once(language_model, family
     explainer = px.ContextExplainer(
         language_model(family), template=TEMPLATE, budget=12, progress=False
     )
-    _, _, encodings = explainer._ready(
-        explainer._prompts([CONTEXT], "who?"), [" Bob"], None
-    )
+    _, _, encodings = explainer._ready(explainer._prompts([CONTEXT], "who?"), [" Bob"], None)
     (design,) = explainer._designs(encodings)
     assert isinstance(design.sampler, PrefixPairs) == priced
     if priced:
@@ -560,3 +558,38 @@ def test_what_a_response_is_the_sum_of_is_kept_and_fitted(llama, link):
     np.testing.assert_allclose(again.values, whole.values, atol=1e-9)
     bare = OddGP().fit([replace(whole.table.linked(link), summands=None)])[0]
     assert np.abs(bare.values - whole.values).max() > 0.0
+
+
+class Failing:
+    """A language model that fails where it is told to."""
+
+    model_id = "failing"
+    max_tokens = None
+    device = torch.device("cpu")
+
+    def __init__(self, tokenizer, error, *, at):
+        self.tokenizer, self.error, self.at = tokenizer, error, at
+
+    def generate(self, prompts, *, max_new_tokens, stop=()):
+        if self.at == "generate":
+            raise self.error
+        return [" so"] * len(prompts)
+
+    def settle(self):
+        if self.at == "settle":
+            raise self.error
+
+    def log_probs(self, questions, batch_tokens="auto"):
+        raise self.error
+
+
+@pytest.mark.parametrize("at", ["generate", "settle", "log_probs"])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(RuntimeError("no memory"), ScoringError), (KeyboardInterrupt(), px.Interrupted)],
+)
+def test_a_failure_before_the_first_score_is_told_as_any_other(llama, at, error, told):
+    model = Failing(CausalLM(*llama).tokenizer, error, at=at)
+    with pytest.raises(told, match=r"RuntimeError: no memory|interrupted") as caught:
+        px.PromptExplainer(model, progress=False).explain(["He left. It rained."])
+    assert not any(map(len, caught.value.tables))
