@@ -133,7 +133,7 @@ class Infill:
                 "units: some are parts of tokens of the masked language model; take words or "
                 "larger units"
             )
-        text = _Text(units, units_read, prompt, tokens.ids, owners, *_never_drawn(own))
+        text = _Text(units, units_read, prompt, tokens.ids, owners, *_never_drawn(model, own))
         draws = tuple(_Draw(self, text, number) for number in range(self.n_draws))
         return InfillEncoding(units, draws, n_truncated, units_read)
 
@@ -390,9 +390,11 @@ def _window(model: Any) -> int | None:
     return window
 
 
-def _never_drawn(tokenizer: Any) -> tuple[list[int], list[int]]:
+def _never_drawn(model: Any, tokenizer: Any) -> tuple[list[int], list[int]]:
     """Return the tokens that are no text, and those that only go on with a word."""
     vocabulary: dict[str, int] = tokenizer.get_vocab()
     unused = [index for piece, index in vocabulary.items() if _UNUSED.fullmatch(piece)]
+    # A head with more rows than there are tokens is common, and an id of none reads as nothing.
+    unused += {*range(model.config.vocab_size)} - {*vocabulary.values()}
     sequels = [index for piece, index in vocabulary.items() if piece.startswith("##")]
     return [*map(int, tokenizer.all_special_ids), *unused], sequels

@@ -146,6 +146,17 @@ def test_a_fill_begins_with_a_word(bert):
             assert not any(token in text for token in tokenizer.all_special_tokens)
 
 
+def test_no_id_is_drawn_that_is_no_token(bert):
+    model, tokenizer = copy.deepcopy(bert[0]), bert[1]
+    model.resize_token_embeddings(len(tokenizer) + 40)
+    with torch.no_grad():
+        model.get_output_embeddings().bias[len(tokenizer) :] = 20.0
+    units = as_segmenter("words")("good thin movie")
+    for draw in Infill((model, tokenizer)).encode(units).draws:
+        for text in texts_of(draw, all_masks(3)):
+            assert len(text.split()) == 3
+
+
 def test_a_classifier_reads_the_filled_strings(bert):
     import transformers
 
