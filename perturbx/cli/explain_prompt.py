@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -117,6 +118,16 @@ def explain_prompt(
             metavar="NAME,NAME",
             help="The fields that are played with; the others are frozen.",
             show_default="all",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    chat_template_kwargs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON",
+            help="What the model's chat template is told beside the messages, "
+            "such as '{\"enable_thinking\": false}'.",
+            show_default=False,
             rich_help_panel=WHAT,
         ),
     ] = None,
@@ -251,6 +262,7 @@ def explain_prompt(
             units=units,
             template=made,
             fields=None if fields is None else [name.strip() for name in fields.split(",")],
+            chat_template_kwargs=_json_object("--chat-template-kwargs", chat_template_kwargs),
             assembly=assembly,
             budget=calls,
             outputs=outputs if outputs in (NAMED if by_name is None else OF_LABELS) else [outputs],
@@ -299,6 +311,18 @@ def _records(
         return read_records(file)
     said = {} if response is None else {RESPONSE: response}
     return [{PROMPT: prompt, **said} for prompt in prompts]
+
+
+def _json_object(option: str, typed: str | None) -> dict[str, Any] | None:
+    if typed is None:
+        return None
+    try:
+        found = json.loads(typed)
+    except json.JSONDecodeError as error:
+        raise typer.BadParameter(f"is no JSON ({error})", param_hint=option) from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f"expected a JSON object, got {typed!r:.80}", param_hint=option)
+    return found
 
 
 def _prompt(number: int, record: Mapping[str, Any], fields: Sequence[str]) -> Any:

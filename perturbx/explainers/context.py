@@ -33,6 +33,8 @@ class ContextExplainer(PromptExplainer):
     chat : "auto" or bool, default="auto"
         Put the prompt into the model's own chat template, as the message of a user; "auto" does
         where there is one.
+    chat_template_kwargs : mapping of str to object, optional
+        What that is told beside the message, such as ``{"enable_thinking": False}``.
     budget : int or {"auto", "fast", "normal", "high"}, default="auto"
         Distinct model calls a context.
 
@@ -51,6 +53,7 @@ class ContextExplainer(PromptExplainer):
         units: Any = "sentences",
         template: str | Template = DEFAULT_TEMPLATE,
         chat: bool | Literal["auto"] = "auto",
+        chat_template_kwargs: Mapping[str, Any] | None = None,
         masker: str | Masker = "auto",
         assembly: Literal["tokens", "retokenize"] = "tokens",
         budget: int | str = "auto",
@@ -71,6 +74,7 @@ class ContextExplainer(PromptExplainer):
             estimator=estimator,
             units=units,
             template=template,
+            chat_template_kwargs=chat_template_kwargs,
             masker=masker,
             assembly=assembly,
             budget=budget,
@@ -195,5 +199,9 @@ class ContextExplainer(PromptExplainer):
         tokenizer = self._prompt_model().tokenizer
         has_template = getattr(tokenizer, "chat_template", None) is not None
         if self.chat is True or (self.chat == "auto" and has_template):
-            return in_chat(units, tokenizer)
+            return in_chat(units, tokenizer, chat_template_kwargs=self.chat_template_kwargs)
+        if self.chat_template_kwargs is not None:
+            raise ArgumentError(
+                "chat_template_kwargs: the prompt goes through no chat template; leave it out"
+            )
         return units

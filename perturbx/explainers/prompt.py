@@ -69,6 +69,8 @@ class PromptExplainer(ShapleyExplainer):
         Which fields those are; by default all of them.
     roles : sequence of str, default=("user",)
         Of a chat, whose messages are played with; markup and other roles are frozen.
+    chat_template_kwargs : mapping of str to object, optional
+        What the chat template is told beside the messages, such as ``{"tools": [...]}``.
     masker : {"auto", "delete", "unk", "mask"} or Masker, default="auto"
         What a removed unit looks like; "auto" leaves it out.
     assembly : {"tokens", "retokenize"}, default="tokens"
@@ -110,6 +112,7 @@ class PromptExplainer(ShapleyExplainer):
         template: str | Template | None = None,
         fields: Sequence[str] | None = None,
         roles: Sequence[str] = ("user",),
+        chat_template_kwargs: Mapping[str, Any] | None = None,
         masker: str | Masker = "auto",
         assembly: Literal["tokens", "retokenize"] = "tokens",
         budget: int | str = "auto",
@@ -133,6 +136,7 @@ class PromptExplainer(ShapleyExplainer):
         self.template = template
         self.fields = fields
         self.roles = roles
+        self.chat_template_kwargs = chat_template_kwargs
         self.masker = masker
         self.assembly = assembly
         self.budget = budget
@@ -284,6 +288,7 @@ class PromptExplainer(ShapleyExplainer):
             fields=self.fields,
             units=self.units,
             roles=self.roles,
+            chat_template_kwargs=self.chat_template_kwargs,
             tokenizer=lambda: self._prompt_model().tokenizer,
         )
 

@@ -12,7 +12,7 @@ from perturbx.units.prompts import chat_prompt
 from perturbx.units.template import Template
 from perturbx.units.units import Units
 
-Prompt: TypeAlias = str | Units | Mapping[str, str] | Sequence[Mapping[str, str]]
+Prompt: TypeAlias = str | Units | Mapping[str, str] | Sequence[Mapping[str, Any]]
 """A text, its units, the values of a template's fields, or the messages of a chat."""
 
 
@@ -70,6 +70,7 @@ def units_of_prompt(
     fields: Sequence[str] | None,
     units: Any,
     roles: Sequence[str],
+    chat_template_kwargs: Mapping[str, Any] | None,
     tokenizer: Callable[[], Any],
 ) -> Units:
     """Return the units of one prompt.
@@ -80,7 +81,7 @@ def units_of_prompt(
         Its place, for the message.
     prompt : Prompt
         What the user gave.
-    template, fields, units, roles
+    template, fields, units, roles, chat_template_kwargs
         See `PromptExplainer`.
     tokenizer : callable
         Gives the model's tokenizer, which renders a chat.
@@ -92,19 +93,30 @@ def units_of_prompt(
     """
     made = Template(template) if isinstance(template, str) else template
     try:
-        return _cut(prompt, made, fields, units, roles, tokenizer)
+        if is_chat(prompt) and made is None:
+            return chat_prompt(
+                prompt,  # type: ignore[arg-type]
+                tokenizer(),
+                units=units,
+                roles=roles,
+                chat_template_kwargs=chat_template_kwargs,
+            )
+        if chat_template_kwargs is not None and not isinstance(prompt, Units):
+            raise ArgumentError(
+                "chat_template_kwargs: the prompt is no list of messages, which a chat template "
+                "would render; leave it out"
+            )
+        return _cut(prompt, made, fields, units)
     except (ArgumentError, SegmentationError) as error:
         raise type(error)(f"prompts[{number}]: {error}") from error
 
 
-def _cut(
-    prompt: Prompt,
-    made: Template | None,
-    fields: Sequence[str] | None,
-    units: Any,
-    roles: Sequence[str],
-    tokenizer: Callable[[], Any],
-) -> Units:
+def is_chat(prompt: Prompt) -> bool:
+    """Say whether a prompt is the messages of a chat."""
+    return isinstance(prompt, Sequence) and not isinstance(prompt, str)
+
+
+def _cut(prompt: Prompt, made: Template | None, fields: Sequence[str] | None, units: Any) -> Units:
     if isinstance(prompt, Units):
         return prompt
     if isinstance(prompt, str) and made is None:
@@ -118,13 +130,11 @@ def _cut(
         prompt = {made.fields[0]: prompt}
     if isinstance(prompt, Mapping) and made is not None:
         return made.units(units, fields=fields, **prompt)
-    if isinstance(prompt, Sequence) and not isinstance(prompt, str):
-        if made is not None:
-            raise ArgumentError(
-                f"the messages of a chat do not fill a template; expected the "
-                f"values of its fields, {', '.join(made.fields)}"
-            )
-        return chat_prompt(prompt, tokenizer(), units=units, roles=roles)
+    if is_chat(prompt) and made is not None:
+        raise ArgumentError(
+            f"the messages of a chat do not fill a template; expected the "
+            f"values of its fields, {', '.join(made.fields)}"
+        )
     raise ArgumentError(
         f"expected a string, Units, the messages of a chat, or (with a "
         f"template) the values of its fields; got {prompt!r:.80}"

@@ -111,6 +111,9 @@ def test_labels_and_an_estimate(run, tmp_path):
         (("a", "--budget", "many"), 2, "--budget"),
         (("--input", "nowhere.jsonl"), 2, "no file"),
         (("a", "--outputs", "Eve", "--response", " Bob"), 1, "outputs: 'Eve'"),
+        (("a", "--chat-template-kwargs", "{think}"), 2, "is no JSON"),
+        (("a", "--chat-template-kwargs", "[1]"), 2, "expected a JSON object"),
+        (("a", "--chat-template-kwargs", "{}"), 1, "no list of messages"),
     ],
 )
 def test_what_cannot_be_is_told(run, arguments, code, said):
@@ -126,6 +129,24 @@ def test_a_record_is_a_prompt_or_messages(run, tmp_path):
     done = run("--input", str(path))
     assert done.exit_code == 1
     assert "record 2 has 'messages' and 'prompt'; give one" in done.output
+
+
+def test_a_chat_template_is_told_more(language_model, tmp_path):
+    model, tokenizer = language_model("llama", attention="sdpa")
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['content'] }}{% endfor %}{% if not think %}<no>{% endif %}"
+    )
+    model.save_pretrained(tmp_path / "m")
+    tokenizer.save_pretrained(tmp_path / "m")
+    record = {"messages": [{"role": "user", "content": "He left."}], "response": " so"}
+    (tmp_path / "r.jsonl").write_text(json.dumps(record), encoding="utf-8")
+    asked = ["explain-prompt", "-m", str(tmp_path / "m"), "-i", str(tmp_path / "r.jsonl")]
+    texts = []
+    for options in ([], ["--chat-template-kwargs", '{"think": true}']):
+        done = CliRunner().invoke(app, [*asked, "-q", "--output", "json", *options])
+        assert done.exit_code == 0, done.output
+        texts.append(json.loads(done.stdout)["text"])
+    assert [text.count("<no>") for text in texts] == [1, 0]
 
 
 def test_responses_are_given_to_all_or_none(run, tmp_path):

@@ -290,6 +290,23 @@ def test_only_what_the_user_said_is_played_with(language_model):
     assert plain.units.text.startswith("C: He left.")
 
 
+def test_the_chat_template_is_told_more(language_model):
+    model, tokenizer = language_model("llama", attention="sdpa")
+    tokenizer.chat_template = CHAT + "{% if not think %}<no>{% endif %}"
+    messages = [{"role": "user", "content": "He left. It rained."}]
+    settings = {"progress": False, "chat_template_kwargs": {"think": True}}
+    explainer = px.PromptExplainer((model, tokenizer), **settings)
+    (found,) = explainer.explain([messages], [" so"])
+    assert found.units.text == "<user>He left. It rained.</><bot> so"
+    with pytest.raises(ArgumentError, match=r"prompts\[0\]: chat_template_kwargs: .*no list of"):
+        explainer.explain(["He left."], [" so"])
+    context = px.ContextExplainer((model, tokenizer), template=TEMPLATE, **settings)
+    (found,) = context.explain([CONTEXT], "who?", [" Bob"])
+    assert found.units.text.endswith("<bot> Bob")
+    with pytest.raises(ArgumentError, match="goes through no chat template"):
+        context.set_params(chat=False).explain([CONTEXT], "who?", [" Bob"])
+
+
 def test_examples_are_units(llama):
     units = few_shot_prompt("{examples}\n\nIn: {text}\nOut:", ["a is b", "c is d"], text="e")
     (found,) = px.PromptExplainer(llama, progress=False).explain([units], [" f"])

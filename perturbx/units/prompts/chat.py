@@ -15,66 +15,98 @@ from perturbx.units.segmenter import place
 from perturbx.units.text_input import check_characters
 from perturbx.units.units import Units
 
+SET_HERE = frozenset(
+    {
+        "conversation",
+        "add_generation_prompt",
+        "continue_final_message",
+        "tokenize",
+        "tokenizer_kwargs",
+        "padding",
+        "truncation",
+        "max_length",
+        "return_tensors",
+        "return_dict",
+        "return_assistant_tokens_mask",
+    }
+)
+"""Arguments of ``apply_chat_template`` that are no options of the template."""
+
 
 def chat_prompt(
-    messages: Sequence[Mapping[str, str]],
+    messages: Sequence[Mapping[str, Any]],
     tokenizer: Any,
     *,
     units: SegmenterLike = "sentences",
     roles: Sequence[str] = ("user",),
+    chat_template_kwargs: Mapping[str, Any] | None = None,
 ) -> Units:
     r"""Return a chat as the model reads it, up to where it answers.
 
     Parameters
     ----------
     messages : sequence of {"role": str, "content": str}
-        The chat.
+        The chat. Whatever else a message holds ("tool_calls", "name") is the template's; one with
+        more than a role may do without a content.
     tokenizer : transformers tokenizer
         Its own chat template renders it, special tokens included.
     units : str, re.Pattern, callable or Segmenter, default="sentences"
         What is kept or removed as one, within a message.
     roles : sequence of str, default=("user",)
         Whose messages are played with. All else is frozen: markup, roles, other messages.
+    chat_template_kwargs : mapping of str to object, optional
+        What else the template is told: ``tools=[...]``, ``enable_thinking=False``.
 
     Raises
     ------
     ArgumentError
-        If the messages are not such, none has one of the roles, or there is no chat template.
+        If the messages are not such, none has one of the roles, there is no chat template, or it
+        names no such option.
     SegmentationError
         If the template changes what a message says, so that it cannot be found again.
     """
     contents = _contents(messages)
     for i, content in enumerate(contents):
-        check_characters(content, f"messages[{i}]")
+        check_characters(content or "", f"messages[{i}]")
     if isinstance(roles, str) or not isinstance(roles, Iterable):
         raise ArgumentError(f"roles: expected a list of roles, such as ['user']; got {roles!r:.80}")
     roles = list(roles)
-    playable = [i for i, message in enumerate(messages) if message["role"] in roles]
+    playable = [
+        i
+        for i, message in enumerate(messages)
+        if message["role"] in roles and contents[i] is not None
+    ]
     if not playable:
         raise ArgumentError(
             f"roles: no message has one of {roles}; there are "
             f"{sorted({message['role'] for message in messages})}"
         )
-    text, shown, offsets = _rendered(messages, contents, tokenizer)
+    text, shown, offsets = _rendered(messages, contents, tokenizer, chat_template_kwargs)
     segmenter = as_segmenter(units)
     placed = [(segmenter(shown[i]), offsets[i]) for i in playable]
     return _played(text, placed)
 
 
-def in_chat(units: Units, tokenizer: Any, *, role: str = "user") -> Units:
+def in_chat(
+    units: Units,
+    tokenizer: Any,
+    *,
+    role: str = "user",
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+) -> Units:
     """Return the units of a message as those of a chat of that one message.
 
     Parameters
     ----------
     units : Units
         What the message says; its frozen parts stay frozen.
-    tokenizer : transformers tokenizer
+    tokenizer, chat_template_kwargs
         See `chat_prompt`, also for the errors.
     role : str, default="user"
         Whose message it is.
     """
     message = {"role": role, "content": units.text}
-    text, shown, offsets = _rendered([message], [units.text], tokenizer)
+    text, shown, offsets = _rendered([message], [units.text], tokenizer, chat_template_kwargs)
     if shown[0] != units.text:
         start = units.text.find(shown[0])
         units = _trimmed(units, start, start + len(shown[0]))
@@ -96,36 +128,43 @@ def _played(
 
 
 def _rendered(
-    messages: Sequence[Mapping[str, str]], contents: Sequence[str], tokenizer: Any
+    messages: Sequence[Mapping[str, Any]],
+    contents: Sequence[str | None],
+    tokenizer: Any,
+    options: Mapping[str, Any] | None,
 ) -> tuple[str, list[str], list[list[int]]]:
     """Return the chat as text, each content as it stands there, and where it does."""
-    if getattr(tokenizer, "chat_template", None) is None:
+    template = getattr(tokenizer, "chat_template", None)
+    if template is None:
         raise ArgumentError(
             "tokenizer: it has no chat template; set tokenizer.chat_template, or write the prompt "
             "as a text or a Template"
         )
-    text = _render(messages, tokenizer)
+    options = _checked_options(options, template)
+    text = _render(messages, tokenizer, options)
     # What is empty stays empty: a template may skip it.
     marks = [
-        mark if content.strip() else ""
+        mark if content is not None and content.strip() else ""
         for mark, content in zip(_marks(len(messages), text), contents, strict=True)
     ]
     marked = _render(
         [
-            {**message, "content": mark or content}
-            for message, mark, content in zip(messages, marks, contents, strict=True)
+            {**message, "content": mark} if mark else message
+            for message, mark in zip(messages, marks, strict=True)
         ],
         tokenizer,
+        options,
     )
+    said = [content or "" for content in contents]
     pieces = _cut_at(marked, marks)
     found = re.fullmatch(
         "".join(
-            re.escape(piece) if owner is None else _any_form_of(contents[owner])
+            re.escape(piece) if owner is None else _any_form_of(said[owner])
             for piece, owner in pieces
         ),
         text,
     )
-    placed = None if found is None else _placed(found, pieces, contents)
+    placed = None if found is None else _placed(found, pieces, said)
     if placed is None:
         raise SegmentationError(
             "messages: the chat template changes what they say, so that it cannot be found again "
@@ -155,10 +194,39 @@ def _any_form_of(content: str) -> str:
     return f"({'|'.join(map(re.escape, forms))})"
 
 
-def _render(messages: Sequence[Mapping[str, str]], tokenizer: Any) -> str:
+def _checked_options(options: Mapping[str, Any] | None, template: Any) -> dict[str, Any]:
+    """Return what the template is told beside the messages.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no such mapping, or has a name that stands nowhere in the template: that would be
+        passed over in silence.
+    """
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
+        raise ArgumentError(
+            f"chat_template_kwargs: expected a mapping of names to values, got {options!r:.80}"
+        )
+    taken = sorted(SET_HERE & set(options))
+    if taken:
+        raise ArgumentError(f"chat_template_kwargs: {', '.join(taken)} cannot be set here")
+    source = "\n".join(template.values()) if isinstance(template, Mapping) else str(template)
+    unknown = [name for name in options if not re.search(rf"\b{re.escape(name)}\b", source)]
+    if unknown:
+        raise ArgumentError(
+            f"chat_template_kwargs: the chat template has nothing called {', '.join(unknown)}"
+        )
+    return dict(options)
+
+
+def _render(
+    messages: Sequence[Mapping[str, Any]], tokenizer: Any, options: Mapping[str, Any]
+) -> str:
     try:
         text: str = tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=True
+            list(messages), tokenize=False, add_generation_prompt=True, **options
         )
     except Exception as error:  # whatever a template raises
         raise ArgumentError(f"messages: the chat template refuses them: {error}") from error
@@ -211,14 +279,18 @@ def _trimmed(units: Units, start: int, stop: int) -> Units:
     )
 
 
-def _contents(messages: Sequence[Mapping[str, str]]) -> list[str]:
+def _contents(messages: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    """Return what each message says; None where it only calls a tool, say."""
     if isinstance(messages, str | Mapping) or not messages:
         raise ArgumentError(f"messages: expected a list of messages, got {messages!r:.80}")
     for i, message in enumerate(messages):
-        if not isinstance(message, Mapping) or not all(
-            isinstance(message.get(key), str) for key in ("role", "content")
+        says_else = isinstance(message, Mapping) and bool(set(message) - {"role", "content"})
+        if (
+            not isinstance(message, Mapping)
+            or not isinstance(message.get("role"), str)
+            or not isinstance(message.get("content"), str | None if says_else else str)
         ):
             raise ArgumentError(
                 f"messages[{i}]: expected a role and a content, both strings; got {message!r:.80}"
             )
-    return [message["content"] for message in messages]
+    return [message.get("content") for message in messages]

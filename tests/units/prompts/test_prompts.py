@@ -214,3 +214,53 @@ def test_parts_of_a_response():
         with_responses(as_segmenter("words")("so"), "")
     with pytest.raises(ArgumentError, match="once"):
         with_responses(units, "again")
+
+
+TOOLS = (
+    "{% if tools %}<tools>{% for t in tools %}{{ t['function']['name'] }};{% endfor %}</tools>"
+    "{% endif %}{% for m in messages %}<{{ m['role'] }}>{% if m['content'] %}{{ m['content'] }}"
+    "{% endif %}{% for c in m['tool_calls'] or [] %}[{{ c['function']['name'] }}]{% endfor %}</>"
+    "{% endfor %}{% if add_generation_prompt %}<bot>{% if enable_thinking is defined and "
+    "not enable_thinking %}<think></think>{% endif %}{% endif %}"
+)
+WEATHER = {
+    "type": "function",
+    "function": {"name": "weather", "description": "", "parameters": {"type": "object"}},
+}
+
+
+def test_a_template_is_told_of_tools_and_of_thinking(chat):
+    messages = [
+        {"role": "user", "content": "Is it warm? I am in Rome."},
+        {"role": "assistant", "tool_calls": [{"function": {"name": "weather", "arguments": {}}}]},
+        {"role": "tool", "name": "weather", "content": "31 degrees."},
+    ]
+    options = {"tools": [WEATHER], "enable_thinking": False}
+    units = chat_prompt(
+        messages, chat(TOOLS), roles=("user", "tool", "assistant"), chat_template_kwargs=options
+    )
+    assert units.text == (
+        "<tools>weather;</tools><user>Is it warm? I am in Rome.</><assistant>[weather]</>"
+        "<tool>31 degrees.</><bot><think></think>"
+    )
+    assert [piece.strip() for piece in units.pieces] == [
+        "Is it warm?",
+        "I am in Rome.",
+        "31 degrees.",
+    ]
+    hot = as_segmenter("words")("hot")
+    inside = in_chat(hot, chat(TOOLS), chat_template_kwargs={"enable_thinking": False})
+    assert inside.text == "<user>hot</><bot><think></think>"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"enable_thinkin": False}, "has nothing called enable_thinkin"),
+        ({"tokenize": True}, "tokenize cannot be set here"),
+        ([("tools", [])], "expected a mapping"),
+    ],
+)
+def test_options_that_a_template_would_pass_over(chat, options, said):
+    with pytest.raises(ArgumentError, match=said):
+        chat_prompt([{"role": "user", "content": "a"}], chat(TOOLS), chat_template_kwargs=options)
