@@ -8,6 +8,7 @@ from typing import Any
 
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.design import SHAPLEY_ESTIMATORS, check_estimator
+from perturbx.explainers.tables import check_number
 from perturbx.score_table import ScoreTable
 from perturbx.scorers.readable import check_readable
 from perturbx.typing import Encoding, ScoreKind
@@ -86,7 +87,10 @@ def check_outputs_of_tables(
     given = tables if isinstance(tables, Sequence) else ()
     for number, (known, encoding) in enumerate(zip(given, encodings, strict=False)):
         wanted = getattr(encoding, "output_names", None)
-        if wanted is None or not isinstance(known, ScoreTable):  # what is none is told later
+        # What is none, or of another text, is told later.
+        if wanted is None or not isinstance(known, ScoreTable) or known.units is None:
+            continue
+        if known.units.text != encoding.units.text:
             continue
         if len(known) and known.output_names != wanted:
             raise ArgumentError(
@@ -108,8 +112,10 @@ def responses_in_tables(tables: Sequence[ScoreTable] | None, n_prompts: int) -> 
 
     It is not asked again: another answer would be another game.
     """
-    given = tables if isinstance(tables, Sequence) and len(tables) == n_prompts else ()
-    units = [known.units for known in given if isinstance(known, ScoreTable)]
+    if tables is None:
+        return None
+    check_number(tables, n_prompts)
+    units = [known.units for known in tables if isinstance(known, ScoreTable)]
     said = [None if own is None else response_of(own) for own in units]
     found = [own for own in said if own is not None]
     return found if len(found) == n_prompts else None

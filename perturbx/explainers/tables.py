@@ -42,6 +42,16 @@ def without_rows(known: ScoreTable | None, bought: ScoreTable) -> ScoreTable | N
     return known.rows(np.array(kept, dtype=bool)) if any(kept) else None
 
 
+def check_number(tables: Any, n_texts: int) -> None:
+    """Raise an `ArgumentError` where earlier tables are no list with one for each text."""
+    if not isinstance(tables, Sequence):
+        raise ArgumentError(
+            f"tables: expected a list with a ScoreTable for each text; got {tables!r}"
+        )
+    if len(tables) != n_texts:
+        raise ArgumentError(f"tables: expected one per text, got {len(tables)} for {n_texts} texts")
+
+
 def check_tables(
     tables: Sequence[ScoreTable],
     units: Sequence[Units],
@@ -52,14 +62,7 @@ def check_tables(
 
     Nor of these outputs, where their names are known: rows could not be added to such a table.
     """
-    if not isinstance(tables, Sequence):
-        raise ArgumentError(
-            f"tables: expected a list with a ScoreTable for each text; got {tables!r}"
-        )
-    if len(tables) != len(units):
-        raise ArgumentError(
-            f"tables: expected one per text, got {len(tables)} for {len(units)} texts"
-        )
+    check_number(tables, len(units))
     for number, (known, own) in enumerate(zip(tables, units, strict=True)):
         name = f"tables[{number}]"
         # Without trees: one explainer's hierarchy does not fit the units of another text.

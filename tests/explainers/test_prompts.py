@@ -411,6 +411,18 @@ def test_tables_of_other_parts_of_a_response_are_refused_before_a_call(llama):
     assert not calls
 
 
+def test_tables_of_other_prompts_are_told_as_such_and_before_the_model_answers(llama, monkeypatch):
+    explainer = px.PromptExplainer(llama, progress=False)
+    tables = explainer.explain(["He left."] * 2, [" Bob", " Bob sang"]).tables
+    monkeypatch.setattr(CausalLM, "generate", None)
+    with pytest.raises(ArgumentError, match=r"^tables: expected one per text, got 2 for 1 texts"):
+        explainer.explain(["It rained."], tables=tables)
+    with pytest.raises(ArgumentError, match=r"^tables\[0\]: is of another text"):
+        explainer.explain(["It rained."] * 2, tables=tables[::-1])
+    with pytest.raises(ArgumentError, match=r"^tables\[0\]: is of another text"):
+        explainer.explain(["It rained."], [" Ann"], tables=tables[1:])
+
+
 def test_parts_of_one_name_in_other_places_are_told_apart(llama, tmp_path):
     explainer = px.ContextExplainer(llama, template=TEMPLATE, progress=False)
     tables = []
