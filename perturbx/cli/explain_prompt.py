@@ -332,6 +332,10 @@ def _prompt(number: int, record: Mapping[str, Any], fields: Sequence[str]) -> An
     keys = [] if fills else [key for key in (MESSAGES, PROMPT) if key in record]
     if len(keys) > 1:
         raise ArgumentError(f"--input: record {number} has {MESSAGES!r} and {PROMPT!r}; give one")
+    if keys == [MESSAGES] and isinstance(record[MESSAGES], str):
+        raise ArgumentError(
+            f"--input: record {number}: {MESSAGES!r} is a list of messages; a text is a {PROMPT!r}"
+        )
     if keys:
         return record[keys[0]]
     kept = {*fields} | {*record} - {RESPONSE, ALTERNATIVE}

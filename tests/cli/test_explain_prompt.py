@@ -129,6 +129,10 @@ def test_a_record_is_a_prompt_or_messages(run, tmp_path):
     done = run("--input", str(path))
     assert done.exit_code == 1
     assert "record 2 has 'messages' and 'prompt'; give one" in done.output
+    path.write_text(json.dumps({"messages": "so"}))
+    done = run("--input", str(path))
+    assert done.exit_code == 1
+    assert "record 1: 'messages' is a list of messages" in done.output
 
 
 def test_a_chat_template_is_told_more(language_model, tmp_path):
