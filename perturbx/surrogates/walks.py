@@ -63,8 +63,9 @@ def average_walks(
     A walk and its reversal are one observation, and observations are independent; the error is
     their standard deviation over the root of their number (of a single pair, that of its two
     walks). Few of them know it badly, so variances are drawn towards what all units share.
-    Distinct walks are a sample without replacement of all orders, so the variance has the
-    factor 1 - (walks / orders). Fewer than four pairs that agree in every unit tell nothing of the
+    Pairs that were drawn again count once: distinct walks are a sample without replacement of all
+    orders, so the variance has the factor 1 - (walks / orders), and of all orders the values are
+    exact. Fewer than four pairs that agree in every unit tell nothing of the
     other orders (a label often flips at the same word twice): the errors are unknown, infinite.
     The two walks of a single pair nearly agree wherever the game is smooth, so there the variance
     is at least that of the contributions over the units: one pair hardly ever tells which units
@@ -82,19 +83,15 @@ def average_walks(
         The surrogate.
     """
     _, empty = ends(table, name)
-    units = units_in_order(table, walks)
-    if len(walks) > 2 and len(np.unique(units, axis=0)) <= 2:
-        # Copies of one pair tell no more than that pair: without a spread, there is no error.
-        walks, units = walks[:2], units[:2]
+    own = _distinct(units_in_order(table, walks))
+    walks, units = walks[own], units_in_order(table, walks[own])
     steps = np.diff(table.scores[walks], axis=1)
     contributions = np.empty_like(steps)
     np.put_along_axis(contributions, units[:, :, None], steps, axis=1)
     group_size = 2 if len(walks) % 2 == 0 and len(walks) > 2 else 1
     observations = contributions.reshape(-1, group_size, *steps.shape[1:]).mean(axis=1)
     n_distinct = len(np.unique(units, axis=0))
-    unseen = 1.0
-    if n_distinct == len(walks):
-        unseen = max(0.0, -float(np.expm1(np.log(n_distinct) - log_n_orders)))
+    unseen = max(0.0, -float(np.expm1(np.log(n_distinct) - log_n_orders)))
     unseen = 0.0 if unseen < 1e-9 else unseen
     own_dof = len(observations) - 1.0
     spread = observations.var(axis=0, ddof=1)
@@ -121,6 +118,16 @@ def average_walks(
         band_dof=min(max(own_dof, 2.0), MOST_BAND_DOF),
         band_inflation=1.0 + BAND_INFLATION / len(observations),
     )
+
+
+def _distinct(units: IntArray) -> IntArray:
+    """Return the places of walks without the pairs that are there already; two at least."""
+    _, order = np.unique(units, axis=0, return_inverse=True)
+    group_size = 2 if len(units) % 2 == 0 else 1
+    pairs = np.sort(order.reshape(-1, group_size), axis=1)
+    _, first = np.unique(pairs, axis=0, return_index=True)
+    places: IntArray = (np.sort(first)[:, None] * group_size + np.arange(group_size)).ravel()
+    return places if len(places) > 1 else np.arange(2)
 
 
 def _steadied(variances: FloatArray, own_dof: float, walked: FloatArray) -> FloatArray:

@@ -1,5 +1,6 @@
 """Errors of few walks: one pair, some pairs, and all values at once."""
 
+from dataclasses import replace
 from math import factorial
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from perturbx.coalitions import Owen as OwenSampler
 from perturbx.coalitions import Permutation, PlayerCount
 from perturbx.score_table import ScoreTable
-from perturbx.surrogates import Owen, PermutationShapley
+from perturbx.surrogates import ExactShapley, Owen, PermutationShapley
 
 METHODS = {"permutation": (Permutation(), PermutationShapley()), "owen": (OwenSampler(), Owen())}
 
@@ -88,3 +89,23 @@ def test_opposite_walks_that_cancel_do_not_hide_that_orders_matter():
     assert (fitted.std_errors > 0).all()
     (line,) = PermutationShapley().fit([drawn(Permutation(), 6, 60, 0, lambda m: m @ np.arange(6))])
     np.testing.assert_allclose(line.std_errors, 0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_all_orders_give_exact_values_however_often_each_was_drawn(n):
+    def game(masks):
+        return masks[:, 0] * (1.0 + masks[:, 1]) - masks[:, -1] * ~masks[:, 1]
+
+    table = drawn(Permutation(), n, 60, 0, game)
+    assert len(table) == 2**n
+    assert len(table.walks) > factorial(n)
+    exact, walked = ExactShapley().fit([table]) + PermutationShapley().fit([table])
+    assert walked.values == pytest.approx(exact.values, abs=1e-12)
+    assert (walked.std_errors == 0.0).all()
+
+
+def test_copies_of_one_walk_are_no_two_walks():
+    table = drawn(Permutation(), 4, 8, 0, steep(4, 0))
+    copies = replace(table, walks=table.walks[[0, 0, 0]])
+    (fitted,) = PermutationShapley().fit([copies])
+    assert (fitted.std_errors > 0.0).all()
