@@ -11,7 +11,7 @@ from perturbx.explainers.failure import before_any_score
 from perturbx.explainers.responses import with_readout, with_readout_by_character
 from perturbx.maskers.response_encoding import ResponseEncoding
 from perturbx.scorers.api_names import names_api_model
-from perturbx.scorers.continuations import LanguageModel
+from perturbx.scorers.continuations import LanguageModel, until_stop
 from perturbx.scorers.labels import LabelScorer
 from perturbx.scorers.responses import ResponseScorer
 from perturbx.typing import Encoding, Link, ScoreKind, Scorer
@@ -219,7 +219,7 @@ class ApiPrompts:
         ]
         try:
             said = {
-                question.key: answer.text
+                question.key: until_stop(answer.text, asked.stop)
                 for part in self.model.ask(questions)
                 for question, answer in part
             }

@@ -61,6 +61,17 @@ class LanguageModel(Protocol):
         """Return what the model itself says behind each prompt, its likeliest token each time."""
 
 
+def until_stop(text: str, stop: Sequence[str]) -> str:
+    """Return a text as far as the first of some strings that stands in it.
+
+    Examples
+    --------
+    >>> until_stop("yes, so", [".", ","])
+    'yes'
+    """
+    return text[: min((text.find(end) for end in stop if end in text), default=len(text))]
+
+
 def with_opening(question: Continued, tokenizer: Any, model_id: str) -> Continued:
     """Return the question, with a token in place of an empty prompt: no model reads nothing.
 

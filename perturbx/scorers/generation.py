@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from perturbx.scorers.continuations import until_stop
+
 if TYPE_CHECKING:
     from perturbx.scorers.causal_lm.prompt_tokenizer import PromptTokenizer
 
@@ -47,5 +49,4 @@ def _said(
     )
     is_decoder = not model.config.is_encoder_decoder
     new = given[0, ids.shape[1] :] if is_decoder else given[0]
-    text: str = tokenizer.said(new.tolist())
-    return text[: min((text.find(end) for end in stop if end in text), default=len(text))]
+    return until_stop(tokenizer.said(new.tolist()), stop)

@@ -174,6 +174,16 @@ def test_variants_are_answered_at_the_length_of_the_response(serve, own, ends, e
         assert (body["max_tokens"], body.get("stop")) == expected
 
 
+@pytest.mark.parametrize("kind", ["openai", "openai-completions", "anthropic"])
+def test_an_answer_ends_before_a_stop_that_the_service_passes_over(serve, servers, kind):
+    weights = {" yes\nindeed": {"": 0.5, "good": 2.0}, " yes\nmaybe": {"": 1.0}}
+    server = serve(model=servers.SimulatedModel(weights, echo=False))
+    (found,) = prompts_of(server, kind, stop=["\n"]).explain(["So good. So it is."])
+    assert found.response == " yes"
+    # What they differ in stands behind the stop.
+    np.testing.assert_allclose(found.table.scores, 1.0)
+
+
 def test_sampled_labels_are_explained_as_probabilities(serve):
     server = serve()
     scorer = ApiScorer(

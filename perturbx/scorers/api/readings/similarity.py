@@ -12,6 +12,7 @@ from perturbx.scorers.api.prompting import PromptTemplate
 from perturbx.scorers.api.provider import Provider
 from perturbx.scorers.api.questions import Answer, Question
 from perturbx.scorers.api.readings.reading import LONGER, Reading
+from perturbx.scorers.continuations import until_stop
 from perturbx.typing import FloatArray, ScoreKind, TextInput
 
 MOST_TOKENS = 64
@@ -80,7 +81,8 @@ class AnswerSimilarity(Reading):
     ) -> tuple[FloatArray, FloatArray | None]:
         """Return a similarity per scalarizer."""
         _, reference = self._split(text)
-        said = [answers[0].text]
+        # A service may know no stop sequences of white space, or none at all.
+        said = [until_stop(answers[0].text, self.stop)]
         columns = [scalarizer(reference, said) for scalarizer in self.scalarizers]
         return np.array([float(np.asarray(column)[0]) for column in columns]), None
 
