@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perturbx.exceptions import ArgumentError, MaskingError
 from perturbx.maskers.alignment import UNKNOWN, align
@@ -138,7 +139,7 @@ def owning_spans(units: Units, token_spans: IntArray) -> IntArray | None:
     """Return which of ``units.spans`` owns each token.
 
     A token belongs where its first character that is not white space lies, a token of white space
-    alone where its first character lies.
+    alone where its first character lies, or to what it stands before, see `_spaces_before`.
 
     Parameters
     ----------
@@ -167,7 +168,46 @@ def owning_spans(units: Units, token_spans: IntArray) -> IntArray | None:
     if np.any(changes[first[is_solid]] != changes[after[is_solid] - 1]):
         return None
     owners = span_of_char[np.where(is_solid, solid[first], starts)]
-    return np.where(stops > starts, owners, FRAME)
+    owners = np.where(stops > starts, owners, FRAME)
+    begins_solid = is_solid & (solid[np.minimum(first, len(solid) - 1)] == starts)
+    return _spaces_before(units.text, token_spans, owners, is_solid, begins_solid)
+
+
+def _spaces_before(
+    text: str,
+    token_spans: IntArray,
+    owners: IntArray,
+    is_solid: NDArray[np.bool_],
+    begins_solid: NDArray[np.bool_],
+) -> IntArray:
+    """Return `owners` with white space given to what it stands before, where that is the rule.
+
+    Many tokenizers write a space into the token behind it, and yet make a token of the one before a
+    digit or a rare letter. Removed with the word before it, which brings a space of its own along,
+    it would leave nothing between the words beside ("cost is 5" would become "cost5"). So it goes
+    with the word behind it, as other spaces do; and so does a line break behind such a word.
+    """
+    starts, stops = token_spans[:, 0], token_spans[:, 1]
+    is_space = np.array([character.isspace() for character in text] + [False])
+    # Some tokenizers do not count the space of a token among its characters.
+    is_left_out = np.append(0, stops[:-1]) < starts
+    leads = is_solid & (is_space[starts] | (is_space[starts - 1] & is_left_out))
+    blank = ~is_solid[:-1] & begins_solid[1:] & (stops[:-1] == starts[1:]) & (stops[:-1] > 0)
+    if not blank.any() or not leads.any():
+        return owners
+    names, first = np.unique(owners, return_index=True)
+    brings = {int(name) for name, i in zip(names, first, strict=True) if leads[i]} - {FRAME}
+    names, first = np.unique(owners[is_solid], return_index=True)
+    begun = dict(zip(names.tolist(), np.flatnonzero(is_solid)[first].tolist(), strict=True))
+    owners = owners.copy()
+    for i in np.flatnonzero(blank).tolist():
+        before, behind = int(owners[i]), int(owners[i + 1])
+        is_one = text[stops[i] - 1] == " " and stops[i] - starts[i] < 2
+        is_alone = before != FRAME and begun.get(before, i) >= i
+        if before != behind and not is_alone and (is_one or before in brings):
+            owners[i] = behind
+            brings |= {behind} - {FRAME}
+    return owners
 
 
 def window(units: Units, tokens: Tokenized) -> tuple[Span, ...]:

@@ -1,5 +1,6 @@
 """The token path: which token belongs to whom, and what stands in its place."""
 
+import copy
 import logging
 from itertools import pairwise
 
@@ -7,9 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import processors
 
 from perturbx.exceptions import MaskingError
 from perturbx.maskers import Delete, MaskToken, Replace, UnknownToken
+from perturbx.units import as_segmenter
 from perturbx.units.units import Units
 
 TEXTS = st.text(st.sampled_from("thegodm, .你好é😀\n[]"), max_size=30)
@@ -101,6 +104,30 @@ def test_white_space_belongs_to_the_first_character(byte_pairs, rows):
         rows(encoding.variants(torch.tensor([[True, False, True]])))[0]
     )
     assert "".join(tokens) == "theĠmovie"
+
+
+@pytest.mark.parametrize("trim", [False, True])
+@pytest.mark.parametrize("name", ["byte_pairs", "metaspace"])
+def test_words_stay_apart_where_the_space_before_one_is_a_token(request, rows, name, trim):
+    """Both tokenizers have " good" as one token, and " f" as two."""
+    tokenizer = copy.deepcopy(request.getfixturevalue(name))
+    if name == "byte_pairs":
+        tokenizer.backend_tokenizer.post_processor = processors.ByteLevel(trim_offsets=trim)
+    lines = "\n" if name == "byte_pairs" else " "
+    units = as_segmenter("words")(f"the good f v movie is{lines}bad l{lines}thin")
+    masks = _all_masks(units.n_units)
+    encoding = Delete().encode(units, tokenizer)
+    assert encoding.kind == "tokens"
+    for mask, row in zip(masks, rows(encoding.variants(masks)), strict=True):
+        kept = [label for label, stays in zip(units.labels, mask, strict=True) if stays]
+        assert tokenizer.decode(row, skip_special_tokens=True).split() == kept
+
+
+def test_white_space_that_is_a_unit_goes_to_no_other(byte_pairs, rows):
+    units = Units("good 5", ((0, 4), (4, 5), (5, 6)))
+    encoding = Delete().encode(units, byte_pairs)
+    (row,) = rows(encoding.variants(torch.tensor([[True, True, False]])))
+    assert byte_pairs.decode(row) == "good "
 
 
 def test_byte_pair_tokens_are_what_is_meant(byte_pairs, rows):
