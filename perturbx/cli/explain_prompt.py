@@ -58,8 +58,6 @@ Estimator: TypeAlias = Literal[
 
 RESPONSE, ALTERNATIVE, MESSAGES, PROMPT = "response", "alternative", "messages", "prompt"
 
-MOST_TOKENS = 64
-
 NAMED, OF_LABELS = ("auto", "response", "sentences", "tokens"), ("auto", "all", "predicted")
 """What `--outputs` may ask of a response, and of labels, beside a part or a label itself."""
 
@@ -168,7 +166,7 @@ def explain_prompt(
             "of a model behind an API.",
             rich_help_panel=WHAT,
         ),
-    ] = MOST_TOKENS,
+    ] = 64,
     stop: Annotated[
         list[str] | None,
         typer.Option(
@@ -237,9 +235,6 @@ def explain_prompt(
         from perturbx.units.template import Template
 
         by_name = None if labels is None else labels.split(",")
-        # Responses are compared at the length that they were made with; labels are short.
-        is_set = by_name is None or max_new_tokens != MOST_TOKENS
-        own_length = {"max_new_tokens": max_new_tokens, "stop": stop or ()} if is_set else {}
         asked_of = chosen_model(
             model,
             base_url=base_url,
@@ -253,7 +248,7 @@ def explain_prompt(
             requests_per_minute=requests_per_minute,
             tokens_per_minute=tokens_per_minute,
             cache=cache,
-            about={"labels": by_name, **own_length},
+            about={"labels": by_name},
         )
         explainer = PromptExplainer(
             asked_of,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from perturbx.exceptions import ArgumentError, SegmentationError
 from perturbx.explainers.cost import CostEstimate
 from perturbx.explainers.prompt import PromptExplainer
+from perturbx.explainers.prompt_models import MOST_TOKENS
 from perturbx.explanations import Explanations
 from perturbx.score_table import ScoreTable
 from perturbx.typing import Link, Masker, RandomState
@@ -61,7 +62,7 @@ class ContextExplainer(PromptExplainer):
         top_k: int | None = None,
         outputs: Any = "response",
         link: Link = "log_prob",
-        max_new_tokens: int = 64,
+        max_new_tokens: int = MOST_TOKENS,
         stop: Sequence[str] = (),
         random_state: RandomState = None,
         device: Any = None,

@@ -13,6 +13,7 @@ from perturbx.explainers.parameters import check_outputs, check_parameters
 from perturbx.explainers.preparation import encode_texts
 from perturbx.explainers.prompt_design import lasso_design, priced_in_tokens
 from perturbx.explainers.prompt_models import (
+    MOST_TOKENS,
     ApiPrompts,
     HostedPrompts,
     PromptModel,
@@ -85,7 +86,8 @@ class PromptExplainer(ShapleyExplainer):
     link : {"log_prob", "log_odds", "probability"}, default="log_prob"
         The scale. Differences of log-probabilities add up over tokens and sentences.
     max_new_tokens : int, default=64
-        Where a response that the model makes itself is cut off.
+        Where a response that the model makes itself is cut off; where it is another number, also
+        an answer in words that names a label, of a model behind an API.
     stop : sequence of str, default=()
         It ends before the first of these.
     budget, tolerance, top_k, random_state, device, dtype, batch_tokens, progress
@@ -120,7 +122,7 @@ class PromptExplainer(ShapleyExplainer):
         top_k: int | None = None,
         outputs: Any = "auto",
         link: Link = "log_prob",
-        max_new_tokens: int = 64,
+        max_new_tokens: int = MOST_TOKENS,
         stop: Sequence[str] = (),
         random_state: RandomState = None,
         device: Any = None,

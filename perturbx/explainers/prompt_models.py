@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 Labels: TypeAlias = Sequence[str] | Mapping[str, str] | None
 
 
+MOST_TOKENS = 64
+"""Tokens of a response that a model makes itself, at most, by default."""
+
+
 class PromptModel(Protocol):
     """A model that answers prompts, whatever way it is asked."""
 
@@ -186,8 +190,10 @@ class ApiPrompts:
                     "labels: the ApiScorer has some and the explainer none, which explains what is "
                     "said; give them to the explainer, too"
                 )
-            asked["max_new_tokens"] = asked.get("max_new_tokens") or max_new_tokens
             asked["stop"] = asked.get("stop") or stop
+        # Responses are compared at the length that they were made with; labels are short.
+        if labels is None or max_new_tokens != MOST_TOKENS:
+            asked["max_new_tokens"] = asked.get("max_new_tokens") or max_new_tokens
         made = ApiScorer(self.model, **asked)
         if self.like is not None and self.like.is_expected:
             made = made.expecting(self.model)

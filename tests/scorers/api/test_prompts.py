@@ -174,6 +174,19 @@ def test_variants_are_answered_at_the_length_of_the_response(serve, own, ends, e
         assert (body["max_tokens"], body.get("stop")) == expected
 
 
+@pytest.mark.parametrize(
+    ("own", "length", "expected"),
+    [(None, {}, 16), (None, {"max_new_tokens": 300}, 300), (20, {}, 20)],
+)
+def test_labels_are_looked_for_in_answers_of_the_length_that_was_set(serve, own, length, expected):
+    api = ApiModel("anthropic:m", base_url=serve().base_url)
+    labels = [" positive", " negative"]
+    model = api if own is None else ApiScorer(api, labels=labels, max_new_tokens=own)
+    explainer = px.PromptExplainer(model, labels=labels, random_state=0, progress=False, **length)
+    explainer.explain(["so good"])
+    assert {row["question"]["max_tokens"] for row in api.cache.export()} == {expected}
+
+
 @pytest.mark.parametrize("kind", ["openai", "openai-completions", "anthropic"])
 def test_an_answer_ends_before_a_stop_that_the_service_passes_over(serve, servers, kind):
     weights = {" yes\nindeed": {"": 0.5, "good": 2.0}, " yes\nmaybe": {"": 1.0}}
