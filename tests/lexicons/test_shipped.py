@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from perturbx.lexicons import as_lexicons, find_mentions, lexicon_names, load_lexicon
+from perturbx.maskers import Swap
 
 NAMES = lexicon_names()
 
@@ -98,3 +99,16 @@ def test_the_lexicons_lie_among_the_data_sets():
     if not link.is_dir():
         pytest.skip("this checkout has no symbolic links")
     assert sorted(path.stem for path in link.glob("*.csv")) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a Bachelor of Science and a Master of Arts",
+        "a bachelor's degree",
+        "the bachelor’s and master’s programmes",
+        "a queen bee in our sister city",
+    ],
+)
+def test_degrees_and_other_set_phrases_name_no_one(text):
+    assert Swap("gender").swapped(text).text == text
