@@ -193,6 +193,8 @@ def _off_device(values: Any) -> Any:
         tensor = values.detach().cpu().to_dense()
         # numpy has no bfloat16
         return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+    if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "biuf":
+        return values.astype(np.float64).filled(np.nan)  # what lies under a mask is no score
     if hasattr(values, "toarray"):  # a scipy sparse matrix
         return values.toarray()
     if isinstance(values, list | tuple):

@@ -29,6 +29,7 @@ FORMS = {
     "sparse": scipy.sparse.csr_matrix,
     "sparse array": scipy.sparse.coo_array,
     "frame": pd.DataFrame,
+    "masked array": np.ma.asarray,
 }
 
 
@@ -61,6 +62,11 @@ def test_numbers_without_a_numpy_type_are_read():
     assert checked(half, 2).tolist() == [[0.5], [1.5]]
     assert checked([True, False], 2).tolist() == [[1.0], [0.0]]
     assert checked([Fraction(1, 4), Decimal("0.5")], 2).tolist() == [[0.25], [0.5]]
+
+
+def test_what_lies_under_a_mask_is_no_score():
+    masked = np.ma.array([1, 2], mask=[False, True])
+    np.testing.assert_array_equal(checked(masked, 2), [[1.0], [np.nan]])
 
 
 def test_the_answer_is_a_copy():
