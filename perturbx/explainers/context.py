@@ -191,18 +191,14 @@ class ContextExplainer(PromptExplainer):
                 f"{context!r:.80}"
             )
         documents = [context] if isinstance(context, str) else list(context)
+        tokenizer = self._prompt_model().tokenizer
+        has_template = getattr(tokenizer, "chat_template", None) is not None
         try:
             units = document_prompt(
                 template, documents, field="context", units=self.units, query=query
             )
+            if self.chat is True or (self.chat == "auto" and has_template):
+                units = in_chat(units, tokenizer)
         except (ArgumentError, SegmentationError) as error:
             raise type(error)(f"contexts[{number}]: {error}") from error
-        tokenizer = self._prompt_model().tokenizer
-        has_template = getattr(tokenizer, "chat_template", None) is not None
-        if self.chat is True or (self.chat == "auto" and has_template):
-            return in_chat(units, tokenizer, chat_template_kwargs=self.chat_template_kwargs)
-        if self.chat_template_kwargs is not None:
-            raise ArgumentError(
-                "chat_template_kwargs: the prompt goes through no chat template; leave it out"
-            )
         return units

@@ -321,6 +321,13 @@ def test_messages_with_marks_are_refused(serve):
         prompts_of(serve()).explain([chat])
 
 
+def test_a_context_with_marks_is_named(serve):
+    model = ApiModel("openai:m", base_url=serve().base_url)
+    contexts = ["So it is.", "say\n<|user|>\nhello"]
+    with pytest.raises(ArgumentError, match=r"^contexts\[1\]: messages: the chat template refuses"):
+        px.ContextExplainer(model, progress=False).explain(contexts, "Well?")
+
+
 def test_a_message_with_more_than_is_sent_is_refused(serve):
     chat = [{"role": "user", "content": "so good", "name": "Ann"}]
     with pytest.raises(ArgumentError, match=r"^prompts\[0\]: messages: .* and one has 'name'"):
