@@ -194,7 +194,8 @@ def _off_device(values: Any) -> Any:
         # numpy has no bfloat16
         return (tensor.double() if tensor.is_floating_point() else tensor).numpy()
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "biuf":
-        return values.astype(np.float64).filled(np.nan)  # what lies under a mask is no score
+        # What lies under a mask is no score.
+        return np.where(np.ma.getmaskarray(values), np.nan, np.ma.getdata(values))
     if hasattr(values, "toarray"):  # a scipy sparse matrix
         return values.toarray()
     if isinstance(values, list | tuple):
