@@ -193,12 +193,17 @@ class ContextExplainer(PromptExplainer):
         documents = [context] if isinstance(context, str) else list(context)
         tokenizer = self._prompt_model().tokenizer
         has_template = getattr(tokenizer, "chat_template", None) is not None
+        is_chat = self.chat is True or (self.chat == "auto" and has_template)
+        if self.chat_template_kwargs is not None and not is_chat:
+            raise ArgumentError(
+                "chat_template_kwargs: the prompt goes through no chat template; leave it out"
+            )
         try:
             units = document_prompt(
                 template, documents, field="context", units=self.units, query=query
             )
-            if self.chat is True or (self.chat == "auto" and has_template):
-                units = in_chat(units, tokenizer)
+            if is_chat:
+                units = in_chat(units, tokenizer, chat_template_kwargs=self.chat_template_kwargs)
         except (ArgumentError, SegmentationError) as error:
             raise type(error)(f"contexts[{number}]: {error}") from error
         return units
