@@ -6,6 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from perturbx._version import __version__
-from perturbx.exceptions import ArgumentError, TableError
+from perturbx.exceptions import ArgumentError, PerturbxError, TableError
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.context import ContextExplainer
 from perturbx.explainers.explain import EXPLAINERS
@@ -132,13 +133,41 @@ def replay_record(path: str | PathLike[str], *arguments: Any, **options: Any) ->
     came = {"arguments": list(arguments), "options": options}
     if given is None:
         given = came
-        if _hash(given) != header["given_hash"]:
+        if _hash(given) != header.get("given_hash"):
             raise TableError(
                 "texts: the record holds only a hash of what was explained, and what came has "
                 "another one; give the texts of the run, all of them, in their order"
             )
     elif (arguments or options) and _hash(came) != _hash(given):
         raise TableError("texts: the record holds other texts; leave them out to replay those")
+    with _reading(path):
+        explainer = _recorded_explainer(header, rows)
+        explained, named = given["arguments"], given["options"]
+    try:
+        found: Explanations = explainer.explain(*explained, **named)
+    except MissingAnswersError as error:
+        raise TableError(f"path: {path} is not whole: {error}") from error
+    with _reading(path):
+        pairs = zip(found, header["values"], strict=True)
+        values = [np.array(said, dtype=float).reshape(own.values.shape) for own, said in pairs]
+    for own, said in zip(found, values, strict=True):
+        _check_values(own.values, said)
+    return found
+
+
+@contextmanager
+def _reading(path: str | PathLike[str]) -> Iterator[None]:
+    """Raise a `TableError` where a record does not hold what one does."""
+    try:
+        yield
+    except PerturbxError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise TableError(f"path: {path} is not a record that perturbx wrote ({error!r})") from error
+
+
+def _recorded_explainer(header: Mapping[str, Any], rows: Iterator[dict[str, Any]]) -> Any:
+    """Return the explainer of a record, asking the answers in it alone."""
     asked_of = header["model"]
     model = ApiModel(
         f"{asked_of['provider']}:{asked_of['model']}",
@@ -151,15 +180,7 @@ def replay_record(path: str | PathLike[str], *arguments: Any, **options: Any) ->
     inside: Any = offline
     if header["asked"] is not None:
         inside = ApiScorer.from_dict(header["asked"], offline)
-    kind = _KINDS[header["explainer"]]
-    explainer = kind(inside, **header["parameters"], progress=False)
-    try:
-        found: Explanations = explainer.explain(*given["arguments"], **given["options"])
-    except MissingAnswersError as error:
-        raise TableError(f"path: {path} is not whole: {error}") from error
-    for own, values in zip(found, header["values"], strict=True):
-        _check_values(own.values, np.array(values).reshape(own.values.shape))
-    return found
+    return _KINDS[header["explainer"]](inside, **header["parameters"], progress=False)
 
 
 def behind_api(explainer: BaseExplainer) -> tuple[ApiScorer | None, ApiModel]:

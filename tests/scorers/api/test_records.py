@@ -112,6 +112,31 @@ def test_a_record_that_was_changed_is_found_out(serve, tmp_path):
             px.replay_record(tmp_path / "none.jsonl")
 
 
+@pytest.mark.parametrize(
+    ("number", "change"),
+    [
+        (0, {"explainer": "LaterExplainer"}),
+        (0, {"parameters": {"later": 1}}),
+        (0, {"model": None}),
+        (0, {"given": {"arguments": [TEXTS]}}),
+        (0, {"values": [[[1.0, 2.0]]] * 2}),
+        (0, {"values": []}),
+        (0, {"asked": {}}),
+        (1, {"answer": ...}),
+    ],
+)
+def test_a_record_that_holds_something_else_is_told(serve, tmp_path, number, change):
+    explainer = explainer_of(scorer_of(serve()), budget=30)
+    found = explainer.explain(TEXTS)
+    path = px.write_record(tmp_path / "r.jsonl", explainer, found, TEXTS, with_prompts=True)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    row = {**json.loads(lines[number]), **change}
+    lines[number] = json.dumps({key: value for key, value in row.items() if value is not ...})
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(TableError, match=r"^path: .* is not a record that perturbx wrote \("):
+        px.replay_record(path)
+
+
 def test_what_cannot_be_recorded_is_told(serve, tmp_path):
     local = explainer_of(lambda texts: [len(text) for text in texts])
     with pytest.raises(ArgumentError, match=r"^explainer: expected one whose model"):
