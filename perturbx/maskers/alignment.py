@@ -3,7 +3,7 @@
 Fast tokenizers say so themselves. For the others the text is walked: the tokens are found in it
 one after the other, blind to case, to white space, to accents where the tokens have none, and to
 the marks that tokenizers put on pieces of words. An unknown token reaches to where the next token
-is found.
+is found; a token of white space is the white space behind the token before it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def align(
     ignored = _INVISIBLE if accented else _INVISIBLE | {_ACCENT}
     line = _Line.read(text, segments, ignored)
     spans: list[Span] = [(0, 0)] * len(pieces)
-    cursor = 0
+    cursor = end = 0
     unknown: int | None = None
     for i, piece in enumerate([*pieces, None]):
         if piece is None:
@@ -69,8 +69,12 @@ def align(
                 if unknown is not None:
                     spans[unknown], unknown = line.span(cursor, found[0]), None
                 spans[i], cursor = line.span(*found), found[1]
+                end = spans[i][1]
             elif "" not in readings:
                 return None
+            elif unknown is None and text[end : end + 1].isspace():
+                spans[i] = (end, end + 1)
+                end += 1
     return tuple(spans)
 
 

@@ -190,7 +190,8 @@ def _spaces_before(
     starts, stops = token_spans[:, 0], token_spans[:, 1]
     is_space = np.array([character.isspace() for character in text] + [False])
     # Some tokenizers do not count the space of a token among its characters.
-    is_left_out = np.append(0, stops[:-1]) < starts
+    ended = np.append(0, stops[:-1])
+    is_left_out = (ended > 0) & (ended < starts)
     leads = is_solid & (is_space[starts] | (is_space[starts - 1] & is_left_out))
     blank = ~is_solid[:-1] & begins_solid[1:] & (stops[:-1] == starts[1:]) & (stops[:-1] > 0)
     if not blank.any() or not leads.any():

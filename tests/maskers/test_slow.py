@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perturbx.maskers import Delete, MaskToken
+from perturbx.maskers import Delete, MaskToken, Replace
 from perturbx.maskers.alignment import UNKNOWN, align
 
 WORDS = st.one_of(
@@ -83,3 +84,15 @@ def test_a_walk_that_fails_says_so(pieces):
 
 def test_an_unknown_word_that_could_end_at_two_places_is_not_followed():
     assert align("aaß a", ((0, 5),), [UNKNOWN, "a"]) is None
+
+
+def test_white_space_that_is_a_token_goes_with_its_unit(words, rows):
+    """Each token of CANINE is a character, spaces included."""
+    tokenizer = transformers.CanineTokenizer()
+    units = words("the  plot\nis (5) thin", "it is")
+    masks = torch.rand(20, units.n_units) < 0.5
+    for masker in (Delete(), MaskToken(), Replace("so")):
+        encoding = masker.encode(units, tokenizer)
+        assert encoding.kind == "tokens"
+        texts = masker.encode_strings(units, tokenizer).variants(masks).texts
+        assert rows(encoding.variants(masks)) == [tokenizer(*pair)["input_ids"] for pair in texts]
