@@ -23,6 +23,9 @@ PRECISION = 1e-9
 
 MOST_SWEEPS = 100_000
 
+LEAST_PENALTY = 1e-12
+"""In scatters of the scores: below it the duality gap is rounding, and no descent ever stops."""
+
 
 @dataclass(frozen=True)
 class Lasso(RefittedSurrogate):
@@ -121,7 +124,7 @@ def _lasso(
     _, path, _ = sklearn_lasso_path(
         columns,
         response,
-        alphas=alphas / scale,
+        alphas=np.maximum(alphas / scale, LEAST_PENALTY),
         precompute=columns.T @ columns,
         Xy=columns.T @ response,
         tol=PRECISION,

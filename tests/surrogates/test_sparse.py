@@ -297,3 +297,10 @@ def test_scores_whose_squares_are_no_numbers_are_told_of(lab):
     table = lab.exhaustive(lab.random_scores(4, 1, 0))
     with pytest.raises(SurrogateError, match=r"^tables\[0\]: scores: as large as .*e\+300"):
         Lasso().fit([replace(table, scores=table.scores * (1e300 / np.abs(table.scores).max()))])
+
+
+def test_a_penalty_that_is_nothing_beside_the_scores_lets_the_descent_stop(lab):
+    table = lab.uniform(lab.smooth_scores(6, 1, 0), 60, 0)
+    (small,) = Lasso(1e-10).fit([table])
+    (large,) = Lasso(1e-10).fit([replace(table, scores=table.scores * 1e12)])
+    assert large.values / 1e12 == pytest.approx(small.values, abs=1e-6)
