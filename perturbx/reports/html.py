@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ROWS = 10
 _LABEL_LIMIT = 60
+_TITLE_LIMIT = 200
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -97,7 +98,7 @@ def _card(explanation: Explanation, name: str, heading: str) -> str:
     tabs = "\n".join(
         f'<input class="px-pick" type="radio" name="{name}" id="{name}-{j}"'
         f"{' checked' if j == shown else ''}>"
-        f'<label class="px-tab" for="{name}-{j}" title="{view.number(view.score)}">'
+        f'<label class="px-tab" for="{name}-{j}" title="{_tab_title(view, is_said)}">'
         f"{tab}</label>\n"
         f"{_panel(explanation, view, only=False)}"
         for j, (view, tab) in enumerate(zip(views, said, strict=True))
@@ -110,6 +111,13 @@ def _card(explanation: Explanation, name: str, heading: str) -> str:
 
 def _named(view: OutputView) -> str:
     return f"<b>{_bdi(view.name)}</b> {view.number(view.score)}"
+
+
+def _tab_title(view: OutputView, is_said: bool) -> str:
+    """Return what a tab does not show: the score of a part of a response, else all of a name."""
+    if is_said:
+        return view.number(view.score)
+    return escape(one_line(view.name, _TITLE_LIMIT))
 
 
 def _said(names: Sequence[str]) -> list[str]:
@@ -145,7 +153,7 @@ def _header(explanation: Explanation, view: OutputView) -> str:
     }
     pairs = "".join(f"<div><dt>{term}</dt><dd>{fact}</dd></div>" for term, fact in facts.items())
     return (
-        f'<p class="px-title"><b>{_bdi(view.name)}</b>{badge}</p>\n'
+        f'<p class="px-title"><b>{_bdi(view.name, _TITLE_LIMIT)}</b>{badge}</p>\n'
         f'<dl class="px-facts">{pairs}</dl>'
     )
 
@@ -252,6 +260,6 @@ def _escaped(text: str) -> str:
     return escape(visible(text))
 
 
-def _bdi(label: str) -> str:
+def _bdi(label: str, limit: int = _LABEL_LIMIT) -> str:
     """Return a label whose direction does not touch what stands beside it."""
-    return f"<bdi>{escape(one_line(label, _LABEL_LIMIT))}</bdi>"
+    return f"<bdi>{escape(one_line(label, limit))}</bdi>"

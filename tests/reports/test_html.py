@@ -90,6 +90,13 @@ def test_one_tab_per_output_of_which_the_top_one_is_open(explain):
     assert not Page(render_html([explain("a", names=("x",))], standalone=True)).of("px-tab")
 
 
+def test_outputs_whose_names_begin_alike_are_told_apart(explain):
+    names = tuple(f"{'a label of the ontology ' * 4}number {i}" for i in range(3))
+    page = Page(render_html([explain("a b", names=names)], standalone=True))
+    assert [tab["title"] for tab in page.of("px-tab")] == list(names)
+    assert [p["text"].removesuffix("predicted") for p in page.of("px-title")] == list(names)
+
+
 def test_the_tabs_of_a_response_read_as_it_was_said(explain):
     """Names of parts that come again have numbers, which nobody said."""
     names = (" the", " the (2)", " cat", " the (3)", " (2)", " (2) (2)", " dog (2)")
