@@ -27,6 +27,7 @@ from perturbx.explainers.prompt_parameters import (
     check_prompt_parameters,
     kind_of_tables,
     responses_in_tables,
+    stand_ins,
 )
 from perturbx.explainers.prompt_units import Prompt, check_answers, check_list, units_of_prompt
 from perturbx.explainers.responses import warn_of_empty_parts
@@ -263,7 +264,7 @@ class PromptExplainer(ShapleyExplainer):
             return scorer, masker, encode_texts(cut, masker, scorer, self._players)
         if responses is None and is_estimate:
             # Parts of a response cost what the whole does.
-            outputs, responses = "response", [" a" * self.max_new_tokens] * len(cut)
+            outputs, responses = "response", stand_ins(cut, self.max_new_tokens)
         elif responses is None:
             known = responses_in_tables(tables, len(cut))
             responses = known or said_to(
@@ -318,7 +319,9 @@ class PromptExplainer(ShapleyExplainer):
         if self.labels is not None:
             names = labels_by_name(self.labels)
             outputs = self._explained_outputs()
-            return list(names) if outputs == "all" else list(_as_list(outputs))
+            if isinstance(outputs, str):
+                return list(names) if outputs == "all" else [outputs]
+            return list(outputs)
         if not self._wants_all() and self.outputs != "response":
             raise ArgumentError(
                 f"outputs: a column per word takes labels or whole responses; got "
@@ -394,7 +397,3 @@ class PromptExplainer(ShapleyExplainer):
         design = super()._design_of(number, encoding)
         head_price = self._prompt_model().head_price
         return design if head_price is None else priced_in_tokens(design, encoding, head_price)
-
-
-def _as_list(outputs: str | Sequence[str]) -> Sequence[str]:
-    return [outputs] if isinstance(outputs, str) else outputs

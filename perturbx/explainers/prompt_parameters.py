@@ -13,6 +13,7 @@ from perturbx.score_table import ScoreTable
 from perturbx.scorers.readable import check_readable
 from perturbx.typing import Encoding, ScoreKind
 from perturbx.units.prompts.responses import named_parts, response_of
+from perturbx.units.units import Units
 
 
 def check_prompt_parameters(
@@ -119,6 +120,19 @@ def responses_in_tables(tables: Sequence[ScoreTable] | None, n_prompts: int) -> 
     said = [None if own is None else response_of(own) for own in units]
     found = [own for own in said if own is not None]
     return found if len(found) == n_prompts else None
+
+
+def stand_ins(prompts: Sequence[Units], n_tokens: int) -> list[str]:
+    """Return what stands for the responses that nobody knows yet: others for other prompts.
+
+    Examples
+    --------
+    >>> stand_ins([Units("so", ()), Units("so", ()), Units("not so", ())], 3)
+    [' a a a', ' a a a', ' b a a']
+    """
+    numbers: dict[str, int] = {}
+    own = [numbers.setdefault(units.text, len(numbers)) for units in prompts]
+    return ["".join(f" {'ab'[number >> i & 1]}" for i in range(n_tokens)) for number in own]
 
 
 def kind_of_tables(tables: Sequence[ScoreTable | None] | None) -> ScoreKind | None:

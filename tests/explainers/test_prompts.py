@@ -411,6 +411,16 @@ def test_tables_of_other_parts_of_a_response_are_refused_before_a_call(llama):
     assert not calls
 
 
+def test_an_estimate_knows_that_other_prompts_have_other_responses(llama):
+    explainer = px.ContextExplainer(llama, template=TEMPLATE, max_new_tokens=6, progress=False)
+    contexts = ["He left. It rained.", "One. Two.", "He left. It rained."]
+    estimate = explainer.estimate_cost(contexts, "who?")
+    found = explainer.explain(contexts, "who?")
+    assert found[0].response != found[1].response
+    distinct = {own.units.text: own.n_calls for own in found}
+    assert estimate.most_calls == sum(distinct.values()) == 8
+
+
 def test_tables_of_other_prompts_are_told_as_such_and_before_the_model_answers(llama, monkeypatch):
     explainer = px.PromptExplainer(llama, progress=False)
     tables = explainer.explain(["He left."] * 2, [" Bob", " Bob sang"]).tables
