@@ -270,4 +270,4 @@ def core_of(piece: str) -> str:
 def _is_edge(character: str) -> bool:
     category = unicodedata.category(character)
     # Tags are the letters of flags (🏴󠁧󠁢󠁥󠁮󠁧󠁿); what Unicode has not named yet may be an emoji.
-    return category[0] in "PZ" or (category in ("Cc", "Cf") and ord(character) not in _TAGS)
+    return category[0] in "PZ" or (category in ("Cc", "Cf", "Co") and ord(character) not in _TAGS)
