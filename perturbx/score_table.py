@@ -25,6 +25,19 @@ def _not_given() -> IntArray:
     return np.empty(0, dtype=np.int64)
 
 
+def _same_rows(masks: MaskMatrix) -> tuple[int, int] | None:
+    """Return the first two rows that are the same, None where all differ or there are no units."""
+    if not masks.size:
+        return None
+    packed = np.ascontiguousarray(np.packbits(masks, axis=1))
+    keys = packed.view(f"V{packed.shape[1]}").ravel()
+    _, first, owner = np.unique(keys, return_index=True, return_inverse=True)
+    if len(first) == len(masks):
+        return None
+    again = int(np.argmax(first[owner] != np.arange(len(masks))))
+    return int(first[owner[again]]), again
+
+
 @dataclass(frozen=True, eq=False)
 class ScoreTable:
     """Coalitions of one text with their scores: what every surrogate is fitted to.
@@ -90,6 +103,12 @@ class ScoreTable:
         if self.masks.ndim != 2 or self.masks.dtype != np.bool_:
             raise TableError(
                 f"masks: expected a boolean matrix, got {self.masks.dtype} {self.masks.shape}"
+            )
+        same = _same_rows(self.masks)
+        if same is not None:
+            raise TableError(
+                f"masks: rows {same[0]} and {same[1]} are the same coalition; give each once, with "
+                f"the mean of its scores, and in counts how often it was drawn"
             )
         if self.units is not None and self.units.n_units != self.n_units:
             raise TableError(

@@ -52,8 +52,10 @@ def assert_equal(one, two):
 )
 def test_saved_and_loaded_is_the_same(tmp_path_factory, n_masks, n_units, n_outputs, data):
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    masks = np.unique(rng.random((n_masks, n_units)) < 0.5, axis=0)
+    n_masks = len(masks)
     table = table_of(
-        rng.random((n_masks, n_units)) < 0.5,
+        masks,
         n_outputs=n_outputs,
         variances=rng.random((n_masks, n_outputs)) if data.draw(st.booleans()) else None,
         probabilities=rng.random(n_masks) if data.draw(st.booleans()) else None,
@@ -349,3 +351,16 @@ def test_a_table_is_written_through_links_and_to_pipes(tmp_path):
     if device.is_char_device():
         table.save(device)
         assert device.is_char_device()
+
+
+@pytest.mark.parametrize("n_units", [4, 70])
+def test_a_coalition_that_stands_there_twice_is_refused(n_units):
+    """Sixteen rows of four units were taken for all sixteen coalitions: exact, and wrong."""
+    masks = np.zeros((16, n_units), dtype=bool)
+    masks[:, -4:] = all_masks(4)
+    table = table_of(masks)
+    masks[9] = masks[3]
+    with pytest.raises(TableError, match=r"^masks: rows 3 and 9 are the same coalition"):
+        table_of(masks)
+    with pytest.raises(TableError, match=r"^masks: rows 1 and 3 are the same coalition"):
+        table.rows([0, 5, 2, 5, 2])

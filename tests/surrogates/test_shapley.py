@@ -350,7 +350,8 @@ def test_probabilities_that_underflow_are_taken_from_the_sizes():
     half = np.zeros((60, n), dtype=bool)
     for row in half:
         row[rng.choice(n, rng.integers(1, n), replace=False)] = True
-    masks = np.concatenate([np.zeros((1, n), bool), np.ones((1, n), bool), half, ~half])
+    ends = [np.zeros((1, n), bool), np.ones((1, n), bool)]
+    masks = np.unique(np.concatenate([*ends, half, ~half]), axis=0)
     weights = rng.normal(size=(n, 1))
     sizes = masks.sum(axis=1)
     probabilities = np.where(combinations > 1e9, 0.0, np.minimum(1.0, 3 / combinations))[sizes]
