@@ -105,8 +105,8 @@ EstimateOption: TypeAlias = Annotated[
     typer.Option(
         "--estimate",
         "--dry-run",
-        help="Print how many calls and tokens it would take, those already paid for among them, and "
-        "call nothing.",
+        help="Print how many calls and tokens it would take, those already paid for among them, "
+        "and call nothing.",
         rich_help_panel=RUN,
     ),
 ]
