@@ -71,15 +71,14 @@ def chat_prompt(
     if isinstance(roles, str) or not isinstance(roles, Iterable):
         raise ArgumentError(f"roles: expected a list of roles, such as ['user']; got {roles!r:.80}")
     roles = list(roles)
-    playable = [
-        i
-        for i, message in enumerate(messages)
-        if message["role"] in roles and contents[i] is not None
+    speaking = [
+        (i, str(message["role"])) for i, message in enumerate(messages) if contents[i] is not None
     ]
+    playable = [i for i, role in speaking if role in roles]
     if not playable:
         raise ArgumentError(
-            f"roles: no message has one of {roles}; there are "
-            f"{sorted({message['role'] for message in messages})}"
+            f"roles: no message with a content has one of {roles}; there are "
+            f"{sorted({role for _, role in speaking})}"
         )
     text, shown, offsets = _rendered(messages, contents, tokenizer, chat_template_kwargs)
     segmenter = as_segmenter(units)

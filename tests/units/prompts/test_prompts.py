@@ -248,6 +248,9 @@ def test_a_template_is_told_of_tools_and_of_thinking(chat):
         "I am in Rome.",
         "31 degrees.",
     ]
+    said = r"^roles: no message with a content has one of .*; there are \['tool', 'user'\]"
+    with pytest.raises(ArgumentError, match=said):
+        chat_prompt(messages, chat(TOOLS), roles=["assistant"], chat_template_kwargs=options)
     hot = as_segmenter("words")("hot")
     inside = in_chat(hot, chat(TOOLS), chat_template_kwargs={"enable_thinking": False})
     assert inside.text == "<user>hot</><bot><think></think>"
