@@ -299,7 +299,7 @@ class ApiPrompts:
             If parts of a response are asked for.
         """
         made = [own for own in encodings if isinstance(own, ResponseEncoding)]
-        if not made or (kind or self._reading(scorer, made[0]).kind) == "log_prob":
+        if not made or (kind or self._reading(scorer, made[0]).kind) != "similarity":
             return list(encodings)
         for own in made:
             if own.output_names != ("response",):

@@ -1,6 +1,7 @@
 """Prompts to a model behind an API: labels, responses, chats, contexts."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from perturbx.exceptions import (
 )
 from perturbx.scorers.api import ApiModel, ApiScorer
 from perturbx.scorers.api.questions import Answer, Token
+from perturbx.units.prompts import with_responses
 
 pytestmark = pytest.mark.filterwarnings("ignore::perturbx.PoorFitWarning")
 
@@ -240,6 +242,17 @@ def test_nothing_is_asked_where_all_is_paid_for(serve, kind, labels):
     assert server.stats()["requests"] == n_asked
     assert again.link == began.link
     np.testing.assert_allclose(again.values, began.values)
+
+
+def test_tables_of_labels_are_no_tables_of_responses(serve):
+    server, labels = serve(), [" positive", " negative"]
+    (of_labels,) = prompts_of(server, "openai-completions", labels=labels).explain(["So good."])
+    n_asked = server.stats()["requests"]
+    explainer = prompts_of(server, "openai-completions", outputs="sentences")
+    table = replace(of_labels.table, units=with_responses(of_labels.units, " Yes. No."))
+    with pytest.raises(ArgumentError, match=r"^tables\[0\]: holds the scores of 'positive'"):
+        explainer.explain(["So good."], tables=[table])
+    assert server.stats()["requests"] == n_asked
 
 
 def test_contexts_go_through_an_api(serve):
