@@ -113,7 +113,7 @@ def _from_log_probs(
     if link == "probability":
         return p, _scaled(variances, p)
     rest = -np.expm1(np.minimum(values, -TINY))
-    return values - np.log(rest), _scaled(variances, 1 / rest)
+    return values - np.log(rest), _scaled(variances, 1 / np.maximum(rest, CLIP))
 
 
 def _from_probabilities(

@@ -52,6 +52,14 @@ def test_sure_answers_are_finite(kind):
     np.testing.assert_array_equal(linked(values, "probability", kind), values)
 
 
+def test_the_variance_of_a_sure_answer_is_a_number():
+    values, variances = np.array([[0.0, 0.0]]), np.array([[0.0, 0.5]])
+    odds, of_odds = apply_link(values, variances, link="log_odds", kind="log_prob", exclusive=True)
+    assert np.isfinite(odds).all()
+    assert of_odds[0, 0] == 0.0
+    assert np.isfinite(of_odds[0, 1])
+
+
 def test_log_probabilities_come_back():
     values = np.log(np.array([[0.25, 0.75]]))
     np.testing.assert_allclose(linked(values, "probability", "log_prob"), [[0.25, 0.75]])
