@@ -131,7 +131,28 @@ class ScoreTable:
             object.__setattr__(self, "counts", np.ones(len(self.masks), dtype=np.int64))
         if not len(self.variant_of_row):
             object.__setattr__(self, "variant_of_row", np.arange(len(self.masks)))
+        self._check_lengths()
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    def _check_lengths(self) -> None:
+        """Raise a `TableError` where something beside the scores is not of as many rows."""
+        rows = (len(self.masks),)
+        wanted = {"variances": self.scores.shape, "counts": rows, "probabilities": rows}
+        for name, shape in {**wanted, "variant_of_row": rows, "samples": rows}.items():
+            given = getattr(self, name)
+            if given is not None and given.shape != shape:
+                raise TableError(
+                    f"{name}: expected {shape} for {len(self.masks)} masks and "
+                    f"{len(self.output_names)} outputs, got {given.shape}"
+                )
+        if self.walks is not None and len(self.walks):
+            steps = self.n_units + 1
+            first, last = self.walks.min(), self.walks.max()
+            if self.walks.shape[1:] != (steps,) or first < 0 or last >= len(self.masks):
+                raise TableError(
+                    f"walks: expected {steps} of the {len(self.masks)} rows each, got walks "
+                    f"{self.walks.shape} of rows {first} to {last}"
+                )
 
     def __len__(self) -> int:
         return len(self.masks)

@@ -364,3 +364,19 @@ def test_a_coalition_that_stands_there_twice_is_refused(n_units):
         table_of(masks)
     with pytest.raises(TableError, match=r"^masks: rows 1 and 3 are the same coalition"):
         table.rows([0, 5, 2, 5, 2])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"variances": np.ones(4)}, r"variances: expected \(4, 2\) for 4 masks and 2 outputs, got"),
+        ({"counts": np.ones(3, dtype=int)}, r"counts: expected \(4,\)"),
+        ({"probabilities": np.ones(5)}, r"probabilities: expected \(4,\)"),
+        ({"variant_of_row": np.arange(2)}, r"variant_of_row: expected \(4,\)"),
+        ({"walks": np.array([[0, 1], [0, 2]])}, "walks: expected 3 of the 4 rows each"),
+        ({"walks": np.array([[0, 1, 4], [0, 2, 3]])}, "walks: .* of rows 0 to 4"),
+    ],
+)
+def test_what_stands_beside_the_scores_is_of_as_many_rows(given, message):
+    with pytest.raises(TableError, match=f"^{message}"):
+        table_of(all_masks(2), **given)

@@ -202,6 +202,14 @@ def _check_scores(table: ScoreTable, name: str) -> None:
             f"row {int(np.argmax(broken))}; choose another link, or drop those rows with "
             f"table.rows(...)"
         )
+    if table.variances is not None:
+        broken = ~((table.variances >= 0) & np.isfinite(table.variances)).all(axis=1)
+        if broken.any():
+            raise SurrogateError(
+                f"variances: those of {int(broken.sum())} of {len(table)} rows are no variances, "
+                f"the first of them row {int(np.argmax(broken))}: "
+                f"{table.variances[np.argmax(broken)]}"
+            )
 
 
 def _without_units(table: ScoreTable, name: str) -> Attribution:

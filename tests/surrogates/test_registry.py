@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import perturbx.surrogates
-from perturbx.exceptions import ArgumentError
+from perturbx.exceptions import ArgumentError, SurrogateError
 from perturbx.surrogates import (
     RidgeSurrogate,
     WithProxy,
@@ -55,3 +57,14 @@ def test_objects_pass_and_other_things_do_not():
 def test_surrogates_are_values():
     assert RidgeSurrogate() == RidgeSurrogate()
     assert hash(RidgeSurrogate(alpha=2.0)) != hash(RidgeSurrogate())
+
+
+@pytest.mark.parametrize("variance", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("name", surrogate_names())
+def test_variances_that_are_none_are_refused(lab, name, variance):
+    """Selections took errors of nothing but NaN for errors of 0."""
+    table = lab.exhaustive(lab.random_scores(3, 1, 0))
+    variances = np.zeros((8, 1))
+    variances[5] = variance
+    with pytest.raises(SurrogateError, match=r"^tables\[0\]: variances: .* 1 of 8 rows .* 5:"):
+        get_surrogate(name).fit([replace(table, variances=variances)])
