@@ -78,6 +78,9 @@ groups come first. Wherever it takes less, looking at all units at once is bette
 words with as many calls as units and two, it had half the error of groups taken apart."""
 
 
+LEAST_CALLS_FOR_LINE = 4
+"""Two of them may be both ends of the game."""
+
 LEAST_UNITS_FILLED = 4
 """Fewer have too few coalitions to say what is to be expected of those that are missing."""
 
@@ -196,6 +199,22 @@ def check_estimator(estimator: Any, known: Sequence[str]) -> None:
         raise ArgumentError(
             f"estimator: expected {', '.join(map(repr, known))}; got {estimator!r:.80}"
         )
+
+
+def calls_for_line(budget: int | str, n_units: int) -> int:
+    """Return the calls of a budget for a line that is fitted to draws.
+
+    Raises
+    ------
+    ArgumentError
+        The budget is none, or so small that less than two draws may lie between the ends.
+    """
+    calls = resolve_budget(budget, n_units)
+    if n_units > 1 and calls < LEAST_CALLS_FOR_LINE:
+        raise ArgumentError(
+            f"budget: a line takes at least {LEAST_CALLS_FOR_LINE} calls; got {budget!r}; raise it"
+        )
+    return calls
 
 
 def least_of_pairs(calls: int, n_units: int) -> int:

@@ -13,7 +13,7 @@ from perturbx.coalitions import Owen as OwenSampler
 from perturbx.coalitions.coalitions import Coalitions
 from perturbx.exceptions import ArgumentError, PoorFitWarning
 from perturbx.explainers.budget import resolve_budget, resolve_seed
-from perturbx.explainers.design import Design, shapley_design
+from perturbx.explainers.design import Design, calls_for_line, shapley_design
 from perturbx.explainers.failure import POOR_FIT
 from perturbx.explainers.game_purchases import GamePurchases
 from perturbx.explainers.rounds import play_rounds
@@ -134,9 +134,9 @@ def _game_design(estimator: str, budget: int | str, n_units: int, tree: Tree | N
     if estimator == "owen":
         return Design(OwenSampler(), Owen(tree), calls)
     if estimator == "banzhaf":
-        return Design(Uniform(), Banzhaf(), calls)
+        return Design(Uniform(), Banzhaf(), calls_for_line(budget, n_units))
     if estimator == "lasso":
-        return Design(Uniform(), Lasso(), calls)
+        return Design(Uniform(), Lasso(), calls_for_line(budget, n_units))
     if estimator == "leave_one_out":
         return Design(LeaveOneOut(), LeaveOneOutSurrogate(), calls)
     raise ArgumentError(

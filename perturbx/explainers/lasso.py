@@ -9,8 +9,7 @@ from typing import Any, Literal
 from perturbx.coalitions import Uniform
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.base import BaseExplainer
-from perturbx.explainers.budget import resolve_budget
-from perturbx.explainers.design import Design
+from perturbx.explainers.design import Design, calls_for_line
 from perturbx.surrogates import Lasso
 from perturbx.typing import Link, Masker, RandomState
 from perturbx.units.units import Units
@@ -85,5 +84,5 @@ class LassoExplainer(BaseExplainer):
             raise ArgumentError(f"keep: expected a probability between 0 and 1; got {self.keep!r}")
 
     def _design(self, units: Units) -> Design:
-        calls = resolve_budget(self.budget, units.n_units)
+        calls = calls_for_line(self.budget, units.n_units)
         return Design(Uniform(self.keep), Lasso(self.alpha), calls)

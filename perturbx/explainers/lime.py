@@ -9,7 +9,7 @@ from perturbx.coalitions import Exhaustive, GlimeSizes, LimeSizes, OddPairs
 from perturbx.exceptions import ArgumentError
 from perturbx.explainers.base import BaseExplainer
 from perturbx.explainers.budget import resolve_budget
-from perturbx.explainers.design import Design, least_of_pairs
+from perturbx.explainers.design import Design, calls_for_line, least_of_pairs
 from perturbx.explainers.stopping import StoppingRule
 from perturbx.maskers import as_masker
 from perturbx.surrogates import LimeLimit, LimeText, RidgeSurrogate
@@ -169,7 +169,7 @@ class LimeExplainer(BaseExplainer):
     def _design(self, units: Units) -> Design:
         if self.method == "lime_text":
             draws = (
-                LIME_DRAWS if self.budget == "auto" else resolve_budget(self.budget, units.n_units)
+                LIME_DRAWS if self.budget == "auto" else calls_for_line(self.budget, units.n_units)
             )
             n_features = 10 if self.n_features is None else self.n_features
             return Design(
@@ -181,11 +181,12 @@ class LimeExplainer(BaseExplainer):
         if units.n_units > 1:
             # Told before anything is paid for where the kernel is too narrow for a line.
             lime_functional(units.n_units, float(self.kernel_width))
-        calls = resolve_budget(self.budget, units.n_units)
         if self.method == "limit":
+            calls = resolve_budget(self.budget, units.n_units)
             least_of_pairs(calls, units.n_units)
             line = LimeLimit(self.kernel_width, self.n_features)
             return Design(OddPairs(), line, calls, is_nested=True)
+        calls = calls_for_line(self.budget, units.n_units)
         if self.method == "glime":
             if self.n_features is not None:
                 raise ArgumentError(

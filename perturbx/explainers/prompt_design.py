@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from perturbx.coalitions import OddPairs, PrefixPairs, Uniform
-from perturbx.explainers.budget import resolve_budget
-from perturbx.explainers.design import Design
+from perturbx.explainers.design import Design, calls_for_line
 from perturbx.surrogates import Lasso
 from perturbx.typing import Encoding, Link
 
@@ -20,7 +19,7 @@ def lasso_design(encoding: Encoding, budget: int | str, link: Link) -> Design:
     Its penalty, 0.01, is for each token of what is explained, a part of the response or all of it;
     and for probabilities, which do not grow with the tokens, as it is.
     """
-    calls = resolve_budget(budget, encoding.units.n_units)
+    calls = calls_for_line(budget, encoding.units.n_units)
     readout = getattr(encoding, "readout", None)
     # Where columns are characters, nobody knows how many tokens there are.
     words = getattr(encoding, "words", None)

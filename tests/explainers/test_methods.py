@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import perturbx as px
+from perturbx.exceptions import ArgumentError
 from perturbx.surrogates.feature_selection import SELECTIONS
 
 TEXT = "the plot is thin but the acting is truly superb and moving"
@@ -226,3 +227,26 @@ def score_of(row):
 
 def with_unit(row, i, value):
     return (*row[:i], value, *row[i + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("explainer", "options"),
+    [
+        ("lasso", {}),
+        ("lime", {"method": "lime"}),
+        ("lime", {"method": "glime"}),
+        ("lime", {"method": "lime_text"}),
+    ],
+)
+def test_too_few_calls_for_a_line_are_told_before_any(explainer, options):
+    asked = []
+
+    def model(texts):
+        asked.extend(texts)
+        return [[float(len(text))] for text in texts]
+
+    with pytest.raises(ArgumentError, match="budget: a line takes at least 4 calls; got 3"):
+        px.explain(model, ["so good"], explainer=explainer, budget=3, random_state=0, **options)
+    assert not asked
+    with pytest.raises(ArgumentError, match="at least 4 calls"):
+        px.explain_game(lambda masks: masks.sum(1), 5, budget=3, estimator="banzhaf")
