@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from perturbx.exceptions import ArgumentError, SegmentationError
 from perturbx.scorers.readable import check_readable
@@ -93,9 +93,9 @@ def units_of_prompt(
     """
     made = Template(template) if isinstance(template, str) else template
     try:
-        if is_chat(prompt) and made is None:
+        if _is_chat(prompt) and made is None:
             return chat_prompt(
-                prompt,  # type: ignore[arg-type]
+                prompt,
                 tokenizer(),
                 units=units,
                 roles=roles,
@@ -111,7 +111,7 @@ def units_of_prompt(
         raise type(error)(f"prompts[{number}]: {error}") from error
 
 
-def is_chat(prompt: Prompt) -> bool:
+def _is_chat(prompt: Prompt) -> TypeGuard[Sequence[Mapping[str, Any]]]:
     """Say whether a prompt is the messages of a chat."""
     return isinstance(prompt, Sequence) and not isinstance(prompt, str)
 
@@ -130,7 +130,7 @@ def _cut(prompt: Prompt, made: Template | None, fields: Sequence[str] | None, un
         prompt = {made.fields[0]: prompt}
     if isinstance(prompt, Mapping) and made is not None:
         return made.units(units, fields=fields, **prompt)
-    if is_chat(prompt) and made is not None:
+    if _is_chat(prompt) and made is not None:
         raise ArgumentError(
             f"the messages of a chat do not fill a template; expected the "
             f"values of its fields, {', '.join(made.fields)}"
